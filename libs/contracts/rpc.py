@@ -1,0 +1,129 @@
+"""RPC endpoints: one declaration each, used by the server, the client and the generated documents."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Generic, TypeVar
+
+from msgspec import Meta
+
+from libs.contracts.account import Balances, SessionStatus
+from libs.contracts.bots import BotConfig, BotStatus
+from libs.contracts.codec import Message
+from libs.contracts.market import Candle, Catalogue
+from libs.contracts.orders import OrderRecord
+
+Request = TypeVar("Request")
+Response = TypeVar("Response")
+
+UserId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
+BrokerUserId = Annotated[str, Meta(pattern=r"^[0-9]{1,18}$")]
+
+
+class ErrorCode(StrEnum):
+    INVALID_REQUEST = "INVALID_REQUEST"
+    ASSET_NOT_FOUND = "ASSET_NOT_FOUND"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_CONNECTED = "NOT_CONNECTED"
+    ALREADY_RUNNING = "ALREADY_RUNNING"
+    NOT_RUNNING = "NOT_RUNNING"
+    NO_BALANCE = "NO_BALANCE"
+    BROKER_REFUSED = "BROKER_REFUSED"
+    BROKER_UNREACHABLE = "BROKER_UNREACHABLE"
+    UNAVAILABLE = "UNAVAILABLE"
+    """Nobody answers this endpoint now."""
+    TIMEOUT = "TIMEOUT"
+    """No answer in time: whether it was done is not known."""
+    INTERNAL = "INTERNAL"
+
+
+class RpcError(Exception):
+    """A request that was answered with an error, or not answered."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[Request, Response]):
+    service: str
+    name: str
+    request: type[Request]
+    response: type[Response]
+    errors: tuple[ErrorCode, ...] = ()
+    """Beyond INVALID_REQUEST, UNAVAILABLE, TIMEOUT and INTERNAL, which every endpoint has."""
+    timeout: float = 5.0
+    """Seconds."""
+
+
+class Nothing(Message, frozen=True, kw_only=True):
+    pass
+
+
+class ConnectSession(Message, frozen=True, kw_only=True):
+    user: UserId
+    broker_user_id: BrokerUserId
+
+
+class OfUser(Message, frozen=True, kw_only=True):
+    user: UserId
+
+
+class SessionReport(Message, frozen=True, kw_only=True):
+    status: SessionStatus
+    balances: Balances | None
+
+
+class CandleQuery(Message, frozen=True, kw_only=True):
+    active_id: int
+    size: int
+    count: Annotated[int, Meta(ge=1, le=1000)]
+
+
+class CandlePage(Message, frozen=True, kw_only=True):
+    candles: tuple[Candle, ...]
+    """Ascending; the last one may still be running."""
+
+
+class SubmitOrder(Message, frozen=True, kw_only=True):
+    order_id: str
+
+
+class StartBot(Message, frozen=True, kw_only=True):
+    user: UserId
+    config: BotConfig
+
+
+class StopBot(Message, frozen=True, kw_only=True):
+    user: UserId
+    reason: str = "user"
+
+
+class CrmStats(Message, frozen=True, kw_only=True):
+    at: datetime
+    contacts: int
+    leads: int
+    customers: int
+
+
+CONNECT = Endpoint(
+    "gateway", "connect", ConnectSession, SessionReport,
+    (ErrorCode.BROKER_REFUSED, ErrorCode.BROKER_UNREACHABLE), timeout=10.0,
+)  # fmt: skip
+DISCONNECT = Endpoint("gateway", "disconnect", OfUser, SessionReport)
+CATALOGUE = Endpoint("gateway", "catalogue", Nothing, Catalogue)
+CANDLES = Endpoint(
+    "gateway", "candles", CandleQuery, CandlePage, (ErrorCode.ASSET_NOT_FOUND, ErrorCode.BROKER_UNREACHABLE)
+)
+SUBMIT_ORDER = Endpoint("gateway", "order", SubmitOrder, OrderRecord, timeout=15.0)
+"""Session-bound: called on `subjects.session_rpc(user, "order")`."""
+START_BOT = Endpoint(
+    "bots", "start", StartBot, BotStatus,
+    (ErrorCode.ALREADY_RUNNING, ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND),
+)  # fmt: skip
+STOP_BOT = Endpoint("bots", "stop", StopBot, BotStatus, (ErrorCode.NOT_RUNNING,))
+RECORD_STATUS = Endpoint("analytics", "record_status", OfUser, Nothing)
+"""Answers when the user's `bot_status` row holds what the KV buckets say."""
+CRM_STATS = Endpoint("crm", "stats", Nothing, CrmStats)

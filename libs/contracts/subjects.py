@@ -1,0 +1,41 @@
+"""Subject names: the one place that spells them. `user` is a UUID; user text never enters a subject."""
+
+from libs.contracts.market import Feed
+from libs.contracts.orders import OrderState
+
+
+def candle(feed: Feed) -> str:
+    return f"market.candle.{feed.active_id}.{feed.size}"
+
+
+def closed_candle(feed: Feed) -> str:
+    return f"market.closed.{feed.active_id}.{feed.size}"
+
+
+def trade(user: str, state: OrderState) -> str:
+    """`state` is opened, closed, rejected or unknown."""
+    return f"trade.{user}.{state}"
+
+
+def ledger(user: str, state: OrderState) -> str:
+    """`state` is opened or closed."""
+    return f"ledger.{user}.{state}"
+
+
+def alert(severity: str) -> str:
+    return f"alert.{severity}"
+
+
+def rpc(service: str, endpoint: str) -> str:
+    return f"rpc.{service}.{endpoint}"
+
+
+def session_rpc(user: str, verb: str) -> str:
+    """Answered by the one gateway that holds this user's session; no responders means no session."""
+    return f"rpc.gateway.{user}.{verb}"
+
+
+ALL_CANDLES = "market.candle.*.*"
+ALL_TRADES = "trade.*.*"
+ALL_LEDGER = "ledger.*.*"
+ALL_BOT_STATES = "bot.*.*"
