@@ -1,0 +1,28 @@
+"""NATS, as Pregão uses it: one connection per process, and the rules its pitfalls ask for in one place."""
+
+from libs.bus.connection import Bus, Subscription
+from libs.bus.consumer import Consumer, Consumption, Delivery
+from libs.bus.context import request_id
+from libs.bus.entry import Entry
+from libs.bus.errors import BusError, BusUnavailable, Poison, RevisionConflict, Unavailable
+from libs.bus.keyvalue import KeyValue
+from libs.bus.lease import Lease
+from libs.bus.mirror import Mirror
+
+__all__ = [
+    "Bus",
+    "BusError",
+    "BusUnavailable",
+    "Consumer",
+    "Consumption",
+    "Delivery",
+    "Entry",
+    "KeyValue",
+    "Lease",
+    "Mirror",
+    "Poison",
+    "RevisionConflict",
+    "Subscription",
+    "Unavailable",
+    "request_id",
+]

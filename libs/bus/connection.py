@@ -1,0 +1,260 @@
+"""One process's connection to NATS."""
+
+import asyncio
+import zlib
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from typing import Any, Self, TypeVar
+
+import msgspec
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription as NatsSubscription
+from nats.errors import Error as NatsError
+from prometheus_client import Counter
+
+from libs.bus import rpc
+from libs.bus.consumer import BatchHandler, Consumer, Consumption
+from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
+from libs.bus.errors import BusUnavailable
+from libs.bus.jetstream import MESSAGE_ID, JetStream
+from libs.bus.keyvalue import KeyValue
+from libs.bus.lease import Lease
+from libs.bus.mirror import Mirror, OnChange
+from libs.bus.topology import LEASES, Bucket, Stream
+from libs.contracts.clock import Clock
+from libs.contracts.codec import decode, encode
+from libs.contracts.rpc import Endpoint
+
+T = TypeVar("T")
+Q = TypeVar("Q", bound=msgspec.Struct)
+A = TypeVar("A", bound=msgspec.Struct)
+
+log = structlog.get_logger()
+
+_PING_INTERVAL = 5
+_CONNECT_TIMEOUT = 30.0
+_ATTEMPT_TIMEOUT = 2.0
+
+_undecodable = Counter("pregao_bus_undecodable_total", "Messages dropped: not what the subject promises", ["type"])
+_not_sent = Counter("pregao_bus_not_sent_total", "At-most-once messages dropped while disconnected")
+_errors = Counter("pregao_bus_errors_total", "Errors the NATS client reported", ["kind"])
+
+
+class Subscription:
+    """A live core subscription."""
+
+    def __init__(self, subscription: NatsSubscription, drain: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._subscription = subscription
+        self._drain = drain
+
+    async def stop(self) -> None:
+        with suppress(NatsError):
+            await self._subscription.unsubscribe()
+        if self._drain is not None:
+            await self._drain()
+
+
+class Bus:
+    """Publish, subscribe, store, consume, call. Made by `Bus.connect`."""
+
+    def __init__(self, client: Client, service: str, instance: str, clock: Clock) -> None:
+        self.service = service
+        self.instance = instance
+        self.clock = clock
+        self._client = client
+        self._jetstream = JetStream(client)
+        self._mirrors: set[Mirror[Any]] = set()
+        self._closing = False
+
+    @classmethod
+    async def connect(
+        cls,
+        url: str,
+        user: str,
+        password: str,
+        *,
+        service: str,
+        instance: str,
+        clock: Clock,
+        on_closed: Callable[[], None] | None = None,
+    ) -> Self:
+        """Keeps trying for 30 s, then raises BusUnavailable. `on_closed` is told if the connection is lost for good
+        (nats-py closes when the server expires its credentials): the process should end and be started again."""
+        client = Client()
+        bus = cls(client, service, instance, clock)
+
+        async def closed() -> None:
+            if not bus._closing and on_closed is not None:
+                on_closed()
+
+        try:
+            async with asyncio.timeout(_CONNECT_TIMEOUT):
+                await client.connect(
+                    servers=url.split(","),
+                    user=user,
+                    password=password,
+                    name=f"{service}/{instance}",
+                    inbox_prefix=f"_INBOX_{service}",
+                    ping_interval=_PING_INTERVAL,
+                    max_outstanding_pings=2,
+                    max_reconnect_attempts=-1,
+                    # A fixed wait would bring every instance back in the same moment.
+                    reconnect_time_wait=0.5 + zlib.crc32(instance.encode()) / 2**32,  # type: ignore[arg-type]
+                    error_cb=_report,
+                    reconnected_cb=bus._reconnected,
+                    disconnected_cb=_disconnected,
+                    closed_cb=closed,
+                )
+        except (NatsError, TimeoutError, OSError) as error:
+            raise BusUnavailable(f"cannot connect to NATS at {url} as {user}: {error!r}") from error
+        return bus
+
+    @property
+    def connected(self) -> bool:
+        return self._client.is_connected
+
+    async def ready(self) -> None:
+        """A barrier: what was published and subscribed before has reached the server.
+
+        Two flushes, because nats-py 2.16 sends the PING of one past commands that still wait in its buffer
+        (field-notes §B3).
+        """
+        try:
+            await self._client.flush(timeout=5)
+            await self._client.flush(timeout=5)
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"no round trip to NATS: {error!r}") from error
+
+    async def close(self) -> None:
+        """Everything published is delivered to the server first, as far as it still answers."""
+        self._closing = True
+        for mirror in list(self._mirrors):
+            await mirror.stop()
+        with suppress(BusUnavailable):
+            await self.ready()
+        await self._client.close()
+
+    async def publish(self, subject: str, message: msgspec.Struct) -> None:
+        """At most once, for what the next message replaces: while disconnected it is dropped, not sent late."""
+        if not self._client.is_connected:
+            _not_sent.inc()
+            return
+        await self._client.publish(subject, encode(message), headers=headers() or None)
+
+    async def subscribe(
+        self,
+        subject: str,
+        type_: type[T],
+        handler: Callable[[str, T], Awaitable[None]],
+        *,
+        limit: int = 65536,
+    ) -> Subscription:
+        """`handler(subject, message)`, one at a time; more than `limit` waiting messages: the newest are dropped
+        and counted (`pregao_bus_errors_total`). Live at the server when this returns."""
+
+        async def receive(message: Msg) -> None:
+            try:
+                decoded = decode(message.data, type_)
+            except msgspec.DecodeError as error:
+                _undecodable.labels(getattr(type_, "__name__", str(type_))).inc()
+                log.error("undecodable_message", subject=message.subject, error=str(error))
+                return
+            request_id.set((message.headers or {}).get(REQUEST_ID_HEADER, ""))
+            try:
+                await handler(message.subject, decoded)
+            except Exception:
+                log.exception("handler_failed", subject=message.subject)
+
+        subscription = await self._client.subscribe(subject, cb=receive, pending_msgs_limit=limit)
+        await self.ready()
+        return Subscription(subscription)
+
+    async def ensure(self, *declarations: Stream | Bucket) -> None:
+        """Create them, or apply their changed settings."""
+        for declaration in declarations:
+            if isinstance(declaration, Stream):
+                await self._jetstream.ensure_stream(declaration)
+            else:
+                await self._jetstream.ensure_bucket(declaration)
+
+    async def append(self, subject: str, message: msgspec.Struct, *, id: str, timeout: float = 5.0) -> None:
+        """Store an event in its stream. Returns when it is stored; the same id is stored once in ten minutes.
+
+        An unconfirmed try is repeated with the same id until the timeout; then BusUnavailable: it may be stored.
+        """
+        data = encode(message)
+        fields = headers() | {MESSAGE_ID: id}
+        deadline = self.clock.monotonic() + timeout
+        while True:
+            left = deadline - self.clock.monotonic()
+            try:
+                await self._jetstream.store(subject, data, fields, timeout=max(0.1, min(left, _ATTEMPT_TIMEOUT)))
+            except BusUnavailable:
+                if self.clock.monotonic() + 0.1 >= deadline:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
+
+    async def consume(self, spec: Consumer, handler: BatchHandler) -> Consumption:
+        """Start a durable consumer; see Consumer for what happens to a batch whose handler raises."""
+        consumption = Consumption(self._client, self._jetstream, spec, handler)
+        await consumption.start()
+        return consumption
+
+    def bucket(self, bucket: Bucket) -> KeyValue:
+        return KeyValue(self._jetstream, bucket, self.clock)
+
+    async def mirror(
+        self, bucket: Bucket, keys: str, type_: type[T], on_change: OnChange[T] | None = None
+    ) -> Mirror[T]:
+        """A live replica of the keys that match, current when this returns; all of them must be `type_`."""
+        mirror = Mirror(self._jetstream, bucket, keys, type_, self.clock, on_change)
+        await mirror.start()
+        self._mirrors.add(mirror)
+        return mirror
+
+    def lease(self, name: str, ttl: float = 6.0) -> Lease:
+        """`ttl` in whole seconds, the server's resolution."""
+        return Lease(self.bucket(LEASES), name, self.instance, self.clock, ttl)
+
+    async def call(
+        self,
+        endpoint: Endpoint[Q, A],
+        request: Q,
+        *,
+        subject: str | None = None,
+        timeout: float | None = None,
+    ) -> A:
+        """Raises RpcError; UNAVAILABLE means that nothing was done, TIMEOUT that nobody knows."""
+        return await rpc.call(self._client, endpoint, request, subject, timeout)
+
+    async def serve(self, service: str, handlers: Mapping[Endpoint[Any, Any], rpc.Handler[Any, Any]]) -> rpc.Served:
+        """Answer endpoints as one of the instances of a micro service (`nats micro ls` lists it)."""
+        served = await rpc.serve(self._client, service, handlers)
+        await self.ready()
+        return served
+
+    async def serve_on(self, subject: str, endpoint: Endpoint[Q, A], handler: rpc.Handler[Q, A]) -> Subscription:
+        """Answer an endpoint on a subject that only this process serves."""
+        server = rpc.Server(endpoint, handler)
+        subscription = await self._client.subscribe(subject, cb=server.receive)
+        await self.ready()
+        return Subscription(subscription, server.drain)
+
+    async def _reconnected(self) -> None:
+        log.info("bus_reconnected")
+        for mirror in self._mirrors:
+            mirror.mark_stale()
+
+
+async def _report(error: Exception) -> None:
+    """A refused permission reaches its caller as a timeout; only here is the reason told."""
+    _errors.labels(type(error).__name__).inc()
+    log.error("bus_error", kind=type(error).__name__, error=str(error))
+
+
+async def _disconnected() -> None:
+    log.warning("bus_disconnected")

@@ -1,0 +1,277 @@
+"""Durable pull consumers: at least once, in batches, acknowledged only after the handler returned.
+
+nats-py's `fetch` is not used: with a batch above one it holds back the first message until the batch is full or its
+timeout is over, and a pending fetch does not survive a reconnect (field-notes §B3). Here one pull request is
+outstanding at a time, with heartbeats; silence or a status ends it and the next one is sent.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+from nats.js import api
+from prometheus_client import Counter
+
+from libs.bus.errors import BusError, BusUnavailable, Poison, Unavailable
+from libs.bus.jetstream import MESSAGE_ID, JetStream
+from libs.contracts.codec import decode
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+_EXPIRES = 5.0
+_HEARTBEAT = 1.0
+_SILENCE = 2.5
+_STATUS_HEARTBEAT, _STATUS_EXPIRED = "100", "408"
+
+_dead_letters = Counter("pregao_dead_letters_total", "Messages set aside", ["stream", "consumer"])
+_redeliveries = Counter("pregao_redeliveries_total", "Messages handed back", ["stream", "consumer"])
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    stream: str
+    durable: str
+    subjects: tuple[str, ...] = ()
+    """Filters; empty for all."""
+    batch: int = 100
+    linger: float = 0.0
+    """Seconds to wait for a batch to fill once its first message is there."""
+    ack_wait: float = 10.0
+    max_deliver: int = 8
+    """Tries before a message that keeps failing is set aside (an Unavailable failure does not set aside)."""
+    backoff: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+    """Seconds before the second, third, … try."""
+    max_ack_pending: int = 2000
+
+    def delay(self, attempt: int) -> float:
+        return self.backoff[min(attempt, len(self.backoff)) - 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    subject: str
+    data: bytes
+    sequence: int
+    """In the stream."""
+    attempt: int
+    """1 for the first delivery."""
+
+    def decode(self, type_: type[T]) -> T:
+        """Raises Poison when the message is not a `type_`."""
+        try:
+            return decode(self.data, type_)
+        except msgspec.DecodeError as error:
+            raise Poison(f"{self.subject}: {error}") from error
+
+
+BatchHandler = Callable[[list[Delivery]], Awaitable[None]]
+
+
+def _delivery(message: Msg) -> Delivery:
+    metadata = message.metadata
+    return Delivery(message.subject, message.data, metadata.sequence.stream, metadata.num_delivered)
+
+
+class Consumption:
+    """A running consumer."""
+
+    def __init__(self, client: Client, jetstream: JetStream, spec: Consumer, handler: BatchHandler) -> None:
+        self._client = client
+        self._jetstream = jetstream
+        self._spec = spec
+        self._handler = handler
+        self._wanted = 0
+        self._declared = False
+        self._inbox = client.new_inbox()
+        self._subscription: Subscription | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        await self._declare()
+        self._subscription = await self._client.subscribe(self._inbox)
+        self._task = asyncio.create_task(self._run(), name=f"consume:{self._spec.durable}")
+
+    async def stop(self) -> None:
+        """Finishes the batch in hand; what is not acknowledged is delivered again."""
+        self._stopping = True
+        if self._task is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._spec.ack_wait):
+                    await asyncio.shield(self._task)
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        if self._subscription is not None:
+            with suppress(NatsError):
+                await self._subscription.unsubscribe()
+
+    async def _declare(self) -> None:
+        spec = self._spec
+        config = api.ConsumerConfig(
+            name=spec.durable,
+            durable_name=spec.durable,
+            ack_policy=api.AckPolicy.EXPLICIT,
+            ack_wait=spec.ack_wait,
+            max_deliver=-1,
+            filter_subjects=list(spec.subjects) or None,
+            max_ack_pending=spec.max_ack_pending,
+        )
+        try:
+            await self._jetstream.api.add_consumer(spec.stream, config)
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"consumer {spec.durable} on {spec.stream}: {error!r}") from error
+        self._declared = True
+
+    async def _run(self) -> None:
+        while not self._stopping:
+            try:
+                batch = await self._next_batch()
+                if batch:
+                    await self._process(batch)
+            except (BusError, NatsError) as error:
+                log.warning("consumer_retries", consumer=self._spec.durable, error=repr(error))
+                await asyncio.sleep(1.0)
+
+    async def _next_batch(self) -> list[Msg]:
+        if not self._declared:
+            # The server said that the consumer is gone, or nobody answered for it: not a thing to ask in a tight loop.
+            await asyncio.sleep(0.5)
+            await self._declare()
+        if self._wanted <= 0:
+            await self._pull()
+        first = await self._receive(_SILENCE)
+        if first is None:
+            self._wanted = 0
+            return []
+        batch = [first] if self._take(first) else []
+        while batch and len(batch) < self._spec.batch and self._wanted > 0:
+            message = await self._receive(self._spec.linger)
+            if message is None:
+                break
+            if self._take(message):
+                batch.append(message)
+        return batch
+
+    async def _pull(self) -> None:
+        self._wanted = self._spec.batch
+        request = {
+            "batch": self._spec.batch,
+            "expires": int(_EXPIRES * 1e9),
+            "idle_heartbeat": int(_HEARTBEAT * 1e9),
+        }
+        subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._spec.stream}.{self._spec.durable}"
+        await self._client.publish(subject, msgspec.json.encode(request), reply=self._inbox)
+
+    async def _receive(self, timeout: float) -> Msg | None:
+        assert self._subscription is not None  # noqa: S101
+        if timeout <= 0 and not self._subscription.pending_msgs:
+            return None
+        try:
+            return await self._subscription.next_msg(timeout=max(timeout, 0.001))
+        except (NatsError, TimeoutError):
+            return None
+
+    def _take(self, message: Msg) -> bool:
+        """Whether it is a message; a status (ADR-13) other than a heartbeat ends the outstanding pull request."""
+        status = (message.headers or {}).get("Status")
+        if status is None:
+            self._wanted -= 1
+            return True
+        if status != _STATUS_HEARTBEAT:
+            self._wanted = 0
+            self._declared = status == _STATUS_EXPIRED
+        return False
+
+    async def _process(self, batch: list[Msg]) -> None:
+        async with self._in_progress(batch):
+            error = await self._attempt(batch)
+            if error is None:
+                await self._acknowledge(batch)
+            elif len(batch) == 1 or isinstance(error, Unavailable):
+                for message in batch:
+                    await self._fail(message, error)
+            else:
+                await self._one_by_one(batch)
+
+    async def _one_by_one(self, batch: list[Msg]) -> None:
+        """Some message of the batch is bad: find it, and let the others through."""
+        for message in batch:
+            error = await self._attempt([message])
+            if error is None:
+                await self._acknowledge([message])
+            else:
+                await self._fail(message, error)
+
+    async def _attempt(self, batch: list[Msg]) -> Exception | None:
+        try:
+            await self._handler([_delivery(message) for message in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, the message is handed back or set aside
+            return error
+        return None
+
+    async def _acknowledge(self, batch: list[Msg]) -> None:
+        """Unconfirmed acknowledgements are harmless: the messages come again, and handlers are idempotent."""
+        for message in batch[:-1]:
+            await message.ack()
+        with suppress(NatsError, TimeoutError):
+            await batch[-1].ack_sync(timeout=5.0)
+
+    async def _fail(self, message: Msg, error: Exception) -> None:
+        attempt = message.metadata.num_delivered
+        transient = isinstance(error, Unavailable)
+        if isinstance(error, Poison) or (not transient and attempt >= self._spec.max_deliver):
+            await self._set_aside(message, error)
+            return
+        log.warning(
+            "message_handed_back",
+            consumer=self._spec.durable,
+            subject=message.subject,
+            attempt=attempt,
+            error=repr(error),
+            exc_info=None if transient else error,
+        )
+        _redeliveries.labels(self._spec.stream, self._spec.durable).inc()
+        await message.nak(delay=self._spec.delay(attempt))
+
+    async def _set_aside(self, message: Msg, error: Exception) -> None:
+        """Copy it to the dead letters with what is needed to send it again; only then give it up."""
+        sequence = message.metadata.sequence.stream
+        headers = {
+            MESSAGE_ID: f"{self._spec.stream}.{self._spec.durable}.{sequence}",
+            "Pregao-Subject": message.subject,
+            "Pregao-Sequence": str(sequence),
+            "Pregao-Reason": " ".join(repr(error).split())[:500],
+        }
+        subject = f"dlq.{self._spec.stream}.{self._spec.durable}"
+        await self._jetstream.store(subject, message.data, headers, timeout=5.0)
+        await message.term()
+        _dead_letters.labels(self._spec.stream, self._spec.durable).inc()
+        log.error("message_set_aside", consumer=self._spec.durable, subject=message.subject, error=repr(error))
+
+    @asynccontextmanager
+    async def _in_progress(self, batch: list[Msg]) -> AsyncIterator[None]:
+        """Tells the server at a third of `ack_wait` that the batch is still being worked on."""
+
+        async def remind() -> None:
+            while True:
+                await asyncio.sleep(self._spec.ack_wait / 3)
+                for message in batch:
+                    if not message.is_acked:
+                        await message.in_progress()
+
+        reminder = asyncio.create_task(remind())
+        try:
+            yield
+        finally:
+            reminder.cancel()

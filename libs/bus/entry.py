@@ -1,0 +1,16 @@
+"""A value in a bucket, as it was read."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    key: str
+    value: T
+    revision: int
+    """The stream sequence it was stored at; grows with every write to the bucket."""
+    received: float
+    """Monotonic seconds."""

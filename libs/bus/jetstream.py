@@ -1,0 +1,118 @@
+"""The one adapter to nats-py's JetStream client: every call is timed, and its errors become ours."""
+
+from collections.abc import Mapping
+
+import msgspec
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext, api
+from nats.js.errors import APIError, BadRequestError
+
+from libs.bus.errors import BusError, BusUnavailable
+from libs.bus.topology import DEDUPE_WINDOW, Bucket, Stream
+
+MESSAGE_ID = "Nats-Msg-Id"
+TIME_TO_LIVE = "Nats-TTL"
+EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
+OPERATION = "KV-Operation"
+
+_WRONG_LAST_SEQUENCE = 10071
+_NAME_IN_USE = 10058
+
+
+class _Refusal(msgspec.Struct):
+    description: str = ""
+    err_code: int = 0
+
+
+class _Ack(msgspec.Struct):
+    """What the server answers to a publish."""
+
+    seq: int = 0
+    duplicate: bool = False
+    error: _Refusal | None = None
+
+
+class WrongSequence(BusError):
+    """The subject's last message is not the expected one."""
+
+
+_decode_ack = msgspec.json.Decoder(_Ack).decode
+
+
+class JetStream:
+    """Storing messages and declaring streams over one connection."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self.api: JetStreamContext = client.jetstream(timeout=5.0)
+
+    async def store(self, subject: str, data: bytes, headers: Mapping[str, str], timeout: float) -> int:
+        """Publish and wait until it is stored; its sequence in the stream.
+
+        Raises WrongSequence when the expectation in `headers` is not met, BusUnavailable when the outcome is not
+        known (a timeout says nothing: the message may be stored), BusError when the server refused it.
+        """
+        try:
+            reply = await self._client.request(subject, data, timeout=timeout, headers=dict(headers) or None)
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"{subject}: not confirmed ({type(error).__name__})") from error
+        ack = _decode_ack(reply.data)
+        if ack.error is None:
+            return ack.seq
+        if ack.error.err_code == _WRONG_LAST_SEQUENCE:
+            raise WrongSequence(f"{subject}: {ack.error.description}")
+        raise BusError(f"{subject}: {ack.error.description} ({ack.error.err_code})")
+
+    async def ensure_stream(self, stream: Stream) -> None:
+        await self._ensure(
+            api.StreamConfig(
+                name=stream.name,
+                subjects=list(stream.subjects),
+                max_age=stream.max_age,
+                max_bytes=stream.max_bytes,
+                max_msgs_per_subject=stream.max_per_subject,
+                discard=api.DiscardPolicy.NEW if stream.keep_new else api.DiscardPolicy.OLD,
+                duplicate_window=DEDUPE_WINDOW,
+                storage=api.StorageType.FILE,
+                allow_direct=True,
+            )
+        )
+
+    async def ensure_bucket(self, bucket: Bucket) -> None:
+        """A bucket is a stream (ADR-8); built by hand because nats-py's own call cannot update one."""
+        prefix = f"$KV.{bucket.name}"
+        await self._ensure(
+            api.StreamConfig(
+                name=bucket.stream,
+                subjects=[f"{prefix}.>"],
+                max_age=bucket.max_age,
+                max_bytes=bucket.max_bytes,
+                max_msgs_per_subject=1,
+                discard=api.DiscardPolicy.NEW,
+                duplicate_window=min(DEDUPE_WINDOW, bucket.max_age) if bucket.max_age else DEDUPE_WINDOW,
+                storage=api.StorageType.FILE,
+                allow_direct=True,
+                allow_rollup_hdrs=True,
+                allow_msg_ttl=True,
+                deny_delete=True,
+                republish=api.RePublish(src=f"{prefix}.>", dest=f"{bucket.republish}.>") if bucket.republish else None,
+            )
+        )
+
+    async def _ensure(self, config: api.StreamConfig) -> None:
+        try:
+            await self.api.add_stream(config)
+        except BadRequestError as error:
+            if error.err_code != _NAME_IN_USE:
+                raise BusError(f"stream {config.name}: {error.description}") from error
+            await self._update(config)
+        except (APIError, NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"stream {config.name}: {error}") from error
+
+    async def _update(self, config: api.StreamConfig) -> None:
+        """Settings changed since it was created: applied in place, never by deleting what is stored."""
+        try:
+            await self.api.update_stream(config)
+        except (NatsError, TimeoutError) as error:
+            raise BusError(f"stream {config.name} cannot be updated: {error}") from error

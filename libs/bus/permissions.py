@@ -1,0 +1,117 @@
+"""What each NATS user may publish and subscribe: allow lists, from which server configurations are generated.
+
+User names are the services' short names. Every service has its own inbox prefix, so that nobody can read another's
+replies, and may ask JetStream only for the streams and buckets it uses.
+"""
+
+from dataclasses import dataclass
+
+from libs.bus.topology import (
+    ACCOUNTS,
+    ALERTS,
+    BOTS,
+    CATALOGUE,
+    DEAD_LETTERS,
+    DESIRED,
+    FEEDS,
+    LEASES,
+    LEDGER,
+    MARKET,
+    ORDERS,
+    TRADES,
+    Bucket,
+    Stream,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    allow_responses: bool
+    """May answer a request once on the reply subject it came with."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Needs:
+    """What a service uses of the bus."""
+
+    uses: tuple[Stream | Bucket, ...] = ()
+    """Declares, reads, mirrors and consumes these."""
+    appends: tuple[str, ...] = ()
+    """Subjects and keys it writes."""
+    hears: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    serves: tuple[str, ...] = ()
+
+
+_NEEDS = {
+    "gateway": _Needs(
+        uses=(MARKET, TRADES, ALERTS, DEAD_LETTERS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES),
+        appends=(
+            "market.>", "trade.>", "alert.>", "$KV.accounts.>", "$KV.desired.session.>", "$KV.orders.>",
+            "$KV.catalogue.>", "$KV.leases.session.>", "$KV.leases.market",
+        ),
+        serves=("rpc.gateway.>",),
+    ),
+    "bots": _Needs(
+        uses=(TRADES, ALERTS, DEAD_LETTERS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES),
+        appends=(
+            "trade.*.rejected", "alert.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>", "$KV.feeds.bots.>",
+            "$KV.leases.bots.>",
+        ),
+        hears=("market.candle.*.*", "market.closed.*.*"),
+        calls=("rpc.gateway.candles", "rpc.gateway.*.order"),
+        serves=("rpc.bots.>",),
+    ),
+    "analytics": _Needs(
+        uses=(TRADES, LEDGER, ALERTS, DEAD_LETTERS, ACCOUNTS, BOTS),
+        appends=("ledger.>", "alert.>"),
+        serves=("rpc.analytics.>",),
+    ),
+    "crm": _Needs(serves=("rpc.crm.>",)),
+    "edge": _Needs(
+        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE),
+        appends=("$KV.feeds.edge.>",),
+        hears=("market.candle.*.*", "ledger.*.*", "account.*.*", "bot.*.*", "alert.*"),
+        calls=(
+            "rpc.gateway.connect", "rpc.gateway.disconnect", "rpc.gateway.catalogue", "rpc.gateway.candles",
+            "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",
+        ),
+    ),
+}  # fmt: skip
+
+SERVICES = tuple(_NEEDS)
+ADMIN = "admin"
+"""For operators and tests: everything in the account."""
+
+
+def permissions(user: str) -> Permissions:
+    """Raises KeyError for an unknown user."""
+    if user == ADMIN:
+        return Permissions((">",), (">",), allow_responses=True)
+    needs = _NEEDS[user]
+    publish = [*needs.appends, *needs.calls]
+    for used in needs.uses:
+        publish += _jetstream_api(used.stream if isinstance(used, Bucket) else used.name)
+    subscribe = [f"_INBOX_{user}.>", *needs.hears, *needs.serves]
+    if needs.serves:
+        subscribe += ["$SRV.>"]
+    if DEAD_LETTERS in needs.uses:
+        publish.append(f"dlq.*.{user}")
+    return Permissions(tuple(publish), tuple(subscribe), allow_responses=bool(needs.serves))
+
+
+def _jetstream_api(stream: str) -> list[str]:
+    return [
+        f"$JS.API.STREAM.CREATE.{stream}",
+        f"$JS.API.STREAM.UPDATE.{stream}",
+        f"$JS.API.STREAM.INFO.{stream}",
+        f"$JS.API.STREAM.MSG.GET.{stream}",
+        f"$JS.API.DIRECT.GET.{stream}.>",
+        f"$JS.API.CONSUMER.CREATE.{stream}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.>",
+        f"$JS.ACK.{stream}.>",
+        f"$JS.ACK.*.*.{stream}.>",  # the form that names domain and account (nats-server ≥ 2.15, by flag)
+    ]

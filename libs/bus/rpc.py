@@ -1,0 +1,142 @@
+"""Typed request/reply over the NATS micro-service API (ADR-32)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from nats import micro
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.errors import Error as NatsError
+from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER, Request
+from nats.micro.service import Service
+from prometheus_client import Histogram
+
+from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
+from libs.contracts.codec import decode, encode
+from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
+from libs.contracts.subjects import rpc as rpc_subject
+
+Q = TypeVar("Q", bound=msgspec.Struct)
+A = TypeVar("A", bound=msgspec.Struct)
+Handler = Callable[[Q], Awaitable[A]]
+
+log = structlog.get_logger()
+
+_CONCURRENCY = 256
+"""Requests one endpoint works on at once; beyond it a caller is told UNAVAILABLE at once."""
+
+_duration = Histogram("pregao_rpc_seconds", "Time to answer a request", ["endpoint", "outcome"])
+
+
+async def call(client: Client, endpoint: Endpoint[Q, A], request: Q, subject: str | None, timeout: float | None) -> A:
+    """Raises RpcError: UNAVAILABLE when nobody serves it (nothing was done), TIMEOUT when the outcome is unknown."""
+    where = subject or rpc_subject(endpoint.service, endpoint.name)
+    try:
+        reply = await client.request(
+            where, encode(request), timeout=timeout or endpoint.timeout, headers=headers() or None
+        )
+    except NoRespondersError as error:
+        raise RpcError(ErrorCode.UNAVAILABLE, f"nobody answers {where}") from error
+    except ConnectionClosedError as error:
+        raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is closed") from error
+    except (NatsError, TimeoutError) as error:
+        raise RpcError(ErrorCode.TIMEOUT, f"no answer from {where} in time") from error
+    code = (reply.headers or {}).get(ERROR_CODE_HEADER)
+    if code is not None:
+        raise RpcError(ErrorCode(code), (reply.headers or {}).get(ERROR_HEADER, ""))
+    return decode(reply.data, endpoint.response)
+
+
+class Server:
+    """Answers one endpoint: decodes, handles concurrently, and turns every failure into a coded answer."""
+
+    def __init__(self, endpoint: Endpoint[Any, Any], handler: Handler[Any, Any]) -> None:
+        self._endpoint = endpoint
+        self._handler = handler
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def receive(self, message: Msg) -> None:
+        """Returns at once: nats-py runs one callback at a time, and a slow request must not hold up the others."""
+        if len(self._tasks) >= _CONCURRENCY:
+            await _refuse(message, RpcError(ErrorCode.UNAVAILABLE, "too many requests at once"))
+            return
+        task = asyncio.create_task(self._answer(message), name=f"rpc:{self._endpoint.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self, timeout: float = 5.0) -> None:
+        """Wait for requests in hand; what is not done by then is cancelled (its caller sees TIMEOUT)."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=timeout)
+            for task in late:
+                task.cancel()
+
+    async def _answer(self, message: Msg) -> None:
+        request_id.set((message.headers or {}).get(REQUEST_ID_HEADER, ""))
+        name = f"{self._endpoint.service}.{self._endpoint.name}"
+        with _duration.labels(name, "").time() as timer:
+            try:
+                response = await self._handle(message.data)
+            except RpcError as error:
+                timer.labels(name, error.code)
+                await _refuse(message, error)
+            else:
+                timer.labels(name, "OK")
+                await message._client.publish(message.reply, encode(response))
+
+    async def _handle(self, data: bytes) -> msgspec.Struct:
+        try:
+            request = decode(data, self._endpoint.request)
+        except msgspec.DecodeError as error:
+            raise RpcError(ErrorCode.INVALID_REQUEST, str(error)) from error
+        try:
+            response: msgspec.Struct = await self._handler(request)
+        except RpcError:
+            raise
+        except Exception as error:
+            log.exception("rpc_failed", endpoint=self._endpoint.name)
+            raise RpcError(ErrorCode.INTERNAL, "the request failed; its details are in the log") from error
+        return response
+
+
+async def _refuse(message: Msg, error: RpcError) -> None:
+    await message._client.publish(
+        message.reply, headers={ERROR_CODE_HEADER: error.code, ERROR_HEADER: _one_line(error.message)}
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+class Served:
+    """A set of endpoints being served."""
+
+    def __init__(self, service: Service, servers: list[Server]) -> None:
+        self._service = service
+        self._servers = servers
+
+    async def stop(self) -> None:
+        await self._service.stop()
+        for server in self._servers:
+            await server.drain()
+
+
+async def serve(client: Client, name: str, handlers: Mapping[Endpoint[Any, Any], Handler[Any, Any]]) -> Served:
+    service = await micro.add_service(client, name=name, version="1.0.0", description=f"Pregão {name}")
+    servers = []
+    for endpoint, handler in handlers.items():
+        server = Server(endpoint, handler)
+        servers.append(server)
+
+        async def receive(request: Request, server: Server = server) -> None:
+            await server.receive(request._msg)
+
+        await service.add_endpoint(
+            name=endpoint.name, subject=rpc_subject(endpoint.service, endpoint.name), handler=receive
+        )
+    return Served(service, servers)

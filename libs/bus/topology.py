@@ -1,0 +1,56 @@
+"""Every stream and bucket, declared once. `Bus.ensure` creates them and applies changed settings."""
+
+from dataclasses import dataclass
+
+_MIB = 1024 * 1024
+_HOUR = 3600.0
+_DAY = 24 * _HOUR
+
+DEDUPE_WINDOW = 600.0
+"""Seconds in which a repeated message id is stored once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    name: str
+    subjects: tuple[str, ...]
+    max_age: float
+    """Seconds."""
+    max_bytes: int
+    max_per_subject: int = -1
+    keep_new: bool = True
+    """When full: refuse what is new (True) or drop what is old (False)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A key-value bucket: the last value per key. When full it refuses new values."""
+
+    name: str
+    max_bytes: int
+    max_age: float = 0.0
+    """Seconds; 0 keeps values for ever."""
+    republish: str = ""
+    """Subject prefix under which every stored value is published as `{prefix}.{key}`: state and event are one write."""
+
+    @property
+    def stream(self) -> str:
+        return f"KV_{self.name}"
+
+
+MARKET = Stream("MARKET", ("market.closed.*.*",), 7 * _DAY, 512 * _MIB, max_per_subject=1000, keep_new=False)
+TRADES = Stream("TRADES", ("trade.*.*",), 30 * _DAY, 1024 * _MIB)
+LEDGER = Stream("LEDGER", ("ledger.*.*",), _DAY, 256 * _MIB, keep_new=False)
+ALERTS = Stream("ALERTS", ("alert.*",), 30 * _DAY, 64 * _MIB, keep_new=False)
+DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
+
+ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
+DESIRED = Bucket("desired", 64 * _MIB)
+ORDERS = Bucket("orders", 1024 * _MIB, max_age=7 * _DAY)
+BOTS = Bucket("bots", 64 * _MIB, republish="bot")
+FEEDS = Bucket("feeds", 16 * _MIB)
+CATALOGUE = Bucket("catalogue", 16 * _MIB)
+LEASES = Bucket("leases", 16 * _MIB)
+
+STREAMS = (MARKET, TRADES, LEDGER, ALERTS, DEAD_LETTERS)
+BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES)
