@@ -25,6 +25,7 @@ from libs.bus.mirror import Mirror, OnChange
 from libs.bus.topology import LEASES, Bucket, Stream
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode, encode
+from libs.contracts.ids import new_id
 from libs.contracts.rpc import Endpoint
 
 T = TypeVar("T")
@@ -36,6 +37,9 @@ log = structlog.get_logger()
 _PING_INTERVAL = 5
 _CONNECT_TIMEOUT = 30.0
 _ATTEMPT_TIMEOUT = 2.0
+_CLOSE_TIMEOUT = 5.0
+_ROUND_TRIP_TIMEOUT = 5.0
+_REFUSED = "authorization violation"
 
 _undecodable = Counter("pregao_bus_undecodable_total", "Messages dropped: not what the subject promises", ["type"])
 _not_sent = Counter("pregao_bus_not_sent_total", "At-most-once messages dropped while disconnected")
@@ -45,15 +49,16 @@ _errors = Counter("pregao_bus_errors_total", "Errors the NATS client reported", 
 class Subscription:
     """A live core subscription."""
 
-    def __init__(self, subscription: NatsSubscription, drain: Callable[[], Awaitable[None]] | None = None) -> None:
+    def __init__(self, subscription: NatsSubscription, settle: Callable[[], Awaitable[None]]) -> None:
         self._subscription = subscription
-        self._drain = drain
+        self._settle = settle
 
     async def stop(self) -> None:
+        """When this returns the server sends nothing more, and what was in hand is done."""
         with suppress(NatsError):
             await self._subscription.unsubscribe()
-        if self._drain is not None:
-            await self._drain()
+        with suppress(BusUnavailable):
+            await self._settle()
 
 
 class Bus:
@@ -66,6 +71,9 @@ class Bus:
         self._client = client
         self._jetstream = JetStream(client)
         self._mirrors: set[Mirror[Any]] = set()
+        self._probe: NatsSubscription | None = None
+        self._echoes: dict[bytes, asyncio.Future[None]] = {}
+        self._connected_once = False
         self._closing = False
 
     @classmethod
@@ -89,6 +97,12 @@ class Bus:
             if not bus._closing and on_closed is not None:
                 on_closed()
 
+        async def report(error: Exception) -> None:
+            await _report(error)
+            if not bus._connected_once and _REFUSED in str(error).lower():
+                # It would go on asking with the same password; an error raised here ends its `connect`.
+                raise error
+
         try:
             async with asyncio.timeout(_CONNECT_TIMEOUT):
                 await client.connect(
@@ -102,13 +116,14 @@ class Bus:
                     max_reconnect_attempts=-1,
                     # A fixed wait would bring every instance back in the same moment.
                     reconnect_time_wait=0.5 + zlib.crc32(instance.encode()) / 2**32,  # type: ignore[arg-type]
-                    error_cb=_report,
+                    error_cb=report,
                     reconnected_cb=bus._reconnected,
                     disconnected_cb=_disconnected,
                     closed_cb=closed,
                 )
         except (NatsError, TimeoutError, OSError) as error:
             raise BusUnavailable(f"cannot connect to NATS at {url} as {user}: {error!r}") from error
+        bus._connected_once = True
         return bus
 
     @property
@@ -116,16 +131,28 @@ class Bus:
         return self._client.is_connected
 
     async def ready(self) -> None:
-        """A barrier: what was published and subscribed before has reached the server.
+        """A barrier: what was published and subscribed before has reached the server. Raises BusUnavailable.
 
-        Two flushes, because nats-py 2.16 sends the PING of one past commands that still wait in its buffer
-        (field-notes §B3).
+        A message to ourselves, because nats-py 2.16's `flush` is none: its PING overtakes commands that still wait
+        in the buffer (field-notes §B3), and one that times out breaks the reader when its PONG comes after all.
         """
+        if self._probe is None:
+            self._probe = await self._client.subscribe(self._client.new_inbox(), cb=self._echoed)
+        token = new_id().encode()
+        echo = self._echoes[token] = asyncio.get_running_loop().create_future()
         try:
-            await self._client.flush(timeout=5)
-            await self._client.flush(timeout=5)
+            async with asyncio.timeout(_ROUND_TRIP_TIMEOUT):
+                await self._client.publish(self._probe.subject, token)
+                await echo
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"no round trip to NATS: {error!r}") from error
+        finally:
+            del self._echoes[token]
+
+    async def _echoed(self, message: Msg) -> None:
+        echo = self._echoes.get(message.data)
+        if echo is not None and not echo.done():
+            echo.set_result(None)
 
     async def close(self) -> None:
         """Everything published is delivered to the server first, as far as it still answers."""
@@ -134,7 +161,10 @@ class Bus:
             await mirror.stop()
         with suppress(BusUnavailable):
             await self.ready()
-        await self._client.close()
+        # A connection that is already gone raises from its own transport.
+        with suppress(OSError, NatsError, TimeoutError):
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._client.close()
 
     async def publish(self, subject: str, message: msgspec.Struct) -> None:
         """At most once, for what the next message replaces: while disconnected it is dropped, not sent late."""
@@ -169,7 +199,7 @@ class Bus:
 
         subscription = await self._client.subscribe(subject, cb=receive, pending_msgs_limit=limit)
         await self.ready()
-        return Subscription(subscription)
+        return Subscription(subscription, self.ready)
 
     async def ensure(self, *declarations: Stream | Bucket) -> None:
         """Create them, or apply their changed settings."""
@@ -218,7 +248,8 @@ class Bus:
 
     def lease(self, name: str, ttl: float = 6.0) -> Lease:
         """`ttl` in whole seconds, the server's resolution."""
-        return Lease(self.bucket(LEASES), name, self.instance, self.clock, ttl)
+        leases = KeyValue(self._jetstream, LEASES, self.clock, timeout=ttl / 4)
+        return Lease(leases, name, self.instance, self.clock, ttl)
 
     async def call(
         self,
@@ -242,7 +273,12 @@ class Bus:
         server = rpc.Server(endpoint, handler)
         subscription = await self._client.subscribe(subject, cb=server.receive)
         await self.ready()
-        return Subscription(subscription, server.drain)
+
+        async def settle() -> None:
+            await self.ready()
+            await server.drain()
+
+        return Subscription(subscription, settle)
 
     async def _reconnected(self) -> None:
         log.info("bus_reconnected")

@@ -6,7 +6,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
-from nats.js.errors import APIError, BadRequestError
+from nats.js.errors import APIError, NotFoundError
 
 from libs.bus.errors import BusError, BusUnavailable
 from libs.bus.topology import DEDUPE_WINDOW, Bucket, Stream
@@ -17,7 +17,6 @@ EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
 
 _WRONG_LAST_SEQUENCE = 10071
-_NAME_IN_USE = 10058
 
 
 class _Refusal(msgspec.Struct):
@@ -73,7 +72,7 @@ class JetStream:
                 max_bytes=stream.max_bytes,
                 max_msgs_per_subject=stream.max_per_subject,
                 discard=api.DiscardPolicy.NEW if stream.keep_new else api.DiscardPolicy.OLD,
-                duplicate_window=DEDUPE_WINDOW,
+                duplicate_window=min(DEDUPE_WINDOW, stream.max_age),
                 storage=api.StorageType.FILE,
                 allow_direct=True,
             )
@@ -101,18 +100,16 @@ class JetStream:
         )
 
     async def _ensure(self, config: api.StreamConfig) -> None:
-        try:
-            await self.api.add_stream(config)
-        except BadRequestError as error:
-            if error.err_code != _NAME_IN_USE:
-                raise BusError(f"stream {config.name}: {error.description}") from error
-            await self._update(config)
-        except (APIError, NatsError, TimeoutError) as error:
-            raise BusUnavailable(f"stream {config.name}: {error}") from error
+        """Update in place, never by deleting what is stored; create what is not there.
 
-    async def _update(self, config: api.StreamConfig) -> None:
-        """Settings changed since it was created: applied in place, never by deleting what is stored."""
+        In this order because creating counts the stream's `max_bytes` a second time against the server's limit.
+        """
         try:
-            await self.api.update_stream(config)
+            try:
+                await self.api.update_stream(config)
+            except NotFoundError:
+                await self.api.add_stream(config)
+        except APIError as error:
+            raise BusError(f"stream {config.name}: {error.description} ({error.err_code})") from error
         except (NatsError, TimeoutError) as error:
-            raise BusError(f"stream {config.name} cannot be updated: {error}") from error
+            raise BusUnavailable(f"stream {config.name}: not confirmed ({type(error).__name__})") from error

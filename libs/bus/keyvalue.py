@@ -4,6 +4,7 @@ nats-py's own KeyValue is not used for writing: its `update` drops a key's time 
 never expires, and its reads return a deletion marker as a value (crm-and-reliability §0.9).
 """
 
+import asyncio
 from typing import TypeVar
 
 import msgspec
@@ -90,7 +91,8 @@ class KeyValue:
 
     async def _last(self, key: str) -> RawStreamMsg | None:
         try:
-            return await self._jetstream.api.get_last_msg(self._bucket.stream, self._subject(key), direct=False)
+            async with asyncio.timeout(self._timeout):
+                return await self._jetstream.api.get_last_msg(self._bucket.stream, self._subject(key), direct=False)
         except NotFoundError:
             return None
         except (NatsError, TimeoutError) as error:

@@ -91,7 +91,7 @@ def permissions(user: str) -> Permissions:
     if user == ADMIN:
         return Permissions((">",), (">",), allow_responses=True)
     needs = _NEEDS[user]
-    publish = [*needs.appends, *needs.calls]
+    publish = [f"_INBOX_{user}.>", *needs.appends, *needs.calls]
     for used in needs.uses:
         publish += _jetstream_api(used.stream if isinstance(used, Bucket) else used.name)
     subscribe = [f"_INBOX_{user}.>", *needs.hears, *needs.serves]

@@ -77,16 +77,17 @@ class Server:
 
     async def _answer(self, message: Msg) -> None:
         request_id.set((message.headers or {}).get(REQUEST_ID_HEADER, ""))
-        name = f"{self._endpoint.service}.{self._endpoint.name}"
-        with _duration.labels(name, "").time() as timer:
-            try:
-                response = await self._handle(message.data)
-            except RpcError as error:
-                timer.labels(name, error.code)
-                await _refuse(message, error)
-            else:
-                timer.labels(name, "OK")
-                await message._client.publish(message.reply, encode(response))
+        started = asyncio.get_running_loop().time()
+        outcome = "OK"
+        try:
+            response = await self._handle(message.data)
+        except RpcError as error:
+            outcome = error.code
+            await _refuse(message, error)
+        else:
+            await message._client.publish(message.reply, encode(response))
+        elapsed = asyncio.get_running_loop().time() - started
+        _duration.labels(f"{self._endpoint.service}.{self._endpoint.name}", outcome).observe(elapsed)
 
     async def _handle(self, data: bytes) -> msgspec.Struct:
         try:

@@ -1,0 +1,202 @@
+"""Typed calls, their errors, and who may do what."""
+
+import asyncio
+
+import pytest
+
+from libs.bus import Bus, request_id
+from libs.bus.permissions import SERVICES
+from libs.bus.topology import BOTS, FEEDS, ORDERS, TRADES
+from libs.contracts.market import Feed, FeedDemand
+from libs.contracts.rpc import (
+    CANDLES,
+    CRM_STATS,
+    SUBMIT_ORDER,
+    CandlePage,
+    CandleQuery,
+    CrmStats,
+    ErrorCode,
+    Nothing,
+    RpcError,
+    SubmitOrder,
+)
+from libs.contracts.subjects import session_rpc
+from tests.integration.nats_server import Connect, eventually
+from tests.messages import NOW, USER, a_pnl, a_record, an_opening
+
+STATS = CrmStats(at=NOW, contacts=3, leads=2, customers=1)
+
+
+async def stats(_: Nothing) -> CrmStats:
+    return STATS
+
+
+async def test_a_call_is_answered_typed(connect: Connect, bus: Bus) -> None:
+    server, client = await connect("crm"), await connect("edge")
+    await server.serve("crm", {CRM_STATS: stats})
+    assert await client.call(CRM_STATS, Nothing()) == STATS
+
+
+async def test_nobody_there_is_unavailable_at_once(connect: Connect, bus: Bus) -> None:
+    client = await connect("edge")
+    with pytest.raises(RpcError) as raised:
+        async with asyncio.timeout(1):
+            await client.call(CRM_STATS, Nothing())
+    assert raised.value.code is ErrorCode.UNAVAILABLE
+
+
+async def test_no_answer_in_time_is_a_timeout(connect: Connect, bus: Bus) -> None:
+    async def slow(_: Nothing) -> CrmStats:
+        await asyncio.sleep(0.5)
+        return STATS
+
+    server, client = await connect("crm"), await connect("edge")
+    await server.serve("crm", {CRM_STATS: slow})
+    with pytest.raises(RpcError) as raised:
+        await client.call(CRM_STATS, Nothing(), timeout=0.1)
+    assert raised.value.code is ErrorCode.TIMEOUT
+
+
+async def test_a_coded_error_reaches_the_caller(connect: Connect, bus: Bus) -> None:
+    async def refuse(_: CandleQuery) -> CandlePage:
+        raise RpcError(ErrorCode.ASSET_NOT_FOUND, "no active\r\n4711")
+
+    server, client = await connect("gateway"), await connect("bots")
+    await server.serve("gateway", {CANDLES: refuse})
+    with pytest.raises(RpcError) as raised:
+        await client.call(CANDLES, CandleQuery(active_id=4711, size=60, count=1))
+    assert (raised.value.code, raised.value.message) == (ErrorCode.ASSET_NOT_FOUND, "no active 4711")
+
+
+async def test_a_bug_in_a_handler_is_internal_and_tells_nothing(connect: Connect, bus: Bus) -> None:
+    async def broken(_: Nothing) -> CrmStats:
+        raise KeyError("secret detail")
+
+    server, client = await connect("crm"), await connect("edge")
+    await server.serve("crm", {CRM_STATS: broken})
+    with pytest.raises(RpcError) as raised:
+        await client.call(CRM_STATS, Nothing())
+    assert raised.value.code is ErrorCode.INTERNAL
+    assert "secret" not in raised.value.message
+
+
+async def test_a_wrong_request_is_refused_naming_the_field(connect: Connect, bus: Bus) -> None:
+    async def page(_: CandleQuery) -> CandlePage:
+        return CandlePage(candles=())
+
+    server, client = await connect("gateway"), await connect("bots")
+    await server.serve("gateway", {CANDLES: page})
+    with pytest.raises(RpcError, match=r"\$\.count") as raised:
+        await client.call(CANDLES, CandleQuery(active_id=1, size=60, count=0))
+    assert raised.value.code is ErrorCode.INVALID_REQUEST
+
+
+async def test_slow_requests_do_not_hold_up_others(connect: Connect, bus: Bus) -> None:
+    release = asyncio.Event()
+    calls: list[int] = []
+
+    async def first_is_slow(_: Nothing) -> CrmStats:
+        calls.append(len(calls))
+        if calls[-1] == 0:
+            await release.wait()
+        return STATS
+
+    server, client = await connect("crm"), await connect("edge")
+    served = await server.serve("crm", {CRM_STATS: first_is_slow})
+    slow = asyncio.create_task(client.call(CRM_STATS, Nothing()))
+    await eventually(lambda: calls)
+    assert await client.call(CRM_STATS, Nothing()) == STATS
+    release.set()
+    assert await slow == STATS
+    await served.stop()
+
+
+async def test_the_request_id_reaches_the_handler(connect: Connect, bus: Bus) -> None:
+    seen: list[str] = []
+
+    async def remember(_: Nothing) -> CrmStats:
+        seen.append(request_id.get())
+        return STATS
+
+    server, client = await connect("crm"), await connect("edge")
+    await server.serve("crm", {CRM_STATS: remember})
+    token = request_id.set("req-9")
+    await client.call(CRM_STATS, Nothing())
+    request_id.reset(token)
+    assert seen == ["req-9"]
+
+
+async def test_a_session_bound_endpoint_answers_on_its_users_subject_only(connect: Connect, bus: Bus) -> None:
+    gateway, bots = await connect("gateway"), await connect("bots")
+
+    async def order(request: SubmitOrder) -> object:
+        return a_record(reason=request.order_id)
+
+    subscription = await gateway.serve_on(session_rpc(USER, "order"), SUBMIT_ORDER, order)  # type: ignore[arg-type]
+    record = await bots.call(SUBMIT_ORDER, SubmitOrder(order_id="o-1"), subject=session_rpc(USER, "order"))
+    assert record.reason == "o-1"
+    await subscription.stop()
+    with pytest.raises(RpcError) as raised:
+        await bots.call(SUBMIT_ORDER, SubmitOrder(order_id="o-2"), subject=session_rpc(USER, "order"))
+    assert raised.value.code is ErrorCode.UNAVAILABLE
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_service_can_declare_what_it_uses_and_only_that(service: str, connect: Connect, bus: Bus) -> None:
+    from libs.bus.errors import BusError
+    from libs.bus.permissions import _NEEDS
+    from libs.bus.topology import BUCKETS, STREAMS
+
+    own = await connect(service)
+    used = _NEEDS[service].uses
+    await own.ensure(*used)
+    foreign = [declaration for declaration in (*STREAMS, *BUCKETS) if declaration not in used]
+    for declaration in foreign[:1]:
+        with pytest.raises(BusError):
+            await asyncio.wait_for(own.ensure(declaration), timeout=8)
+
+
+async def test_a_service_cannot_write_what_another_owns(connect: Connect, bus: Bus) -> None:
+    edge, analytics = await connect("edge"), await connect("analytics")
+    heard: list[object] = []
+
+    async def hear(_: str, message: object) -> None:
+        heard.append(message)
+
+    await bus.subscribe("trade.>", object, hear)
+    with pytest.raises(Exception, match="not confirmed"):
+        await edge.append(f"trade.{USER}.opened", an_opening(), id="forged", timeout=0.5)
+    with pytest.raises(Exception, match="not"):
+        await asyncio.wait_for(analytics.bucket(ORDERS).put("x.y", a_record()), timeout=6)
+    with pytest.raises(Exception, match="not"):
+        await asyncio.wait_for(edge.bucket(BOTS).put(f"{USER}.pnl", a_pnl()), timeout=6)
+    assert heard == []
+
+
+async def test_a_service_can_write_what_it_owns(connect: Connect, bus: Bus) -> None:
+    gateway, bots = await connect("gateway"), await connect("bots")
+    await gateway.append(f"trade.{USER}.opened", an_opening(), id="real")
+    await bots.bucket(BOTS).put(f"{USER}.pnl", a_pnl())
+    await bots.bucket(FEEDS).put("bots.b-1", FeedDemand(feeds=(Feed(76, 60),)), ttl=10)
+    mirror = await gateway.mirror(FEEDS, ">", FeedDemand)
+    assert [entry.value.feeds for _, entry in mirror.items()] == [(Feed(76, 60),)]
+    assert TRADES.name == "TRADES"
+
+
+async def test_a_service_cannot_read_anothers_replies(connect: Connect, bus: Bus) -> None:
+    crm = await connect("crm")
+    heard: list[object] = []
+
+    async def hear(_: str, message: object) -> None:
+        heard.append(message)
+
+    await crm.subscribe("_INBOX_edge.>", object, hear)
+    edge, gateway = await connect("edge"), await connect("gateway")
+
+    async def page(_: CandleQuery) -> CandlePage:
+        return CandlePage(candles=())
+
+    await gateway.serve("gateway", {CANDLES: page})
+    await edge.call(CANDLES, CandleQuery(active_id=1, size=60, count=1))
+    await bus.ready()
+    assert heard == []
