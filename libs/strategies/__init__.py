@@ -1,0 +1,1 @@
+"""Strategies over panels of candles: pure numpy, no I/O, no clock; the same code live, scanning and backtesting."""
