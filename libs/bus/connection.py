@@ -238,10 +238,15 @@ class Bus:
         return KeyValue(self._jetstream, bucket, self.clock)
 
     async def mirror(
-        self, bucket: Bucket, keys: str, type_: type[T], on_change: OnChange[T] | None = None
+        self,
+        bucket: Bucket,
+        keys: str,
+        type_: type[T],
+        on_change: OnChange[T] | None = None,
+        keep: Callable[[T], bool] | None = None,
     ) -> Mirror[T]:
         """A live replica of the keys that match, current when this returns; all of them must be `type_`."""
-        mirror = Mirror(self._jetstream, bucket, keys, type_, self.clock, on_change)
+        mirror = Mirror(self._jetstream, bucket, keys, type_, self.clock, on_change, keep)
         await mirror.start()
         self._mirrors.add(mirror)
         return mirror

@@ -35,7 +35,10 @@ _START_TIMEOUT = 10.0
 
 
 class Mirror(Generic[T]):
-    """`on_change(key, entry)` is told of every new value and, with None, of every removal, in order."""
+    """`on_change(key, entry)` is told of every new value and, with None, of every removal, in order.
+
+    A value that `keep` refuses counts as removed: so a mirror of what is unfinished stays small.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Mirror(Generic[T]):
         type_: type[T],
         clock: Clock,
         on_change: OnChange[T] | None = None,
+        keep: Callable[[T], bool] | None = None,
     ) -> None:
         self._jetstream = jetstream
         self._bucket = bucket
@@ -53,6 +57,7 @@ class Mirror(Generic[T]):
         self._type = type_
         self._clock = clock
         self._on_change = on_change
+        self._keep = keep
         self._entries: dict[str, Entry[T]] = {}
         self._seen: set[str] | None = None
         self._expected = 1
@@ -62,7 +67,7 @@ class Mirror(Generic[T]):
         self._current = asyncio.Event()
         self._heard = 0.0
         self._stale = asyncio.Event()
-        self._keeper: asyncio.Task[None] | None = None
+        self._watchdog: asyncio.Task[None] | None = None
 
     def get(self, key: str) -> T | None:
         entry = self._entries.get(key)
@@ -83,20 +88,20 @@ class Mirror(Generic[T]):
         except TimeoutError as error:
             await self._unsubscribe()
             raise BusUnavailable(f"{self._bucket.name}/{self._keys}: no snapshot in time") from error
-        self._keeper = asyncio.create_task(self._keep(), name=f"mirror:{self._bucket.name}")
+        self._watchdog = asyncio.create_task(self._watch(), name=f"mirror:{self._bucket.name}")
 
     async def stop(self) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
+        if self._watchdog is not None:
+            self._watchdog.cancel()
             with suppress(asyncio.CancelledError):
-                await self._keeper
+                await self._watchdog
         await self._unsubscribe()
 
     def mark_stale(self) -> None:
         """Called after a reconnect: what happened meanwhile is unknown."""
         self._stale.set()
 
-    async def _keep(self) -> None:
+    async def _watch(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_HEARTBEAT):
@@ -182,8 +187,11 @@ class Mirror(Generic[T]):
         known = self._entries.get(key)
         if known is not None and known.revision == revision:
             return
-        entry = Entry(key, decode(message.data, self._type), revision, self._clock.monotonic())
-        self._entries[key] = entry
+        value = decode(message.data, self._type)
+        if self._keep is not None and not self._keep(value):
+            self._remove(key)
+            return
+        entry = self._entries[key] = Entry(key, value, revision, self._clock.monotonic())
         if self._on_change is not None:
             self._on_change(key, entry)
 

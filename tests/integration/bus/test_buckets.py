@@ -174,3 +174,21 @@ async def test_a_holder_cut_off_stops_acting_before_another_can_hold(
             await asyncio.sleep(0.1)
     assert not lease.held
     await other.release()
+
+
+async def test_a_mirror_of_what_is_unfinished_forgets_what_is_finished(bus: Bus) -> None:
+    orders = bus.bucket(ORDERS)
+    await orders.put("u.old", a_record(state=OrderState.CLOSED))
+    revision = await orders.put("u.new", a_record())
+    gone: list[str] = []
+
+    def changed(key: str, entry: Entry[OrderRecord] | None) -> None:
+        if entry is None:
+            gone.append(key)
+
+    mirror = await bus.mirror(ORDERS, ">", OrderRecord, changed, keep=lambda record: not record.state.final)
+    assert [key for key, _ in mirror.items()] == ["u.new"]
+    await orders.update("u.new", a_record(state=OrderState.REJECTED), revision)
+    await eventually(lambda: gone)
+    assert gone == ["u.new"]
+    assert list(mirror.items()) == []
