@@ -17,6 +17,9 @@ from enum import StrEnum
 from libs.contracts.account import AccountType
 from libs.contracts.codec import Message
 
+FINAL_RECORD_LIFE = 86400.0
+"""Seconds a finished record is kept: long enough for every repetition, and the bucket stays small."""
+
 
 class Direction(StrEnum):
     CALL = "call"
@@ -107,6 +110,9 @@ class OrderRecord(Message, frozen=True, kw_only=True):
     state: OrderState = OrderState.INTENDED
     updated_at: datetime
     sent_at: datetime | None = None
+    """When the permission to send was taken."""
+    balance_id: int | None = None
+    """The broker's balance it was sent for."""
     position: Position | None = None
     settlement: Settlement | None = None
     code: str = ""

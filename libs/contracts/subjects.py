@@ -36,6 +36,7 @@ def session_rpc(user: str, verb: str) -> str:
 
 
 ALL_CANDLES = "market.candle.*.*"
+ALL_CLOSED_CANDLES = "market.closed.*.*"
 ALL_TRADES = "trade.*.*"
 ALL_LEDGER = "ledger.*.*"
 ALL_BOT_STATES = "bot.*.*"

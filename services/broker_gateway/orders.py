@@ -1,0 +1,171 @@
+"""Sending one user's orders over one broker session, and following them until they are settled."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
+from prometheus_client import Histogram
+
+from libs.bus import BusError, Entry
+from libs.contracts.account import Balances
+from libs.contracts.clock import Clock
+from libs.contracts.orders import OrderRecord, OrderState, Position, RejectCode
+from libs.contracts.rpc import ErrorCode, RpcError, SubmitOrder
+from services.broker_gateway.broker import Broker, BrokerPosition, NotSent, Refused, Unanswered
+from services.broker_gateway.reconcile import Verdict, judge
+from services.broker_gateway.records import OrderGone, Records
+
+log = structlog.get_logger()
+
+_EARLY = 256
+"""Positions remembered before their order is known; the oldest are forgotten and found again by reconciling."""
+_LOOK_BACK = timedelta(minutes=1)
+
+_latency = Histogram(
+    "pregao_order_seconds",
+    "From sending an order to the broker's answer",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+
+
+class Right(Protocol):
+    """The right to act for a user; a lease."""
+
+    @property
+    def held(self) -> bool: ...
+
+
+class OrderDesk:
+    def __init__(
+        self,
+        records: Records,
+        broker: Broker,
+        right: Right,
+        balances: Callable[[], Balances | None],
+        clock: Clock,
+        grace: timedelta,
+    ) -> None:
+        self._records = records
+        self._broker = broker
+        self._right = right
+        self._balances = balances
+        self._clock = clock
+        self._grace = grace
+        self._in_hand: set[str] = set()
+        self._owner: dict[int, str] = {}
+        self._early: OrderedDict[int, BrokerPosition] = OrderedDict()
+
+    async def submit(self, request: SubmitOrder) -> OrderRecord:
+        """Send an intended order, or answer what became of it. Raises RpcError.
+
+        TIMEOUT: what became of it will be told by a trade event; it must not be decided anew.
+        """
+        order_id = request.order_id
+        self._in_hand.add(order_id)
+        try:
+            entry = await self._records.read(order_id)
+            if entry.value.state is not OrderState.INTENDED:
+                return entry.value
+            return await self._send(entry)
+        except OrderGone:
+            raise RpcError(ErrorCode.NOT_FOUND, f"no order {order_id}") from None
+        except BusError as error:
+            raise RpcError(ErrorCode.TIMEOUT, f"the outcome could not be stored yet: {error}") from error
+        finally:
+            self._in_hand.discard(order_id)
+
+    async def position_changed(self, position: BrokerPosition) -> None:
+        """Anything the broker says of a position of this user; repetitions and positions of others are harmless.
+
+        Raises BusError; the next `reconcile` does what could not be done.
+        """
+        position_id = position.position.position_id
+        order_id = self._owner.get(position_id)
+        if order_id is not None:
+            await self._close(order_id, position)
+            return
+        self._early[position_id] = position
+        while len(self._early) > _EARLY:
+            self._early.popitem(last=False)
+
+    async def reconcile(self, unsettled: Iterable[OrderRecord]) -> None:
+        """Compare unsettled records with the broker's books. Raises BrokerUnavailable, BusError.
+
+        Start path and recovery path: called with every new connection, and again while something is unsettled.
+        """
+        records = [record for record in unsettled if record.order.order_id not in self._in_hand]
+        for record in records:
+            if record.state is OrderState.INTENDED:
+                await self._records.expire(record.order.order_id)
+        sent = [record for record in records if record.sent_at is not None]
+        if not sent:
+            return
+        listed_at = self._clock.now()
+        books = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
+        for record in sent:
+            if record.position is not None:
+                await self._follow(record.order.order_id, record.position, books)
+            elif record.state is OrderState.SENDING:
+                await self._decide(record, books, listed_at)
+
+    async def _send(self, entry: Entry[OrderRecord]) -> OrderRecord:
+        order = entry.value.order
+        balances = self._balances()
+        balance = balances.of(order.account_type) if balances else None
+        claimed = await self._records.claim(entry, balance.id if balance else None)
+        if claimed is None:
+            return (await self._records.read(order.order_id)).value
+        if balance is None:
+            reason = f"there is no {order.account_type} balance"
+            return await self._records.reject(order.order_id, RejectCode.NO_BALANCE, reason)
+        # From here to the send nothing is awaited: the time and the right to act that are checked still hold.
+        if self._clock.now() >= order.expires_at:
+            return await self._records.reject(order.order_id, RejectCode.EXPIRED, "not sent in time")
+        if not self._right.held:
+            reason = "this gateway no longer holds the session"
+            return await self._records.reject(order.order_id, RejectCode.NO_SESSION, reason)
+        asked = self._clock.monotonic()
+        try:
+            position = await self._broker.buy(order, balance.id)
+        except NotSent as error:
+            return await self._records.reject(order.order_id, RejectCode.NO_SESSION, str(error))
+        except Refused as error:
+            return await self._records.reject(order.order_id, RejectCode.REFUSED, str(error))
+        except Unanswered as error:
+            log.warning("order_unanswered", order_id=order.order_id, error=str(error))
+            return claimed
+        _latency.observe(self._clock.monotonic() - asked)
+        record = await self._records.open(order.order_id, position)
+        await self._follow(order.order_id, position, ())
+        return record
+
+    async def _decide(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
+        order_id = record.order.order_id
+        judgement = judge(record, books, await self._records.linked(order_id), listed_at, self._grace)
+        if judgement.position is not None:
+            await self._records.open(order_id, judgement.position.position)
+            await self._follow(order_id, judgement.position.position, books)
+        elif judgement.verdict is Verdict.NOT_BOOKED:
+            reason = "the broker did not answer and has not booked it"
+            await self._records.reject(order_id, RejectCode.NOT_BOOKED, reason)
+        elif judgement.verdict is Verdict.UNDECIDED:
+            await self._records.give_up(order_id, "sent, unanswered, and more than one position could be it")
+
+    async def _follow(self, order_id: str, position: Position, books: Iterable[BrokerPosition]) -> None:
+        """Its events are this order's from now on; what is known of it already is applied."""
+        self._owner[position.position_id] = order_id
+        early = self._early.pop(position.position_id, None)
+        for known in (*books, *([early] if early else [])):
+            if known.position.position_id == position.position_id:
+                await self._close(order_id, known)
+
+    async def _close(self, order_id: str, position: BrokerPosition) -> None:
+        if position.settlement is not None:
+            await self._records.close(order_id, position.position, position.settlement)
+            self._owner.pop(position.position.position_id, None)
+
+
+def _sent_at(record: OrderRecord) -> datetime:
+    return record.sent_at or record.order.at

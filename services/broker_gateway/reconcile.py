@@ -1,0 +1,66 @@
+"""What became of an order that was sent and never answered: its record against the broker's books."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from libs.contracts.orders import OrderRecord
+from services.broker_gateway.broker import BrokerPosition
+
+_CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far our clock and the broker's may be apart."""
+_DURATION_TOLERANCE = timedelta(seconds=2)
+"""The broker rounds an option's expiry to whole seconds."""
+
+
+class Verdict(Enum):
+    BOOKED = auto()
+    NOT_BOOKED = auto()
+    UNDECIDED = auto()
+    """Two or more positions could be it."""
+    WAIT = auto()
+    """Not there, but it may still appear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    verdict: Verdict
+    position: BrokerPosition | None = None
+
+
+def judge(
+    record: OrderRecord,
+    books: Iterable[BrokerPosition],
+    linked: Collection[int],
+    listed_at: datetime,
+    grace: timedelta,
+) -> Judgement:
+    """`books` were complete at `listed_at`; `linked` are position ids that belong to other orders.
+
+    Absence is only certain when the books were read later than `grace` after the order could have been sent: brokers
+    of this family have booked purchases as late as a minute (field-notes §C1).
+    """
+    candidates = [
+        position for position in books if position.position.position_id not in linked and _fits(position, record, grace)
+    ]
+    if len(candidates) == 1:
+        return Judgement(Verdict.BOOKED, candidates[0])
+    if candidates:
+        return Judgement(Verdict.UNDECIDED)
+    if listed_at > record.order.expires_at + grace:
+        return Judgement(Verdict.NOT_BOOKED)
+    return Judgement(Verdict.WAIT)
+
+
+def _fits(candidate: BrokerPosition, record: OrderRecord, grace: timedelta) -> bool:
+    order, position = record.order, candidate.position
+    sent_at = record.sent_at or order.at
+    return (
+        candidate.active_id == order.active_id
+        and candidate.direction is order.direction
+        and candidate.stake == order.stake
+        and (record.balance_id is None or position.balance_id == record.balance_id)
+        and abs(position.expiry - position.opened_at - timedelta(seconds=order.duration)) <= _DURATION_TOLERANCE
+        and sent_at - _CLOCK_TOLERANCE <= position.opened_at <= order.expires_at + grace + _CLOCK_TOLERANCE
+    )

@@ -1,0 +1,158 @@
+"""The records of one user's orders, and the events that tell their story (docs/architecture.md, "An order").
+
+A record moves by revision, so that of everybody who wants to move it one succeeds. `intended → sending` is the
+permission to send: it succeeds once, ever. From there on the event is stored before the record follows, so a crash
+between the two repeats the event, under the same id, and never loses it.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from msgspec.structs import replace
+from prometheus_client import Counter
+
+from libs.bus import Bus, Entry, RevisionConflict
+from libs.bus.topology import ORDERS
+from libs.contracts import subjects
+from libs.contracts.alerts import Alert, Severity
+from libs.contracts.orders import (
+    OrderRecord,
+    OrderState,
+    Position,
+    RejectCode,
+    Settlement,
+    TradeClosed,
+    TradeEvent,
+    TradeFailed,
+    TradeOpened,
+)
+
+log = structlog.get_logger()
+
+FINAL_LIFE = 86400.0
+"""Seconds a finished record is kept: long enough for every repetition, and the bucket stays small."""
+
+Change = Callable[[OrderRecord], tuple[TradeEvent, OrderRecord]]
+
+_outcomes = Counter("pregao_orders_total", "Orders by what became of them", ["outcome"])
+
+
+class OrderGone(Exception):
+    """There is no such record: it was never made, or finished more than a day ago."""
+
+
+class Records:
+    """Every method raises BusError when the bus does not confirm; repeating it is safe."""
+
+    def __init__(self, user: str, bus: Bus) -> None:
+        self._user = user
+        self._bus = bus
+        self._clock = bus.clock
+        self._orders = bus.bucket(ORDERS)
+        self._moving = asyncio.Lock()
+
+    async def read(self, order_id: str) -> Entry[OrderRecord]:
+        """Raises OrderGone."""
+        entry = await self._orders.get(f"{self._user}.{order_id}", OrderRecord)
+        if entry is None:
+            raise OrderGone(order_id)
+        return entry
+
+    async def linked(self, besides: str) -> set[int]:
+        """Positions that belong to this user's other orders."""
+        entries = await self._orders.entries(f"{self._user}.*", OrderRecord)
+        return {
+            entry.value.position.position_id
+            for entry in entries
+            if entry.value.position is not None and entry.value.order.order_id != besides
+        }
+
+    async def claim(self, entry: Entry[OrderRecord], balance_id: int | None) -> OrderRecord | None:
+        """Move *intended* to *sending*: the permission to send. None when somebody else has it."""
+        now = self._clock.now()
+        claimed = replace(entry.value, state=OrderState.SENDING, sent_at=now, updated_at=now, balance_id=balance_id)
+        try:
+            await self._orders.update(entry.key, claimed, entry.revision)
+        except RevisionConflict:
+            return None
+        return claimed
+
+    async def expire(self, order_id: str) -> None:
+        """Reject an order that nobody sent in time. Claims it first, so that nobody sends it meanwhile."""
+        entry = await self.read(order_id)
+        late = self._clock.now() >= entry.value.order.expires_at
+        if late and entry.value.state is OrderState.INTENDED and await self.claim(entry, None) is not None:
+            await self.reject(order_id, RejectCode.EXPIRED, "not sent in time")
+
+    async def open(self, order_id: str, position: Position) -> OrderRecord:
+        def change(record: OrderRecord) -> tuple[TradeEvent, OrderRecord]:
+            event = TradeOpened(id=f"{order_id}.opened", at=self._clock.now(), order=record.order, position=position)
+            return event, replace(record, state=OrderState.OPENED, position=position)
+
+        return await self._move(order_id, OrderState.SENDING, change)
+
+    async def close(self, order_id: str, position: Position, settlement: Settlement) -> OrderRecord:
+        def change(record: OrderRecord) -> tuple[TradeEvent, OrderRecord]:
+            opened = record.position or position
+            event = TradeClosed(
+                id=f"{order_id}.closed",
+                at=self._clock.now(),
+                order=record.order,
+                position=opened,
+                settlement=settlement,
+            )
+            return event, replace(record, state=OrderState.CLOSED, position=opened, settlement=settlement)
+
+        return await self._move(order_id, OrderState.OPENED, change)
+
+    async def reject(self, order_id: str, code: RejectCode, reason: str) -> OrderRecord:
+        return await self._fail(order_id, OrderState.REJECTED, code, reason)
+
+    async def give_up(self, order_id: str, reason: str) -> OrderRecord:
+        """Nobody can tell what became of it: the outcome is *unknown*, and an operator is told."""
+        record = await self._fail(order_id, OrderState.UNKNOWN, RejectCode.UNDECIDED, reason)
+        alert = Alert(
+            id=f"{order_id}.unknown",
+            at=self._clock.now(),
+            severity=Severity.CRITICAL,
+            service="gateway",
+            kind="order_unknown",
+            message=reason,
+            user=self._user,
+            details={"order_id": order_id, "ticker": record.order.ticker, "stake": str(record.order.stake)},
+        )
+        await self._bus.append(subjects.alert(Severity.CRITICAL), alert, id=alert.id)
+        return record
+
+    async def _fail(self, order_id: str, state: OrderState, code: RejectCode, reason: str) -> OrderRecord:
+        def change(record: OrderRecord) -> tuple[TradeEvent, OrderRecord]:
+            event = TradeFailed(
+                id=f"{order_id}.{state}",
+                at=self._clock.now(),
+                order=record.order,
+                state=state,
+                code=code,
+                reason=reason,
+            )
+            return event, replace(record, state=state, code=code, reason=reason)
+
+        return await self._move(order_id, OrderState.SENDING, change)
+
+    async def _move(self, order_id: str, expected: OrderState, change: Change) -> OrderRecord:
+        """Store the event, then the record; the record as it stands afterwards, whoever moved it."""
+        async with self._moving:
+            entry = await self.read(order_id)
+            if entry.value.state is not expected:
+                return entry.value
+            event, record = change(entry.value)
+            record = replace(record, updated_at=self._clock.now())
+            await self._bus.append(subjects.trade(self._user, record.state), event, id=event.id)
+            try:
+                life = FINAL_LIFE if record.state.final else None
+                await self._orders.update(entry.key, record, entry.revision, ttl=life)
+            except RevisionConflict:
+                return (await self.read(order_id)).value
+            _outcomes.labels(record.state).inc()
+            log.info("order_moved", order_id=order_id, state=record.state, code=record.code, reason=record.reason)
+            return record
