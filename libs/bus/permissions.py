@@ -55,12 +55,12 @@ _NEEDS = {
         serves=("rpc.gateway.>",),
     ),
     "bots": _Needs(
-        uses=(TRADES, ALERTS, DEAD_LETTERS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES),
+        uses=(TRADES, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES),
         appends=(
-            "trade.*.rejected", "alert.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>", "$KV.feeds.bots.>",
+            "trade.*.rejected", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>", "$KV.feeds.bots.>",
             "$KV.leases.bots.>",
         ),
-        hears=("market.candle.*.*", "market.closed.*.*"),
+        hears=("market.closed.*.*", "trade.*.*"),
         calls=("rpc.gateway.candles", "rpc.gateway.*.order"),
         serves=("rpc.bots.>",),
     ),

@@ -1,0 +1,37 @@
+"""The broker's actives, as the gateway last published them."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from libs.bus import Bus, Entry
+from libs.bus.topology import CATALOGUE
+from libs.contracts.market import Active, Catalogue
+
+CATALOGUE_KEY = "actives"
+
+
+class Actives:
+    def __init__(self) -> None:
+        self._by_id: dict[int, Active] = {}
+        self._by_ticker: dict[str, Active] = {}
+
+    async def follow(self, bus: Bus) -> None:
+        """Current when it returns, and kept so until the bus is closed."""
+        await bus.mirror(CATALOGUE, CATALOGUE_KEY, Catalogue, self._changed)
+
+    def replace(self, actives: Iterable[Active]) -> None:
+        self._by_id = {active.id: active for active in actives}
+        self._by_ticker = {active.ticker: active for active in self._by_id.values()}
+
+    def by_id(self, active_id: int) -> Active | None:
+        return self._by_id.get(active_id)
+
+    def by_ticker(self, ticker: str) -> Active | None:
+        """Exactly that one: an order for an active that only looks alike would be a wrong order."""
+        return self._by_ticker.get(ticker)
+
+    def tradable(self, now: datetime) -> list[Active]:
+        return [active for active in self._by_id.values() if active.tradable(now)]
+
+    def _changed(self, _: str, entry: Entry[Catalogue] | None) -> None:
+        self.replace(entry.value.actives if entry is not None else ())

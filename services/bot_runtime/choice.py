@@ -1,0 +1,72 @@
+"""Which signal a bot follows, and with which option (api-contract §10.4)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.contracts.bots import BotConfig, Signal
+from libs.contracts.market import Active, Feed
+from services.bot_runtime.actives import Actives
+from services.bot_runtime.board import Board
+
+AUTO_SIZE = 10
+"""Candle size of auto mode, in seconds."""
+_PREFERRED = (10, 5, 30, 60)
+_USUAL = 30
+"""Option duration when the broker does not tell which it offers."""
+_SURE = 50
+"""Confidence above which the preferred durations are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    signal: Signal
+    active: Active
+    duration: int
+    """Seconds from purchase to expiry."""
+    computed: float
+    """Monotonic seconds; when the signal was computed."""
+
+
+def candle_size(config: BotConfig) -> int:
+    return AUTO_SIZE if config.mode == "auto" else config.timeframe
+
+
+def feeds(config: BotConfig, actives: Actives, now: datetime) -> Iterable[Feed]:
+    """The candles a bot looks at: in auto mode all that can be traded now."""
+    if config.mode == "auto":
+        return [Feed(active.id, AUTO_SIZE) for active in actives.tradable(now)]
+    active = actives.by_ticker(config.asset or "")
+    return [Feed(active.id, config.timeframe)] if active is not None else []
+
+
+def duration(confidence: int, offered: Sequence[int], longest: int) -> int | None:
+    """The option duration of auto mode; None when nothing is offered that is short enough."""
+    possible = [seconds for seconds in offered or (_USUAL,) if seconds <= longest]
+    if confidence > _SURE:
+        for preferred in _PREFERRED:
+            if preferred in possible:
+                return preferred
+    return min(possible, default=None)
+
+
+def choose(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
+    if config.mode == "auto":
+        return _surest(config.max_timeframe, board, actives, now)
+    active = actives.by_ticker(config.asset or "")
+    if active is None or not active.tradable(now):
+        return None
+    signal = board.signal(active.id)
+    return None if signal is None else Choice(signal, active, config.timeframe, board.computed)
+
+
+def _surest(longest: int, board: Board, actives: Actives, now: datetime) -> Choice | None:
+    for active_id in board.ranked():
+        active = actives.by_id(active_id)
+        if active is None or not active.tradable(now):
+            continue
+        signal = board.signal(active_id)
+        seconds = duration(signal.confidence, active.durations, longest) if signal is not None else None
+        if signal is not None and seconds is not None:
+            return Choice(signal, active, seconds, board.computed)
+    return None

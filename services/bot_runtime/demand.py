@@ -1,0 +1,71 @@
+"""Which candles this process wants of the gateway: KV `feeds`, renewed while it wants any."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+import structlog
+
+from libs.bus import Bus, BusError
+from libs.bus.topology import FEEDS
+from libs.contracts.bots import BotConfig
+from libs.contracts.clock import Clock
+from libs.contracts.market import Feed, FeedDemand
+from services.bot_runtime.actives import Actives
+from services.bot_runtime.choice import feeds
+
+_RENEW = 3.0
+_LAPSE = 10.0
+"""Seconds after which the wish of a dead process is forgotten."""
+
+log = structlog.get_logger()
+
+
+class Demand:
+    def __init__(
+        self,
+        bus: Bus,
+        actives: Actives,
+        configs: Callable[[], Iterable[BotConfig]],
+        watch: Callable[[frozenset[Feed]], None],
+    ) -> None:
+        """`configs()`: of the bots that look for signals; `watch(feeds)` is told of every change of what they need."""
+        self._bucket = bus.bucket(FEEDS)
+        self._key = f"bots.{bus.instance}"
+        self._clock: Clock = bus.clock
+        self._actives = actives
+        self._configs = configs
+        self._watch = watch
+        self._feeds: frozenset[Feed] = frozenset()
+
+    async def run(self, changed: asyncio.Event) -> None:
+        """Look again when `changed` is set, and every few seconds: trading hours begin and end. Until cancelled."""
+        while True:
+            changed.clear()
+            await self.renew()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_RENEW):
+                    await changed.wait()
+
+    async def renew(self) -> None:
+        wanted = self._wanted()
+        if wanted != self._feeds:
+            self._watch(wanted)
+        elif not wanted:
+            return
+        self._feeds = wanted
+        try:
+            await self._bucket.put(self._key, FeedDemand(feeds=tuple(sorted(wanted))), ttl=_LAPSE)
+        except BusError as error:
+            log.warning("demand_not_renewed", error=str(error))
+
+    async def withdraw(self) -> None:
+        if self._feeds:
+            with suppress(BusError):
+                await self._bucket.delete(self._key)
+
+    def _wanted(self) -> frozenset[Feed]:
+        now = self._clock.now()
+        # Bots with the same wish are many; their feeds are worked out once.
+        wishes = {(config.mode, config.asset, config.timeframe): config for config in self._configs()}
+        return frozenset(feed for config in wishes.values() for feed in feeds(config, self._actives, now))

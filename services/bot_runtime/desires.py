@@ -1,0 +1,46 @@
+"""What users want of their bots: KV `desired`, `bot.{user}`."""
+
+import msgspec
+
+from libs.bus import Bus, Entry, RevisionConflict
+from libs.bus.topology import DESIRED
+from libs.contracts.bots import DesiredBot
+
+_TRIES = 5
+
+
+def desired_key(user: str) -> str:
+    return f"bot.{user}"
+
+
+def user_of(key: str) -> str:
+    return key.removeprefix("bot.")
+
+
+class Desires:
+    def __init__(self, bus: Bus) -> None:
+        self._bucket = bus.bucket(DESIRED)
+
+    async def get(self, user: str) -> Entry[DesiredBot] | None:
+        return await self._bucket.get(desired_key(user), DesiredBot)
+
+    async def start(self, desired: DesiredBot, known: Entry[DesiredBot] | None) -> None:
+        """Raises RevisionConflict when somebody else wrote since `known` was read."""
+        if known is None:
+            await self._bucket.create(desired_key(desired.user), desired)
+        else:
+            await self._bucket.update(desired_key(desired.user), desired, known.revision)
+
+    async def stop(self, user: str, run: str, reason: str) -> DesiredBot | None:
+        """End that run; what is wanted now: stopped, or whatever replaced the run meanwhile."""
+        for _ in range(_TRIES):
+            known = await self.get(user)
+            if known is None or known.value.run != run or not known.value.running:
+                return None if known is None else known.value
+            stopped = msgspec.structs.replace(known.value, running=False, reason=reason)
+            try:
+                await self._bucket.update(known.key, stopped, known.revision)
+            except RevisionConflict:
+                continue
+            return stopped
+        raise RevisionConflict(desired_key(user), 0)

@@ -1,0 +1,22 @@
+"""What all bots of a process share."""
+
+from dataclasses import dataclass
+
+from libs.bus import Bus
+from libs.contracts.clock import Clock
+from services.bot_runtime.accounts import Accounts
+from services.bot_runtime.actives import Actives
+from services.bot_runtime.desires import Desires
+from services.bot_runtime.orders import Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    bus: Bus
+    clock: Clock
+    actives: Actives
+    accounts: Accounts
+    orders: Orders
+    desires: Desires
+    order_lifetime: float
+    """Seconds after the decision in which an order may be sent."""

@@ -1,0 +1,157 @@
+"""The bots this process runs: those of the users in the partitions it holds."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+from prometheus_client import Gauge
+
+from libs.bus import Bus, BusError, Entry
+from libs.bus.topology import BOTS, DESIRED
+from libs.contracts.bots import BotConfig, BotStatus, DesiredBot
+from libs.contracts.orders import OrderRecord
+from libs.strategies.panel import Panel
+from libs.strategies.registry import STRATEGIES
+from services.bot_runtime.board import Board
+from services.bot_runtime.bot import Bot
+from services.bot_runtime.desires import desired_key
+from services.bot_runtime.desk import Desk
+from services.bot_runtime.journal import status_key
+from services.bot_runtime.partitions import partition_of
+
+log = structlog.get_logger()
+
+_PAUSE = 2.0
+"""Seconds before a bot that failed is recovered."""
+
+_running = Gauge("pregao_bots", "Bots this process runs")
+
+
+class Fleet:
+    """Reconciles: for every user of a held partition whose run is not over there is a bot, and no other bots."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.changed = asyncio.Event()
+        """Set when other bots run, or want other candles, than before."""
+        self._desk = desk
+        self._desired: dict[str, DesiredBot] = {}
+        self._statuses: dict[str, BotStatus] = {}
+        self._finished: dict[str, str] = {}
+        """Run that ended here, by user: known before the mirror of statuses tells."""
+        self._partitions: dict[int, Callable[[], bool]] = {}
+        self._keepers: dict[str, asyncio.Task[None]] = {}
+        self._bots: dict[str, Bot] = {}
+
+    async def follow(self, bus: Bus) -> None:
+        await bus.mirror(BOTS, status_key("*"), BotStatus, self._status_changed)
+        await bus.mirror(DESIRED, desired_key("*"), DesiredBot, self._desired_changed)
+
+    def take(self, partition: int, held: Callable[[], bool]) -> None:
+        """Run its users' bots from now on; they act only while `held()`."""
+        self._partitions[partition] = held
+        for user in [user for user in self._desired if partition_of(user) == partition]:
+            self._ensure(user)
+
+    def drop(self, partition: int) -> None:
+        """Stop acting for its users, at once; the bots go on wherever it is taken next."""
+        self._partitions.pop(partition, None)
+        for user, keeper in self._keepers.items():
+            if partition_of(user) == partition:
+                keeper.cancel()
+
+    async def close(self) -> None:
+        keepers = list(self._keepers.values())
+        for partition in list(self._partitions):
+            self.drop(partition)
+        await asyncio.gather(*keepers, return_exceptions=True)
+
+    def configs(self) -> Iterable[BotConfig]:
+        """Of the bots that look for signals."""
+        return [bot.desired.config for bot in self._bots.values() if bot.desired.running]
+
+    def evaluate(self, panel: Panel, end: int) -> None:
+        """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers."""
+        boards: dict[str, Board] = {}
+        for bot in self._bots.values():
+            if bot.size != panel.size or not bot.desired.running:
+                continue
+            strategy = STRATEGIES[bot.desired.config.strategy]
+            if strategy.name not in boards:
+                clock = self._desk.clock
+                boards[strategy.name] = Board(panel, strategy, end, clock.now(), clock.monotonic())
+            bot.offer(boards[strategy.name])
+
+    def hear(self, record: OrderRecord) -> None:
+        bot = self._bots.get(record.order.user)
+        if bot is not None:
+            bot.hear(record)
+
+    def wake(self, user: str) -> None:
+        bot = self._bots.get(user)
+        if bot is not None:
+            bot.wake()
+
+    def _status_changed(self, _: str, entry: Entry[BotStatus] | None) -> None:
+        if entry is not None:
+            self._statuses[entry.value.user] = entry.value
+
+    def _desired_changed(self, _: str, entry: Entry[DesiredBot] | None) -> None:
+        if entry is None:
+            return
+        desired = entry.value
+        self._desired[desired.user] = desired
+        bot = self._bots.get(desired.user)
+        if bot is not None:
+            bot.update(desired)
+            self.changed.set()
+        self._ensure(desired.user)
+
+    def _ensure(self, user: str) -> None:
+        held = self._partitions.get(partition_of(user))
+        keeper = self._keepers.get(user)
+        if held is None or self._needed(user) is None or (keeper is not None and not keeper.done()):
+            return
+        task = asyncio.create_task(self._keep(user, held), name=f"bot:{user}")
+        self._keepers[user] = task
+        task.add_done_callback(lambda done: self._ended(user, done))
+
+    def _ended(self, user: str, keeper: asyncio.Task[None]) -> None:
+        if self._keepers.get(user) is keeper:
+            del self._keepers[user]
+            self._ensure(user)
+
+    def _needed(self, user: str) -> DesiredBot | None:
+        """The user's desired bot, if its run is not over."""
+        desired = self._desired.get(user)
+        if desired is None or self._finished.get(user) == desired.run:
+            return None
+        status = self._statuses.get(user)
+        over = status is not None and status.run == desired.run and not status.state.alive
+        return None if over and not desired.running else desired
+
+    async def _keep(self, user: str, held: Callable[[], bool]) -> None:
+        while (desired := self._needed(user)) is not None:
+            try:
+                await self._run(desired, held)
+            except BusError as error:
+                log.warning("bot_interrupted", user=user, error=repr(error))
+                await asyncio.sleep(_PAUSE)
+            except Exception:
+                log.exception("bot_failed", user=user)
+                await asyncio.sleep(_PAUSE)
+
+    async def _run(self, desired: DesiredBot, held: Callable[[], bool]) -> None:
+        bot = await Bot.recover(self._desk, desired, held)
+        self._bots[desired.user] = bot
+        bot.update(self._desired[desired.user])
+        self._report()
+        try:
+            status = await bot.run()
+            self._finished[status.user] = status.run
+        finally:
+            del self._bots[desired.user]
+            self._report()
+
+    def _report(self) -> None:
+        _running.set(len(self._bots))
+        self.changed.set()

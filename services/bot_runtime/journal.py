@@ -1,0 +1,69 @@
+"""What a bot last said and how it stands: KV `bots`, `{user}.status`, `.pnl` and `.signal`."""
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from libs.bus import Bus, Entry, RevisionConflict
+from libs.bus.topology import BOTS
+from libs.contracts.bots import BotPnl, BotSignal, BotStatus
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def status_key(user: str) -> str:
+    return f"{user}.status"
+
+
+class Journal:
+    """One user's. Written with revision checks, so that an owner that was replaced cannot overwrite its successor."""
+
+    def __init__(self, bus: Bus, user: str) -> None:
+        self._bucket = bus.bucket(BOTS)
+        self._status_key, self._pnl_key, self._signal_key = status_key(user), f"{user}.pnl", f"{user}.signal"
+        self._status: Entry[BotStatus] | None = None
+        self._pnl: Entry[BotPnl] | None = None
+
+    @property
+    def status(self) -> BotStatus | None:
+        return None if self._status is None else self._status.value
+
+    @property
+    def pnl(self) -> BotPnl | None:
+        return None if self._pnl is None else self._pnl.value
+
+    @property
+    def last_word(self) -> datetime | None:
+        """When anything was written here; None if nothing was."""
+        return max((entry.value.at for entry in (self._status, self._pnl) if entry is not None), default=None)
+
+    async def load(self) -> None:
+        self._status = await self._bucket.get(self._status_key, BotStatus)
+        self._pnl = await self._bucket.get(self._pnl_key, BotPnl)
+
+    async def tell(self, status: BotStatus) -> None:
+        """Raises RevisionConflict when somebody else told something since the last load or tell."""
+        self._status = await self._write(self._status_key, status, self._status)
+
+    async def tell_anyway(self, status: BotStatus) -> None:
+        """For the bot's owner: the endpoints write a status too when they answer, and then its own is the newer."""
+        try:
+            await self.tell(status)
+        except RevisionConflict:
+            self._status = await self._bucket.get(self._status_key, BotStatus)
+            await self.tell(status)
+
+    async def count(self, pnl: BotPnl) -> None:
+        """Make the score durable; raises RevisionConflict when another owner counts."""
+        self._pnl = await self._write(self._pnl_key, pnl, self._pnl)
+
+    async def follow(self, signal: BotSignal) -> None:
+        await self._bucket.put(self._signal_key, signal)
+
+    async def _write(self, key: str, value: T, known: Entry[T] | None) -> Entry[T]:
+        if known is None:
+            revision = await self._bucket.create(key, value)
+        else:
+            revision = await self._bucket.update(key, value, known.revision)
+        return Entry(key, value, revision, known.received if known is not None else 0.0)

@@ -1,0 +1,108 @@
+"""The endpoints `bots.start` and `bots.stop`: any process answers, by writing what the user wants."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
+from libs.bus.topology import ACCOUNTS
+from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot
+from libs.contracts.ids import new_id
+from libs.contracts.rpc import ErrorCode, RpcError, StartBot, StopBot
+from services.bot_runtime import labels
+from services.bot_runtime.accounts import balance_key, session_key
+from services.bot_runtime.actives import Actives
+from services.bot_runtime.desires import Desires
+from services.bot_runtime.journal import Journal
+from services.bot_runtime.status import status_of
+
+
+class Endpoints:
+    def __init__(self, bus: Bus, actives: Actives, desires: Desires, *, real_accounts: bool) -> None:
+        self._bus = bus
+        self._clock = bus.clock
+        self._accounts = bus.bucket(ACCOUNTS)
+        self._actives = actives
+        self._desires = desires
+        self._real_accounts = real_accounts
+
+    async def start(self, request: StartBot) -> BotStatus:
+        """Raises RpcError. Of two at once one succeeds and the other is told ALREADY_RUNNING."""
+        async with _certain():
+            await self._check(request)
+            known = await self._desires.get(request.user)
+            journal = Journal(self._bus, request.user)
+            await journal.load()
+            if known is not None and (known.value.running or _alive(journal.status, known.value.run)):
+                raise RpcError(ErrorCode.ALREADY_RUNNING, "the bot is running, or still waits for its open position")
+            desired = self._desired(request, known)
+            try:
+                await self._desires.start(desired, known)
+            except RevisionConflict as conflict:
+                raise RpcError(ErrorCode.ALREADY_RUNNING, "the bot is being started already") from conflict
+            return await self._tell(journal, desired, BotState.STARTING, labels.STARTING)
+
+    async def stop(self, request: StopBot) -> BotStatus:
+        """Raises RpcError. Answers at once; the bot stops when its open position is settled."""
+        async with _certain():
+            known = await self._desires.get(request.user)
+            journal = Journal(self._bus, request.user)
+            await journal.load()
+            if known is None or not (known.value.running or _alive(journal.status, known.value.run)):
+                raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
+            desired = await self._desires.stop(request.user, known.value.run, request.reason)
+            return await self._tell(journal, desired or known.value, BotState.STOPPING, labels.STOPPING)
+
+    async def _check(self, request: StartBot) -> None:
+        config = request.config
+        if config.account_type is AccountType.REAL and not self._real_accounts:
+            raise RpcError(ErrorCode.INVALID_REQUEST, "`accountType`: real accounts are not allowed on this server")
+        session = await self._accounts.get(session_key(request.user), SessionStatus)
+        if session is None or session.value.state is not SessionState.CONNECTED:
+            raise RpcError(ErrorCode.NOT_CONNECTED, "no session to the broker; connect first")
+        balances = await self._accounts.get(balance_key(request.user), Balances)
+        if balances is None or balances.value.of(config.account_type) is None:
+            raise RpcError(ErrorCode.NO_BALANCE, f"there is no {config.account_type} balance")
+        if config.mode == "manual":
+            self._check_asset(config)
+
+    def _check_asset(self, config: BotConfig) -> None:
+        active = self._actives.by_ticker(config.asset or "")
+        if active is None:
+            raise RpcError(ErrorCode.ASSET_NOT_FOUND, f"there is no asset {config.asset!r}")
+        if active.durations and config.timeframe not in active.durations:
+            offered = ", ".join(map(str, active.durations))
+            raise RpcError(
+                ErrorCode.INVALID_REQUEST,
+                f"`timeframe`: {active.ticker} offers {offered} seconds, not {config.timeframe}",
+            )
+
+    def _desired(self, request: StartBot, known: Entry[DesiredBot] | None) -> DesiredBot:
+        return DesiredBot(
+            user=request.user,
+            at=self._clock.now(),
+            run=new_id(),
+            number=1 if known is None else known.value.number + 1,
+            running=True,
+            config=request.config,
+        )
+
+    async def _tell(self, journal: Journal, desired: DesiredBot, state: BotState, label: str) -> BotStatus:
+        """So that who reads the status after the answer finds it; unless the bot was faster and told a newer one."""
+        status = status_of(desired, journal.status, self._clock.now(), state, Activity.ANALYZING, label)
+        with suppress(RevisionConflict):
+            await journal.tell(status)
+        return status
+
+
+def _alive(status: BotStatus | None, run: str) -> bool:
+    return status is not None and status.run == run and status.state.alive
+
+
+@asynccontextmanager
+async def _certain() -> AsyncIterator[None]:
+    """A write that was not confirmed is told as such: it may have been done."""
+    try:
+        yield
+    except BusUnavailable as error:
+        raise RpcError(ErrorCode.TIMEOUT, "the message bus did not confirm it in time") from error

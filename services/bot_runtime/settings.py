@@ -1,0 +1,14 @@
+"""Settings of the bot runtime."""
+
+from pydantic import Field
+
+from libs.service.settings import Port, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    health_port: Port = 4102
+    """Where /health and /metrics listen."""
+    real_accounts: bool = False
+    """Whether bots may trade with real money on this deployment."""
+    order_lifetime: float = Field(default=5.0, gt=0, le=30)
+    """Seconds after the decision in which an order may be sent to the broker; later it is worthless."""

@@ -1,0 +1,73 @@
+"""Bots, actives and boards for tests."""
+
+from typing import Any
+
+import numpy as np
+
+from libs.contracts.bots import BotConfig
+from libs.contracts.market import Active, TradingHours
+from libs.strategies.panel import Panel
+from libs.strategies.strategy import Signals, Strategy
+from services.bot_runtime.actives import Actives
+from services.bot_runtime.board import NEEDED_CANDLES, Board
+from services.bot_runtime.choice import Choice, choose
+from tests.messages import NOW, a_candle
+
+ALWAYS = (TradingHours(0, 2**33),)
+END = 1_790_000_000
+
+
+def an_active(number: int = 76, **changes: Any) -> Active:
+    fields: dict[str, Any] = {
+        "id": number, "ticker": f"T{number}-OTC", "name": f"T {number}", "category": "forex", "suspended": False,
+        "hours": ALWAYS, "durations": (5, 10, 30, 60), "payout": 82,
+    }  # fmt: skip
+    return Active(**fields | changes)
+
+
+def actives_of(*actives: Active) -> Actives:
+    known = Actives()
+    known.replace(actives)
+    return known
+
+
+class Scripted:
+    """A strategy that says what the test wants: direction and confidence by active."""
+
+    name = "scripted"
+    warm_up = 1
+
+    def __init__(self, said: dict[int, tuple[int, int]]) -> None:
+        self._said = said
+
+    def evaluate(self, panel: Panel) -> Signals:
+        said = [self._said.get(active_id, (0, 0)) for active_id in panel.actives]
+        return Signals(
+            np.array([direction for direction, _ in said], dtype=np.int8),
+            np.array([confidence for _, confidence in said], dtype=np.int16),
+        )
+
+
+def a_panel(*active_ids: int, count: int = NEEDED_CANDLES, end: int = END, size: int = 10) -> Panel:
+    """Rows of `count` candles, the last of which ended at `end`."""
+    panel = Panel(size, 50)
+    for active_id in active_ids:
+        panel.load(
+            active_id,
+            [
+                a_candle(active_id=active_id, size=size, id=number, end=end - (count - number) * size)
+                for number in range(1, count + 1)
+            ],
+        )
+    return panel
+
+
+def a_board(said: dict[int, tuple[int, int]], panel: Panel | None = None, end: int = END) -> Board:
+    strategy: Strategy = Scripted(said)
+    return Board(panel or a_panel(*said), strategy, end, NOW, 0.0)
+
+
+def a_choice(active_id: int = 76, direction: int = 1, confidence: int = 62) -> Choice:
+    choice = choose(BotConfig(), a_board({active_id: (direction, confidence)}), actives_of(an_active(active_id)), NOW)
+    assert choice is not None
+    return choice
