@@ -1,10 +1,13 @@
-"""What orders need of a session to the broker."""
+"""What the gateway needs of a broker: the port that every kind of broker is fitted to."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from libs.contracts.account import Balance
+from libs.contracts.market import Active, Candle, Feed
 from libs.contracts.orders import Direction, Order, Position, Settlement
 
 
@@ -22,6 +25,10 @@ class Refused(OrderError):
 
 class Unanswered(OrderError):
     """Sent, and nobody knows: it may be booked. Never to be sent again."""
+
+
+class BrokerUnavailable(Exception):
+    """The broker's books cannot be read now; trying again can help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,5 +56,56 @@ class Broker(Protocol):
         ...
 
 
-class BrokerUnavailable(Exception):
-    """The broker's books cannot be read now; trying again can help."""
+class AuthenticationRefused(Exception):
+    """The broker refuses this user's session ids, also fresh ones: asking again does not help."""
+
+
+class Listener(Protocol):
+    """What a connection tells its owner; called from the event loop, must not block."""
+
+    def link_changed(self, up: bool) -> None:
+        """The link to the broker was lost, or is there again (everything is subscribed again by then)."""
+        ...
+
+    def refused(self) -> None:
+        """The connection has ended for good: see AuthenticationRefused."""
+        ...
+
+    def balances_changed(self, balances: tuple[Balance, ...]) -> None: ...
+
+    def position_changed(self, position: BrokerPosition) -> None: ...
+
+
+class Connection(Broker, Protocol):
+    """One user's session to the broker. Reconnects by itself until it is closed or refused."""
+
+    async def open(self) -> None:
+        """Raises AuthenticationRefused, BrokerUnavailable. Balances have been told when it returns."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Market(Protocol):
+    """Market data, read by one session for everybody."""
+
+    async def open(self) -> None:
+        """Raises AuthenticationRefused, BrokerUnavailable."""
+        ...
+
+    async def close(self) -> None: ...
+
+    async def actives(self) -> tuple[Active, ...]:
+        """Everything blitz options are offered on. Raises BrokerUnavailable."""
+        ...
+
+    async def candles(self, feed: Feed, *, count: int = 0, ids: tuple[int, int] | None = None) -> list[Candle]:
+        """The newest `count`, or the inclusive range of ids; ascending. A closed one has `at` equal to its end.
+
+        Raises BrokerUnavailable.
+        """
+        ...
+
+    async def subscribe(self, feed: Feed, receive: Callable[[Candle], None]) -> None: ...
+
+    async def unsubscribe(self, feed: Feed) -> None: ...

@@ -1,0 +1,105 @@
+"""The candle feeds that somebody wants, subscribed at the broker once each, however many want them."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+from prometheus_client import Gauge
+
+from libs.contracts.market import Candle, Feed
+from services.broker_gateway.broker import BrokerUnavailable, Market
+from services.broker_gateway.closing import Closing
+from services.broker_gateway.tape import Tape
+
+log = structlog.get_logger()
+
+_REPAIRS_AT_ONCE = 4
+_RUNNING = 4096
+"""Feeds whose newest running candle can wait to be published; more cannot exist (actives × sizes in use)."""
+
+_feeds = Gauge("pregao_feeds", "Candle feeds subscribed at the broker")
+
+
+class Feeds:
+    """Fits what is subscribed to what is wanted, and turns updates into what is published.
+
+    Running candles conflate: while one waits to be published, a newer one of the same feed takes its place.
+    """
+
+    def __init__(self, market: Market, tape: Tape, wanted: Callable[[], frozenset[Feed]]) -> None:
+        self._market = market
+        self._tape = tape
+        self._wanted = wanted
+        self._followed: dict[Feed, Closing] = {}
+        self._newest: dict[Feed, Candle] = {}
+        self._fresh = asyncio.Event()
+        self._repairs: asyncio.Queue[tuple[Feed, tuple[int, int]]] = asyncio.Queue(_RUNNING)
+
+    async def run(self, changed: asyncio.Event) -> None:
+        """Until cancelled. `changed` is set when somebody's wishes did; lapsed ones are noticed within a second."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish(), name="feeds:publish")
+            for number in range(_REPAIRS_AT_ONCE):
+                group.create_task(self._repair(), name=f"feeds:repair:{number}")
+            while True:
+                changed.clear()
+                await self._fit()
+                try:
+                    async with asyncio.timeout(1.0):
+                        await changed.wait()
+                except TimeoutError:
+                    continue
+
+    async def _fit(self) -> None:
+        wanted = self._wanted()
+        for feed in [feed for feed in self._followed if feed not in wanted]:
+            del self._followed[feed]
+            await self._market.unsubscribe(feed)
+        for feed in [feed for feed in wanted if feed not in self._followed]:
+            self._followed[feed] = Closing()
+            try:
+                await self._market.subscribe(feed, partial(self._update, feed))
+            except BrokerUnavailable as error:
+                del self._followed[feed]
+                log.warning("feed_not_subscribed", active_id=feed.active_id, size=feed.size, error=str(error))
+        _feeds.set(len(self._followed))
+
+    def _update(self, feed: Feed, candle: Candle) -> None:
+        closing = self._followed.get(feed)
+        if closing is None:
+            return
+        step = closing.update(candle)
+        if step.missing is not None:
+            self._ask(feed, step.missing)
+        if step.closed is not None:
+            self._tape.close(step.closed)
+        if step.running is not None:
+            self._newest[feed] = step.running
+            self._fresh.set()
+
+    def _ask(self, feed: Feed, missing: tuple[int, int]) -> None:
+        if self._repairs.full():
+            log.warning("gap_left", active_id=feed.active_id, size=feed.size, missing=missing)
+        else:
+            self._repairs.put_nowait((feed, missing))
+
+    async def _publish(self) -> None:
+        while True:
+            await self._fresh.wait()
+            self._fresh.clear()
+            newest, self._newest = self._newest, {}
+            for candle in newest.values():
+                await self._tape.show(candle)
+
+    async def _repair(self) -> None:
+        """Candles nobody saw close; what history does not give stays a gap, which readers see by the numbers."""
+        while True:
+            feed, missing = await self._repairs.get()
+            try:
+                candles = await self._market.candles(feed, ids=missing)
+            except BrokerUnavailable as error:
+                log.warning("gap_left", active_id=feed.active_id, size=feed.size, missing=missing, error=str(error))
+                continue
+            for candle in candles:
+                self._tape.close(candle)

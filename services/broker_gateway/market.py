@@ -1,0 +1,113 @@
+"""Market data for everybody: one gateway holds the lease and reads it with the system session."""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+
+from libs.bus import Bus, BusError, Entry, KeyValue
+from libs.bus.topology import CATALOGUE, FEEDS
+from libs.contracts.market import CANDLE_SIZES, Active, Catalogue, Feed, FeedDemand
+from libs.contracts.rpc import CANDLES, CandlePage, CandleQuery, ErrorCode, RpcError
+from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable, Market
+from services.broker_gateway.demand import wanted
+from services.broker_gateway.feeds import Feeds
+from services.broker_gateway.tape import Tape
+
+log = structlog.get_logger()
+
+CATALOGUE_KEY = "actives"
+_REFRESH = 600.0
+_RETRY = 2.0
+
+
+class MarketDesk:
+    def __init__(self, bus: Bus, connect: Callable[[], Market]) -> None:
+        self._bus = bus
+        self._connect = connect
+        self._catalogue: KeyValue = bus.bucket(CATALOGUE)
+        self._actives: dict[int, Active] = {}
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Hold the market whenever nobody else does; until cancelled."""
+        demands = await self._bus.mirror(FEEDS, ">", FeedDemand, self._demand_changed)
+
+        def feeds() -> frozenset[Feed]:
+            return wanted((entry for _, entry in demands.items()), self._bus.clock.monotonic())
+
+        while True:
+            lease = self._bus.lease("market")
+            if await lease.acquire():
+                lost = asyncio.Event()
+                lease.on_lost = lost.set
+                try:
+                    await self._hold(feeds, lost)
+                except (BrokerUnavailable, AuthenticationRefused, BusError) as error:
+                    log.warning("market_not_available", error=str(error))
+                finally:
+                    await lease.release()
+            await asyncio.sleep(_RETRY)
+
+    async def candles(self, market: Market, query: CandleQuery) -> CandlePage:
+        """Answers `rpc.gateway.candles`."""
+        if query.size not in CANDLE_SIZES:
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`size` must be one of {', '.join(map(str, CANDLE_SIZES))}")
+        if query.active_id not in self._actives:
+            raise RpcError(ErrorCode.ASSET_NOT_FOUND, f"the broker has no active {query.active_id}")
+        try:
+            candles = await market.candles(Feed(query.active_id, query.size), count=query.count)
+        except BrokerUnavailable as error:
+            raise RpcError(ErrorCode.BROKER_UNREACHABLE, str(error)) from error
+        return CandlePage(candles=tuple(candles))
+
+    async def _hold(self, feeds: Callable[[], frozenset[Feed]], lost: asyncio.Event) -> None:
+        market = self._connect()
+        await market.open()
+        served = None
+        try:
+            await self._refresh(market)
+            served = await self._bus.serve("gateway-market", {CANDLES: lambda query: self.candles(market, query)})
+            log.info("market_held", actives=len(self._actives))
+            await self._work(market, feeds, lost)
+        finally:
+            if served is not None:
+                await served.stop()
+            await market.close()
+
+    async def _work(self, market: Market, feeds: Callable[[], frozenset[Feed]], lost: asyncio.Event) -> None:
+        tape = Tape(self._bus)
+        tasks = [
+            asyncio.create_task(tape.run(), name="market:tape"),
+            asyncio.create_task(Feeds(market, tape, feeds).run(self._changed), name="market:feeds"),
+            asyncio.create_task(self._refreshing(market), name="market:catalogue"),
+            asyncio.create_task(lost.wait(), name="market:lost"),
+        ]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _refreshing(self, market: Market) -> None:
+        while True:
+            await asyncio.sleep(_REFRESH)
+            try:
+                await self._refresh(market)
+            except (BrokerUnavailable, BusError) as error:
+                log.warning("catalogue_not_refreshed", error=str(error))
+
+    async def _refresh(self, market: Market) -> None:
+        actives = await market.actives()
+        self._actives = {active.id: active for active in actives}
+        known = await self._catalogue.get(CATALOGUE_KEY, Catalogue)
+        if known is None or known.value.actives != actives:
+            catalogue = Catalogue(at=self._bus.clock.now(), actives=actives)
+            await self._catalogue.put(CATALOGUE_KEY, catalogue)
+            log.info("catalogue_published", actives=len(actives))
+
+    def _demand_changed(self, _key: str, _entry: Entry[FeedDemand] | None) -> None:
+        self._changed.set()

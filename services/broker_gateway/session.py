@@ -1,0 +1,231 @@
+"""One user's session to the broker, held under a lease (docs/architecture.md, "Desired state and leases")."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from prometheus_client import Counter
+
+from libs.bus import Bus, BusError, Lease
+from libs.bus.topology import ACCOUNTS
+from libs.contracts import subjects
+from libs.contracts.account import Balance, Balances, DesiredSession, SessionState, SessionStatus
+from libs.contracts.orders import OrderRecord
+from libs.contracts.rpc import SUBMIT_ORDER
+from services.broker_gateway.broker import (
+    AuthenticationRefused,
+    BrokerPosition,
+    BrokerUnavailable,
+    Connection,
+    Listener,
+)
+from services.broker_gateway.orders import OrderDesk
+from services.broker_gateway.records import OrderGone, Records
+
+log = structlog.get_logger()
+
+_SWEEP = 3.0
+"""Seconds between looks at what is unsettled."""
+_BACKOFF = (1.0, 30.0)
+_POSITIONS = 1000
+"""Position events that can wait; more are dropped and found by the next reconciliation."""
+
+_reconnects = Counter("pregao_broker_reconnects_total", "Links to the broker that were lost and made again")
+
+Connect = Callable[[str, Listener], Connection]
+"""A new connection for a broker user id."""
+
+
+class Session:
+    """Runs as long as the user wants a session or has an unsettled order; who is asked by `wanted` and `unsettled`."""
+
+    def __init__(
+        self,
+        user: str,
+        bus: Bus,
+        connect: Connect,
+        wanted: Callable[[], DesiredSession | None],
+        unsettled: Callable[[], list[OrderRecord]],
+        grace: timedelta,
+    ) -> None:
+        self._user = user
+        self._bus = bus
+        self._connect = connect
+        self._wanted = wanted
+        self._unsettled = unsettled
+        self._grace = grace
+        self._accounts = bus.bucket(ACCOUNTS)
+        self._balances: Balances | None = None
+        self._published: SessionStatus | None = None
+        self._positions: asyncio.Queue[BrokerPosition] = asyncio.Queue(_POSITIONS)
+        self._balances_fresh = False
+        self._link_up = False
+        self._refused = False
+        self._reconcile = False
+        self.woken = asyncio.Event()
+        """Set when something it depends on has changed."""
+
+    @property
+    def needed(self) -> bool:
+        desired = self._wanted()
+        return desired is not None and (desired.connected or bool(self._unsettled()))
+
+    async def run(self) -> None:
+        """Until it is not needed."""
+        pause = _BACKOFF[0]
+        while self.needed:
+            lease = self._bus.lease(f"session.{self._user}")
+            lease.on_lost = self.woken.set
+            if await lease.acquire():
+                try:
+                    await self._hold(lease)
+                    pause = _BACKOFF[0]
+                except AuthenticationRefused as error:
+                    await self._until_asked_anew(str(error))
+                except (BrokerUnavailable, BusError) as error:
+                    log.warning("session_not_available", user=self._user, error=str(error))
+                    await self._publish(SessionState.CONNECTING, str(error))
+                    pause = min(pause * 2, _BACKOFF[1])
+                finally:
+                    await lease.release()
+            await self._pause(pause)
+        await self._publish(SessionState.DISCONNECTED)
+
+    def link_changed(self, up: bool) -> None:
+        if up:
+            _reconnects.inc()
+        self._link_up, self._reconcile = up, True
+        self.woken.set()
+
+    def refused(self) -> None:
+        self._refused = True
+        self.woken.set()
+
+    def balances_changed(self, balances: tuple[Balance, ...]) -> None:
+        self._balances = Balances(user=self._user, at=self._bus.clock.now(), balances=balances)
+        self._balances_fresh = True
+        self.woken.set()
+
+    def position_changed(self, position: BrokerPosition) -> None:
+        if self._positions.full():
+            self._reconcile = True
+        else:
+            self._positions.put_nowait(position)
+        self.woken.set()
+
+    async def _hold(self, lease: Lease) -> None:
+        desired = self._wanted()
+        if desired is None:
+            return
+        self._refused = False
+        connection = self._connect(desired.broker_user_id, self)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(connection.close)
+            await connection.open()
+            self._link_up = self._reconcile = True
+            records = Records(self._user, self._bus)
+            desk = OrderDesk(records, connection, lease, lambda: self._balances, self._bus.clock, self._grace)
+            serving: AsyncExitStack | None = None
+            try:
+                while self._holds(lease, desired.broker_user_id):
+                    self.woken.clear()
+                    serving = await self._serve(desk, serving)
+                    await self._work(desk)
+                    await self._wait()
+            finally:
+                if serving is not None:
+                    await serving.aclose()
+        if self._refused:
+            raise AuthenticationRefused("the broker refuses this user's session")
+
+    def _holds(self, lease: Lease, broker_user_id: str) -> bool:
+        desired = self._wanted()
+        same = desired is not None and desired.broker_user_id == broker_user_id
+        return self.needed and same and lease.held and not self._refused
+
+    async def _serve(self, desk: OrderDesk, serving: AsyncExitStack | None) -> AsyncExitStack | None:
+        """New orders are taken while the user wants the session; what is unsettled is followed regardless."""
+        desired = self._wanted()
+        takes = desired is not None and desired.connected and self._link_up
+        if takes and serving is None:
+            serving = AsyncExitStack()
+            subject = subjects.session_rpc(self._user, SUBMIT_ORDER.name)
+            subscription = await self._bus.serve_on(subject, SUBMIT_ORDER, desk.submit)
+            serving.push_async_callback(subscription.stop)
+        elif not takes and serving is not None:
+            await serving.aclose()
+            serving = None
+        return serving
+
+    async def _work(self, desk: OrderDesk) -> None:
+        if self._balances_fresh and self._balances is not None:
+            self._balances_fresh = False
+            await self._accounts.put(f"{self._user}.balance", self._balances)
+        await self._report()
+        while not self._positions.empty():
+            await self._attempt(partial(desk.position_changed, self._positions.get_nowait()))
+        unsettled = self._unsettled()
+        if self._link_up and (self._reconcile or unsettled):
+            self._reconcile = False
+            await self._attempt(partial(desk.reconcile, unsettled))
+
+    async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
+        """What fails now is done by the next reconciliation, from the records and the broker's books."""
+        try:
+            await work()
+        except (BusError, BrokerUnavailable, OrderGone) as error:
+            self._reconcile = True
+            log.warning("order_work_postponed", user=self._user, error=str(error))
+
+    async def _report(self) -> None:
+        desired = self._wanted()
+        if desired is None or not desired.connected:
+            await self._publish(SessionState.DISCONNECTED)
+        elif self._link_up:
+            await self._publish(SessionState.CONNECTED)
+        else:
+            await self._publish(SessionState.CONNECTING, "connection to the broker lost")
+
+    async def _publish(self, state: SessionState, reason: str = "") -> None:
+        desired = self._wanted()
+        status = SessionStatus(
+            user=self._user,
+            at=self._bus.clock.now(),
+            state=state,
+            request=desired.id if desired else "",
+            reason=reason,
+        )
+        known = self._published
+        if known and (known.state, known.request, known.reason) == (state, status.request, reason):
+            return
+        try:
+            await self._accounts.put(f"{self._user}.session", status)
+            self._published = status
+            log.info("session_state", user=self._user, state=state, reason=reason)
+        except BusError as error:
+            log.warning("session_state_not_published", user=self._user, error=str(error))
+
+    async def _until_asked_anew(self, reason: str) -> None:
+        """Terminal: the broker will go on refusing, so nothing is tried until the user connects anew."""
+        await self._publish(SessionState.FAILED, reason)
+        desired = self._wanted()
+        refused = desired.id if desired else ""
+        while self.needed and (latest := self._wanted()) is not None and latest.id == refused:
+            self.woken.clear()
+            await self._wait()
+
+    async def _wait(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SWEEP):
+                await self.woken.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        """Between tries; cut short when the user asks for something else."""
+        if self.needed:
+            self.woken.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self.woken.wait()

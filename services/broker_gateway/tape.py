@@ -1,0 +1,57 @@
+"""Publishing candles: running ones at most once, closed ones stored, each under an id of its own."""
+
+import asyncio
+
+import structlog
+from prometheus_client import Counter
+
+from libs.bus import Bus, BusError
+from libs.contracts import subjects
+from libs.contracts.market import Candle
+
+log = structlog.get_logger()
+
+_LANES = 8
+_WAITING = 2000
+"""Closed candles per lane that wait for NATS; when it is away longer, the oldest are dropped: who needs them finds
+the gap by the candle numbers and asks for history."""
+
+_published = Counter("pregao_candles_total", "Candles published", ["kind"])
+_dropped = Counter("pregao_closed_candles_dropped_total", "Closed candles dropped while NATS was away")
+
+
+class Tape:
+    """Closed candles of one feed are stored in order, different feeds beside each other."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._lanes: list[asyncio.Queue[Candle]] = [asyncio.Queue(_WAITING) for _ in range(_LANES)]
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for number, lane in enumerate(self._lanes):
+                group.create_task(self._store(lane), name=f"tape:{number}")
+
+    async def show(self, candle: Candle) -> None:
+        await self._bus.publish(subjects.candle(candle.feed), candle)
+        _published.labels("running").inc()
+
+    def close(self, candle: Candle) -> None:
+        lane = self._lanes[candle.active_id % _LANES]
+        if lane.full():
+            lane.get_nowait()
+            _dropped.inc()
+        lane.put_nowait(candle)
+
+    async def _store(self, lane: "asyncio.Queue[Candle]") -> None:
+        while True:
+            candle = await lane.get()
+            identity = f"{candle.active_id}.{candle.size}.{candle.start}"
+            try:
+                await self._bus.append(subjects.closed_candle(candle.feed), candle, id=identity, timeout=30.0)
+            except BusError as error:
+                _dropped.inc()
+                log.warning("closed_candle_dropped", candle=identity, error=str(error))
+            else:
+                _published.labels("closed").inc()
