@@ -16,7 +16,7 @@ from libs.service.secrets import weakness
 
 PREFIX = "PREGAO_"
 
-SettingsT = TypeVar("SettingsT", bound="ProcessSettings")
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 @dataclass(frozen=True, slots=True)

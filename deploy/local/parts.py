@@ -1,0 +1,125 @@
+"""The processes of the local stack: what each is told, how it is started, when it is healthy."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.local.nats import server_path
+from deploy.local.ports import HOST
+from deploy.local.secrets import Secrets
+from deploy.local.settings import LocalSettings, variable
+
+BROKER_PLATFORM_ID = "82"
+"""Avalon's (quadcode-protocol)."""
+BROKER_SYSTEM_USER_ID = "1000001"
+"""The account at the paper broker that market data is read with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    command: tuple[str, ...]
+    health: str
+    """URL that answers 200 when this part can do its work."""
+    settings: tuple[str, ...]
+    """The settings that change its ports."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What this process alone is told."""
+    directory: Path | None = None
+    """Where it runs; the repository by default."""
+
+    def log(self, directory: Path) -> Path:
+        return directory / "logs" / f"{self.name}.log"
+
+
+class Parts:
+    """Every part of one stack."""
+
+    def __init__(self, settings: LocalSettings, secrets: Secrets) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._directory = settings.directory
+        self.nats_url = f"nats://{HOST}:{settings.nats_port}"
+        self.supabase_url = f"http://{HOST}:{settings.supabase_port}"
+        self.edge_url = f"http://{HOST}:{settings.edge_port}"
+        self.broker_ws_url = f"ws://{HOST}:{settings.paper_port}/echo/websocket"
+        self.broker_api_url = f"http://{HOST}:{settings.paper_port}"
+        self.broker_session_url = f"{self.broker_api_url}/sessions"
+
+    def infrastructure(self, supabase: Part) -> tuple[Part, ...]:
+        """What the services stand on; it is started before them and outlives them."""
+        return (self._nats(), supabase, self._paper_broker())
+
+    def services(self) -> tuple[Part, ...]:
+        return (
+            self._service("gateway", "broker_gateway", self._broker()),
+            self._service("bots", "bot_runtime"),
+            self._service("analytics", "analytics", self._supabase()),
+            self._service("crm", "crm", self._supabase()),
+            self._service("edge", "socket_edge", self._supabase() | self._edge(), ports=("edge_port",)),
+        )
+
+    def _nats(self) -> Part:
+        return Part(
+            name="nats",
+            command=(str(server_path()), "-c", str(self._directory / "nats.conf")),
+            health=f"http://{HOST}:{self._settings.nats_monitor_port}/healthz",
+            settings=(variable("nats_port"), variable("nats_monitor_port")),
+        )
+
+    def _paper_broker(self) -> Part:
+        told = {
+            "PREGAO_PAPER_HOST": HOST,
+            "PREGAO_PAPER_PORT": str(self._settings.paper_port),
+            "PREGAO_PAPER_API_TOKEN": self._secrets.broker_api_token,
+            "PREGAO_PAPER_DATABASE": str(self._directory / "paper_broker.sqlite"),
+        }
+        return self._process("paper-broker", "paper_broker", "paper_health_port", told, ports=("paper_port",))
+
+    def _service(
+        self, name: str, package: str, told: Mapping[str, str] | None = None, ports: tuple[str, ...] = ()
+    ) -> Part:
+        bus = {
+            "PREGAO_NATS_URL": self.nats_url,
+            "PREGAO_NATS_USER": name,
+            "PREGAO_NATS_PASSWORD": self._secrets.nats[name],
+        }
+        return self._process(name, package, f"{name}_health_port", {**bus, **(told or {})}, ports)
+
+    def _process(
+        self, name: str, package: str, health_port: str, told: Mapping[str, str], ports: tuple[str, ...]
+    ) -> Part:
+        port: int = getattr(self._settings, health_port)
+        common = {"PREGAO_MODE": "local", "PREGAO_HEALTH_HOST": HOST, "PREGAO_HEALTH_PORT": str(port)}
+        return Part(
+            name=name,
+            command=(sys.executable, "-m", f"services.{package}"),
+            health=f"http://{HOST}:{port}/health/ready",
+            settings=tuple(variable(port) for port in (*ports, health_port)),
+            environment=common | told,
+        )
+
+    def _broker(self) -> dict[str, str]:
+        return {
+            "PREGAO_BROKER_WS_URL": self.broker_ws_url,
+            "PREGAO_BROKER_SESSION_URL": self.broker_session_url,
+            "PREGAO_BROKER_API_HOST": self.broker_api_url,
+            "PREGAO_BROKER_API_TOKEN": self._secrets.broker_api_token,
+            "PREGAO_BROKER_PLATFORM_ID": BROKER_PLATFORM_ID,
+            "PREGAO_BROKER_SYSTEM_USER_ID": BROKER_SYSTEM_USER_ID,
+        }
+
+    def _supabase(self) -> dict[str, str]:
+        return {
+            "PREGAO_SUPABASE_URL": self.supabase_url,
+            "PREGAO_SUPABASE_PUBLISHABLE_KEY": self._secrets.supabase_publishable_key,
+            "PREGAO_SUPABASE_SECRET_KEY": self._secrets.supabase_secret_key,
+        }
+
+    def _edge(self) -> dict[str, str]:
+        return {
+            "PREGAO_EDGE_HOST": HOST,
+            "PREGAO_EDGE_PORT": str(self._settings.edge_port),
+            "PREGAO_SUPABASE_JWT_SECRET": self._secrets.supabase_jwt_secret,
+        }

@@ -1,0 +1,54 @@
+"""Settings of the local stack: where it listens and where it keeps its data.
+
+They are read from the environment (prefix `PREGAO_`). Settings of single services, e.g. `PREGAO_PAPER_SPEED` or
+`PREGAO_LOG_LEVEL`, are handed on to them.
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from libs.service.settings import PREFIX, Port
+
+ROOT = Path(__file__).resolve().parents[2]
+"""Of the repository."""
+
+
+class LocalSettings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, case_sensitive=False, extra="ignore", frozen=True, use_attribute_docstrings=True
+    )
+
+    local_dir: Path = Path(".local")
+    """Everything the stack writes: data, logs, secrets, stack.json."""
+    edge_port: Port = 4001
+    """REST and Socket.IO."""
+    supabase_port: Port = 54321
+    nats_port: Port = 4222
+    nats_monitor_port: Port = 8222
+    paper_port: Port = 4500
+    """The paper broker: WebSocket API and session API."""
+    gateway_health_port: Port = 4101
+    bots_health_port: Port = 4102
+    analytics_health_port: Port = 4103
+    crm_health_port: Port = 4104
+    edge_health_port: Port = 4105
+    paper_health_port: Port = 4106
+    start_timeout: float = Field(default=90.0, gt=0)
+    """Seconds in which everything must be healthy."""
+
+    @property
+    def directory(self) -> Path:
+        """`local_dir`, absolute."""
+        return (ROOT / self.local_dir).resolve()
+
+    def ports(self) -> dict[str, int]:
+        """Every port by the environment variable that changes it."""
+        fields = (name for name in type(self).model_fields if name.endswith("_port"))
+        return {variable(name): getattr(self, name) for name in fields}
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{field.upper()}"
