@@ -1,0 +1,112 @@
+"""Requests about the user: features, profile, balances, currencies (quadcode-protocol §6 to §9)."""
+
+from decimal import Decimal
+
+import msgspec
+
+from services.paper_broker.accounts import Balance, BalanceType
+from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
+from services.paper_broker.currencies import CURRENCIES
+from services.paper_broker.errors import Refused, Status, invalid
+from services.paper_broker.money import whole_coins
+from services.paper_broker.wire import Nothing
+
+MAX_RESET = Decimal(1_000_000)
+_NOT_OFFERED = (
+    "turbo-instrument",
+    "binary-instrument",
+    "digital-instrument",
+    "margin-forex-instrument",
+    "margin-cfd-instrument",
+    "margin-crypto-instrument",
+)
+"""Features that are switched off; what is not listed is available."""
+
+
+class FeaturesQuery(msgspec.Struct, frozen=True):
+    category: str = ""
+
+
+class BalancesQuery(msgspec.Struct, frozen=True):
+    types_ids: frozenset[int] = frozenset(BalanceType)
+
+
+class OfBalance(msgspec.Struct, frozen=True):
+    user_balance_id: int
+
+
+class ResetBalance(msgspec.Struct, frozen=True):
+    user_balance_id: int
+    amount: Decimal
+
+
+class CurrencyQuery(msgspec.Struct, frozen=True):
+    name: str
+
+
+def features(_: Broker, __: Caller, query: FeaturesQuery) -> Reply:
+    items = [
+        {"id": number, "name": name, "category": query.category, "version": "1.0", "status": "disabled", "params": {}}
+        for number, name in enumerate(_NOT_OFFERED, 1)
+    ]
+    return Reply("features", {"features": items})
+
+
+def profile(_: Broker, caller: Caller, __: Nothing) -> Reply:
+    user = caller.user_id
+    result = {
+        "user_id": user,
+        "first_name": "Paper",
+        "last_name": f"Trader {user}",
+        "email": f"trader-{user}@paper.invalid",
+    }
+    return Reply("profile", {"isSuccessful": True, "result": result})
+
+
+def balances(broker: Broker, caller: Caller, query: BalancesQuery) -> Reply:
+    owned = broker.accounts.balances(caller.user_id)
+    return Reply("available-balances", [_shown(balance) for balance in owned if balance.type in query.types_ids])
+
+
+def subscribe_margin_balance(broker: Broker, caller: Caller, query: OfBalance) -> Reply:
+    """Accepted for every balance, margin or not; there are no margin balances, so nothing follows."""
+    _owned(broker, caller, query.user_balance_id)
+    return acknowledged()
+
+
+def reset_demo_balance(broker: Broker, caller: Caller, request: ResetBalance) -> Reply:
+    balance = _owned(broker, caller, request.user_balance_id)
+    if balance.type is not BalanceType.DEMO:
+        raise Refused(Status.FORBIDDEN, "Only a demo balance can be reset.")
+    minor_units = CURRENCIES[balance.currency].minor_units
+    if not 0 <= request.amount <= MAX_RESET or not whole_coins(request.amount, minor_units):
+        raise invalid("amount", f"must be between 0 and {MAX_RESET}, with at most {minor_units} decimals")
+    broker.accounts.reset(balance, request.amount)
+    broker.announcer.balance(_owned(broker, caller, balance.id))
+    return acknowledged()
+
+
+def currency(_: Broker, __: Caller, query: CurrencyQuery) -> Reply:
+    found = CURRENCIES.get(query.name)
+    if found is None:
+        raise Refused(Status.NOT_FOUND, f"unknown currency {query.name}")
+    return Reply("currency", found)
+
+
+def _owned(broker: Broker, caller: Caller, balance_id: int) -> Balance:
+    balance = broker.accounts.balance(caller.user_id, balance_id)
+    if balance is None:
+        raise invalid("user_balance_id", "unknown balance")
+    return balance
+
+
+def _shown(balance: Balance) -> dict[str, object]:
+    return {
+        "id": balance.id,
+        "type": balance.type,
+        "amount": balance.amount,
+        "bonus_amount": 0,
+        "currency": balance.currency,
+        "user_id": balance.user_id,
+        "is_marginal": False,
+    }

@@ -1,0 +1,97 @@
+"""The composition root: the parts of the platform, from the database to the port."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+from aiohttp import web
+
+from libs.contracts.clock import Clock
+from libs.service import CannotStart, Service
+from libs.service.health import listen
+from services.paper_broker.accounts import Accounts, Opening
+from services.paper_broker.announcer import Announcer
+from services.paper_broker.broker import Broker
+from services.paper_broker.candles import History
+from services.paper_broker.catalogue import BadCatalogue, Catalogue
+from services.paper_broker.control import Control
+from services.paper_broker.faults import Faults
+from services.paper_broker.http_api import SessionApi, Tokens, Translations, json_errors
+from services.paper_broker.hub import Hub
+from services.paper_broker.ledger import Ledger
+from services.paper_broker.market import Market
+from services.paper_broker.options import Options
+from services.paper_broker.positions import Positions
+from services.paper_broker.replayed import BadMarket, load
+from services.paper_broker.server import PATH, WebSocketServer
+from services.paper_broker.sessions import Sessions
+from services.paper_broker.settings import Settings
+from services.paper_broker.storage import CannotOpen, Storage
+from services.paper_broker.ticker import Ticker
+from services.paper_broker.watch import Watch
+
+
+@asynccontextmanager
+async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
+    try:
+        storage = Storage(settings.paper_database)
+    except CannotOpen as error:
+        raise CannotStart(f"PREGAO_PAPER_DATABASE: {error}") from error
+    with closing(storage):
+        broker = build(settings, storage, service.clock)
+        sockets = WebSocketServer(broker)
+        runner = web.AppRunner(_web(settings, broker, sockets), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            await listen(runner, settings.paper_host, settings.paper_port, "PREGAO_PAPER_PORT")
+            service.background(Ticker(broker).run(), "ticker")
+            yield
+        finally:
+            await sockets.close()
+            await runner.cleanup()
+
+
+def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
+    """Raises CannotStart when a file of the settings cannot be used."""
+    catalogue, market = _market(settings, storage, clock)
+    ledger = Ledger(storage)
+    opening = Opening(settings.paper_currency, settings.paper_demo_balance, settings.paper_real_balance)
+    accounts = Accounts(storage, ledger, opening, clock)
+    positions = Positions(storage)
+    hub = Hub()
+    return Broker(
+        clock=clock,
+        catalogue=catalogue,
+        market=market,
+        history=History(catalogue, market),
+        accounts=accounts,
+        sessions=Sessions(storage, settings.paper_session_seconds, clock),
+        ledger=ledger,
+        positions=positions,
+        options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
+        watch=Watch(),
+        faults=Faults(),
+        hub=hub,
+        announcer=Announcer(hub, accounts),
+    )
+
+
+def _market(settings: Settings, storage: Storage, clock: Clock) -> tuple[Catalogue, Market]:
+    try:
+        catalogue = Catalogue.load(settings.paper_actives, always_open=settings.paper_always_open)
+        replayed = load(settings.paper_market, settings.paper_speed, catalogue, storage, clock)
+    except BadCatalogue as error:
+        raise CannotStart(f"PREGAO_PAPER_ACTIVES: {error}") from error
+    except BadMarket as error:
+        raise CannotStart(f"PREGAO_PAPER_MARKET: {error}") from error
+    return catalogue, Market(catalogue, settings.paper_seed, replayed)
+
+
+def _web(settings: Settings, broker: Broker, sockets: WebSocketServer) -> web.Application:
+    tokens = Tokens(settings.paper_api_token.get_secret_value())
+    application = web.Application(middlewares=[json_errors])
+    application.router.add_get(PATH, sockets.handle)
+    application.router.add_post("/sessions/{user}", SessionApi(broker, tokens).create)
+    application.router.add_get("/api/lang/route-translations", Translations(broker).get)
+    if settings.paper_control:
+        application.router.add_routes(Control(broker, tokens).routes())
+    return application

@@ -1,0 +1,62 @@
+"""The parts of the platform, as the handlers of requests get them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from libs.contracts.clock import Clock
+from services.paper_broker.accounts import Accounts
+from services.paper_broker.announcer import Announcer
+from services.paper_broker.candles import History
+from services.paper_broker.catalogue import Catalogue
+from services.paper_broker.epoch import milliseconds
+from services.paper_broker.faults import Faults
+from services.paper_broker.hub import Connection, Hub
+from services.paper_broker.ledger import Ledger
+from services.paper_broker.market import Market
+from services.paper_broker.options import Options
+from services.paper_broker.positions import Positions
+from services.paper_broker.sessions import Sessions
+from services.paper_broker.watch import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    clock: Clock
+    catalogue: Catalogue
+    market: Market
+    history: History
+    accounts: Accounts
+    sessions: Sessions
+    ledger: Ledger
+    positions: Positions
+    options: Options
+    watch: Watch
+    faults: Faults
+    hub: Hub
+    announcer: Announcer
+
+    def now(self) -> int:
+        """Epoch milliseconds."""
+        return milliseconds(self.clock)
+
+
+class Caller(NamedTuple):
+    """Who sent a request."""
+
+    user_id: int
+    connection: Connection
+
+
+class Reply(NamedTuple):
+    """The final answer to a request."""
+
+    name: str
+    msg: object
+    delay: float = 0.0
+    """Seconds it is held back."""
+    lost: bool = False
+    """It never leaves: an injected fault."""
+
+
+def acknowledged(*, success: bool = True, reason: str = "") -> Reply:
+    return Reply("result", {"success": success, "reason": reason})

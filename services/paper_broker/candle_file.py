@@ -1,0 +1,80 @@
+"""Reading candle files: CSV, plain or gzip, with the columns timestamp, open, high, low and close."""
+
+import csv
+import gzip
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from pathlib import Path
+from statistics import mode
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from services.paper_broker.bars import Bars
+
+COLUMNS = ("timestamp", "open", "high", "low", "close")
+
+
+class BadCandleFile(Exception):
+    """It cannot be replayed; the text names the file, the line and what is wrong."""
+
+
+class CandleFile(NamedTuple):
+    bars: Bars
+    precision: int
+    """Decimals of its prices; a point of `bars` is 10 ** -precision."""
+    period: int
+    """Seconds of one candle: the most frequent distance between two."""
+    starts: tuple[int, ...]
+    """Epoch seconds of each candle, ascending; distances vary where the market was closed or silent."""
+
+
+class _Row(NamedTuple):
+    start: int
+    prices: tuple[Decimal, Decimal, Decimal, Decimal]
+
+
+def read(path: Path, precision: int = 0) -> CandleFile:
+    """The file's candles, with at least `precision` decimals. Raises BadCandleFile."""
+    rows = list(_rows(path))
+    if len(rows) < 2:
+        raise BadCandleFile(f"{path}: fewer than two candles")
+    distances = [after.start - before.start for before, after in pairwise(rows)]
+    if min(distances) <= 0:
+        raise BadCandleFile(f"{path}: line {distances.index(min(distances)) + 3}: not later than the candle before it")
+    precision = max(precision, *(-int(price.as_tuple().exponent) for row in rows for price in row.prices))
+    scale = 10**precision
+    points = np.array([[int(price * scale) for price in row.prices] for row in rows], dtype=np.int64)
+    return CandleFile(Bars(*points.T), precision, mode(distances), tuple(row.start for row in rows))
+
+
+def _rows(path: Path) -> Iterator[_Row]:
+    try:
+        with _opened(path) as file:
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise BadCandleFile(f"{path}: no column {', '.join(missing)}")
+            for row in reader:
+                yield _row(row, f"{path}: line {reader.line_num}")
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise BadCandleFile(f"{path}: {error}") from error
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def _row(row: dict[str, str], where: str) -> _Row:
+    try:
+        time = datetime.fromisoformat(row["timestamp"])
+        opens, high, low, close = (Decimal(row[column]) for column in COLUMNS[1:])
+    except (ValueError, TypeError, InvalidOperation) as error:
+        raise BadCandleFile(f"{where}: {error!r}") from error
+    if not 0 < low <= min(opens, close) <= max(opens, close) <= high < Decimal(10) ** 9:
+        raise BadCandleFile(f"{where}: open, high, low and close contradict each other")
+    return _Row(int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()), (opens, high, low, close))

@@ -1,0 +1,73 @@
+"""The HTTP side of the port: session ids for the gateway (api-contract §10.12) and translations (protocol §5)."""
+
+import re
+from collections.abc import Awaitable, Callable
+from hmac import compare_digest
+
+from aiohttp import web
+
+from services.paper_broker.broker import Broker
+from services.paper_broker.market_requests import LOCALIZED
+
+_USER_ID = re.compile(r"[0-9]{1,18}")
+_GROUPS = ("front", "assets", "desktop")
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def failure(status: int, message: str) -> web.Response:
+    return web.json_response({"isSuccessful": False, "message": message}, status=status)
+
+
+@web.middleware
+async def json_errors(request: web.Request, handler: Answer) -> web.StreamResponse:
+    """Clients parse whatever comes, so an error is JSON too."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return failure(error.status, error.reason)
+
+
+class Tokens:
+    """Whoever shows the API token may ask for a session of any user."""
+
+    def __init__(self, token: str) -> None:
+        self._expected = f"Bearer {token}".encode()
+
+    def accepts(self, request: web.Request) -> bool:
+        return compare_digest(request.headers.get("Authorization", "").encode(), self._expected)
+
+
+class SessionApi:
+    def __init__(self, broker: Broker, tokens: Tokens) -> None:
+        self._broker = broker
+        self._tokens = tokens
+
+    async def create(self, request: web.Request) -> web.Response:
+        """`POST /sessions/{brokerUserId}` → `{ssid, userId}`; the user is made if there is none."""
+        if not self._tokens.accepts(request):
+            return failure(401, "a valid bearer token is required")
+        user = request.match_info["user"]
+        if _USER_ID.fullmatch(user) is None or int(user) == 0:
+            return failure(400, "brokerUserId must be a positive number")
+        self._broker.accounts.ensure(int(user))
+        return web.json_response({"ssid": self._broker.sessions.create(int(user)), "userId": int(user)})
+
+
+class Translations:
+    """Names of actives, in every language the same."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._names = {}
+        for active in broker.catalogue:
+            self._names[active.ticker] = active.name
+            self._names[f"{active.ticker}-description"] = active.name
+
+    async def get(self, request: web.Request) -> web.Response:
+        """`GET /api/lang/route-translations?route=en&groups[]=front`."""
+        language = request.query.get("route", "")
+        if not language:
+            return failure(400, "route is required")
+        groups = [group for group in request.query.getall("groups[]", [LOCALIZED[:-1]]) if group in _GROUPS]
+        texts = {f"{group}.{key}": name for group in groups for key, name in self._names.items()}
+        return web.json_response({"isSuccessful": True, "result": {language: texts}})

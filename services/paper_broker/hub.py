@@ -1,0 +1,96 @@
+"""Who is connected and who listens to what. An event is encoded once, and the same bytes go to every listener."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator
+from typing import NamedTuple
+
+import structlog
+
+from services.paper_broker.outbox import Outbox, Overflow
+from services.paper_broker.sessions import Session
+
+log = structlog.get_logger()
+
+
+class Topic(NamedTuple):
+    """An event and what its subscription filters by; a listener of a topic gets each of its events once."""
+
+    event: str
+    filters: tuple[int | str, ...] = ()
+
+
+class Connection:
+    def __init__(self, outbox: Outbox, abort: Callable[[], None], since: int) -> None:
+        """`abort` ends the transport at once; `since` in epoch milliseconds."""
+        self.since = since
+        self.session: Session | None = None
+        self.topics: set[Topic] = set()
+        self._outbox = outbox
+        self._abort = abort
+        self._gone = False
+
+    def send(self, frame: bytes) -> None:
+        if self._gone:
+            return
+        try:
+            self._outbox.put(frame)
+        except Overflow:
+            log.warning("slow_reader_dropped", broker_user=self.session and self.session.user_id)
+            self.drop()
+
+    def send_latest(self, key: Hashable, frame: bytes) -> None:
+        self._outbox.put_latest(key, frame)
+
+    def drop(self) -> None:
+        """Without a closing handshake; what still waits is lost."""
+        self._gone = True
+        self._abort()
+
+
+class Hub:
+    def __init__(self) -> None:
+        self._connections: set[Connection] = set()
+        self._listeners: defaultdict[Topic, set[Connection]] = defaultdict(set)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(tuple(self._connections))
+
+    def join(self, connection: Connection) -> None:
+        self._connections.add(connection)
+
+    def leave(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        for topic in tuple(connection.topics):
+            self.unsubscribe(connection, topic)
+
+    def subscribe(self, connection: Connection, topic: Topic) -> None:
+        connection.topics.add(topic)
+        self._listeners[topic].add(connection)
+
+    def unsubscribe(self, connection: Connection, topic: Topic) -> None:
+        connection.topics.discard(topic)
+        listeners = self._listeners.get(topic)
+        if listeners is not None:
+            listeners.discard(connection)
+            if not listeners:
+                del self._listeners[topic]
+
+    def topics(self, event: str) -> list[Topic]:
+        """Those of an event that somebody listens to."""
+        return [topic for topic in self._listeners if topic.event == event]
+
+    def publish(self, topic: Topic, frame: bytes) -> None:
+        for connection in tuple(self._listeners.get(topic, ())):
+            connection.send(frame)
+
+    def publish_latest(self, topic: Topic, frame: bytes) -> None:
+        """For events of which only the newest matters."""
+        for connection in self._listeners.get(topic, ()):
+            connection.send_latest(topic, frame)
+
+    def drop(self, user_id: int) -> int:
+        """End all connections of a user; how many there were."""
+        theirs = [each for each in self if each.session is not None and each.session.user_id == user_id]
+        for connection in theirs:
+            connection.drop()
+        return len(theirs)

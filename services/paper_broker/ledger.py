@@ -1,0 +1,43 @@
+"""Every change of a balance is an entry; a balance is never anything but the sum of its entries."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+from services.paper_broker.money import from_units, to_units
+from services.paper_broker.storage import Storage
+
+
+class Reason(StrEnum):
+    OPENING = "opening"
+    STAKE = "stake"
+    PAYOUT = "payout"
+    REFUND = "refund"
+    RESET = "reset"
+
+
+class InsufficientFunds(Exception):
+    """The balance would become negative."""
+
+
+class Ledger:
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def post(self, balance_id: int, change: Decimal, reason: Reason, at: int, position_id: int | None = None) -> None:
+        """Inside a transaction of the caller; `at` in epoch milliseconds. Raises InsufficientFunds."""
+        units = to_units(change)
+        row = self._storage.row("SELECT amount FROM balances WHERE id = ?", balance_id)
+        if row is None:
+            raise LookupError(f"no balance {balance_id}")
+        if row["amount"] + units < 0:
+            raise InsufficientFunds
+        self._storage.change("UPDATE balances SET amount = amount + ? WHERE id = ?", units, balance_id)
+        self._storage.change(
+            "INSERT INTO ledger (balance_id, at, reason, change, position_id) VALUES (?, ?, ?, ?, ?)",
+            *(balance_id, at, reason, units, position_id),
+        )
+
+    def total(self, balance_id: int) -> Decimal:
+        """Sum of all entries: what the balance must be."""
+        row = self._storage.row("SELECT coalesce(sum(change), 0) AS total FROM ledger WHERE balance_id = ?", balance_id)
+        return from_units(row["total"]) if row is not None else Decimal(0)

@@ -1,0 +1,80 @@
+"""Requests about the market: actives, candles, what blitz options are on offer (quadcode-protocol §9, §11, §12.1)."""
+
+import msgspec
+
+from services.paper_broker.broker import Broker, Caller, Reply
+from services.paper_broker.candles import CandleQuery
+from services.paper_broker.catalogue import DURATIONS, Active
+from services.paper_broker.errors import Refused, Status
+from services.paper_broker.hours import sessions
+from services.paper_broker.wire import Nothing
+
+LOCALIZED = "front."
+"""Prefix of the translation keys of active names."""
+_PIP_DIGITS = 2
+"""A pip is this many digits coarser than the price."""
+
+
+class ActiveQuery(msgspec.Struct, frozen=True):
+    id: int
+
+
+class FirstCandlesQuery(msgspec.Struct, frozen=True):
+    active_id: int
+
+
+def get_active(broker: Broker, _: Caller, query: ActiveQuery) -> Reply:
+    active = broker.catalogue.get(query.id)
+    if active is None:
+        raise Refused(Status.NOT_FOUND, f"unknown active {query.id}")
+    precision = broker.market.precision(active)
+    base, quote = active.sides
+    shown = {
+        "id": active.id,
+        "name": active.ticker,
+        "description": f"{active.ticker}-description",
+        "image": f"/{active.category}/{active.id}.png",
+        "is_otc": active.otc,
+        "time_from": "00:00:00",
+        "time_to": "23:59:59",
+        "precision": precision,
+        "pip_scale": max(precision - _PIP_DIGITS, 0),
+        "spread_plus": 0,
+        "spread_minus": 0,
+        "expiration_days": [1, 2, 3, 4, 5, 6, 7],
+        "currency_left_side": base,
+        "currency_right_side": quote,
+        "type": active.category,
+        "min_qty": 1,
+        "qty_step": 1,
+        "type_qty": "lots",
+    }
+    return Reply("active", shown)
+
+
+def get_candles(broker: Broker, _: Caller, query: CandleQuery) -> Reply:
+    return Reply("candles", {"candles": broker.history.candles(query, broker.now())})
+
+
+def get_first_candles(broker: Broker, _: Caller, query: FirstCandlesQuery) -> Reply:
+    return Reply("first-candles", {"candles_by_size": broker.history.first(query.active_id)})
+
+
+def initialization_data(broker: Broker, _: Caller, __: Nothing) -> Reply:
+    """All three kinds must be there, or clients fail on the missing one (pitfall P11)."""
+    now = broker.now() // 1000
+    blitz = {str(active.id): _blitz(active, now) for active in broker.catalogue}
+    return Reply(
+        "initialization-data", {"binary": {"actives": {}}, "turbo": {"actives": {}}, "blitz": {"actives": blitz}}
+    )
+
+
+def _blitz(active: Active, now: int) -> dict[str, object]:
+    return {
+        "id": active.id,
+        "name": LOCALIZED + active.ticker,
+        "ticker": active.ticker,
+        "is_suspended": active.suspended,
+        "schedule": sessions(active.hours, now),
+        "option": {"expiration_times": DURATIONS, "profit": {"commission": active.terms.commission}},
+    }

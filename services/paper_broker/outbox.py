@@ -1,0 +1,64 @@
+"""What waits to be sent on one connection, bounded however slowly the other side reads.
+
+Frames keep their order. A frame with a key replaces the one with the same key that still waits: a slow reader gets the
+newest candle, not all of them. Other frames are never dropped; when too many wait, the connection is.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Hashable
+
+Send = Callable[[bytes], Awaitable[None]]
+
+MAX_WAITING = 1000
+"""Frames without a key."""
+_ROOM = 16
+"""Below this number the connection's next request is read."""
+
+
+class Overflow(Exception):
+    """The other side does not read."""
+
+
+class Outbox:
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._frames: dict[Hashable, bytes] = {}
+        self._sequence = 0
+        self._waiting = 0
+        self._filled = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    def put(self, frame: bytes) -> None:
+        """Raises Overflow."""
+        if self._waiting >= MAX_WAITING:
+            raise Overflow
+        self._sequence += 1
+        self._frames[self._sequence] = frame
+        self._waiting += 1
+        if self._waiting >= _ROOM:
+            self._room.clear()
+        self._filled.set()
+
+    def put_latest(self, key: Hashable, frame: bytes) -> None:
+        """`key` is anything but an int."""
+        self._frames[key] = frame
+        self._filled.set()
+
+    async def room(self) -> None:
+        """Wait until few enough frames wait; a client that does not read its answers is not asked for more."""
+        await self._room.wait()
+
+    async def pump(self) -> None:
+        """Send for ever; ends with the error of `send`."""
+        while True:
+            await self._filled.wait()
+            self._filled.clear()
+            while self._frames:
+                key = next(iter(self._frames))
+                frame = self._frames.pop(key)
+                if isinstance(key, int):
+                    self._waiting -= 1
+                    if self._waiting < _ROOM:
+                        self._room.set()
+                await self._send(frame)

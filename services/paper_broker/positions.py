@@ -1,0 +1,160 @@
+"""Positions: kept in the database, and while they are open also at hand."""
+
+from decimal import Decimal
+from enum import StrEnum
+from heapq import heappop, heappush
+from sqlite3 import Row
+from typing import Literal
+
+import msgspec
+
+from services.paper_broker.money import from_units, to_units
+from services.paper_broker.storage import Storage
+
+Direction = Literal["call", "put"]
+
+
+class InstrumentType(StrEnum):
+    BLITZ = "blitz-option"
+
+
+class CloseReason(StrEnum):
+    """The broker's words and its spelling (quadcode-protocol §19)."""
+
+    WIN = "win"
+    EQUAL = "equal"
+    LOOSE = "loose"
+
+
+class Closing(msgspec.Struct, frozen=True, kw_only=True):
+    quote: float
+    time: int
+    """Epoch milliseconds."""
+    profit: Decimal
+    """Gross: what was paid back, 0 on a loss."""
+    reason: CloseReason
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    external_id: int
+    """The option id."""
+    id: str
+    user_id: int
+    balance_id: int
+    active_id: int
+    instrument_type: InstrumentType
+    direction: Direction
+    invest: Decimal
+    payout: int
+    """Percent won on a win."""
+    expected_profit: Decimal
+    """Gross amount on a win, stake included."""
+    open_quote: float
+    open_time: int
+    """Epoch milliseconds."""
+    quote_time: int
+    """Epoch milliseconds of the opening quote."""
+    expiration: int
+    """Epoch seconds."""
+    version: int = 1
+    closing: Closing | None = None
+
+
+class Positions:
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._open: dict[int, Position] = {}
+        self._expiring: list[tuple[int, int]] = []
+        for row in storage.rows("SELECT * FROM positions WHERE close_time IS NULL"):
+            self.opened(_position(row))
+
+    def insert(self, position: Position) -> Position:
+        """With its external id; inside a transaction, after which `opened` takes note of it."""
+        external_id = self._storage.change(
+            "INSERT INTO positions (id, user_id, balance_id, active_id, instrument_type, direction, invest, payout,"
+            " expected_profit, open_quote, open_time, quote_time, expiration, version)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(position.id, position.user_id, position.balance_id, position.active_id, position.instrument_type),
+            *(position.direction, to_units(position.invest), position.payout, to_units(position.expected_profit)),
+            *(position.open_quote, position.open_time, position.quote_time, position.expiration, position.version),
+        )
+        return msgspec.structs.replace(position, external_id=external_id)
+
+    def opened(self, position: Position) -> None:
+        self._open[position.external_id] = position
+        heappush(self._expiring, (position.expiration, position.external_id))
+
+    def close(self, position: Position, closing: Closing) -> Position:
+        """The closed position; inside a transaction, after which `closed` takes note of it."""
+        version = position.version + 1
+        self._storage.change(
+            "UPDATE positions SET close_quote = ?, close_time = ?, close_profit = ?, close_reason = ?, version = ?"
+            " WHERE external_id = ?",
+            *(closing.quote, closing.time, to_units(closing.profit), closing.reason, version, position.external_id),
+        )
+        return msgspec.structs.replace(position, version=version, closing=closing)
+
+    def closed(self, position: Position) -> None:
+        self._open.pop(position.external_id, None)
+
+    def due(self, second: int) -> list[Position]:
+        """Open positions that have expired by that epoch second, earliest first."""
+        due = []
+        while self._expiring and self._expiring[0][0] <= second:
+            position = self._open.get(heappop(self._expiring)[1])
+            if position is not None:
+                due.append(position)
+        return due
+
+    def open(self, user_id: int) -> list[Position]:
+        """Oldest first."""
+        return [position for position in self._open.values() if position.user_id == user_id]
+
+    def find(self, user_id: int, external_id: int) -> Position | None:
+        """Open or closed, only if it is that user's."""
+        row = self._storage.row("SELECT * FROM positions WHERE external_id = ? AND user_id = ?", external_id, user_id)
+        return None if row is None else _position(row)
+
+    def history(self, user_id: int, until: int, limit: int, offset: int) -> list[Position]:
+        """Closed ones up to `until` (epoch milliseconds), newest first."""
+        rows = self._storage.rows(
+            "SELECT * FROM positions WHERE user_id = ? AND close_time <= ?"
+            " ORDER BY close_time DESC, external_id DESC LIMIT ? OFFSET ?",
+            *(user_id, until, limit, offset),
+        )
+        return [_position(row) for row in rows]
+
+    def all(self, user_id: int) -> list[Position]:
+        """Oldest first."""
+        rows = self._storage.rows("SELECT * FROM positions WHERE user_id = ? ORDER BY external_id", user_id)
+        return [_position(row) for row in rows]
+
+
+def _position(row: Row) -> Position:
+    return Position(
+        external_id=row["external_id"],
+        id=row["id"],
+        user_id=row["user_id"],
+        balance_id=row["balance_id"],
+        active_id=row["active_id"],
+        instrument_type=InstrumentType(row["instrument_type"]),
+        direction=row["direction"],
+        invest=from_units(row["invest"]),
+        payout=row["payout"],
+        expected_profit=from_units(row["expected_profit"]),
+        open_quote=row["open_quote"],
+        open_time=row["open_time"],
+        quote_time=row["quote_time"],
+        expiration=row["expiration"],
+        version=row["version"],
+        closing=None if row["close_time"] is None else _closing(row),
+    )
+
+
+def _closing(row: Row) -> Closing:
+    return Closing(
+        quote=row["close_quote"],
+        time=row["close_time"],
+        profit=from_units(row["close_profit"]),
+        reason=CloseReason(row["close_reason"]),
+    )

@@ -1,0 +1,118 @@
+"""The platform's memory: one SQLite file.
+
+Write-ahead log with `synchronous=NORMAL`: a commit is a write without fsync, far below a millisecond, so it can be made
+inside the event loop before the reply leaves. It survives the death of the process; only a power failure can take back
+the last commits, which is right for a simulator. The file is locked for one process.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+IN_MEMORY = ":memory:"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS users (
+    id INTEGER PRIMARY KEY,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS sessions (
+    digest BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users,
+    expires_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id);
+CREATE TABLE IF NOT EXISTS balances (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    user_id INTEGER NOT NULL REFERENCES users,
+    type INTEGER NOT NULL,
+    currency TEXT NOT NULL,
+    amount INTEGER NOT NULL CHECK (amount >= 0),
+    UNIQUE (user_id, type)
+) STRICT;
+CREATE TABLE IF NOT EXISTS positions (
+    external_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    user_id INTEGER NOT NULL REFERENCES users,
+    balance_id INTEGER NOT NULL REFERENCES balances,
+    active_id INTEGER NOT NULL,
+    instrument_type TEXT NOT NULL,
+    direction TEXT NOT NULL,
+    invest INTEGER NOT NULL,
+    payout INTEGER NOT NULL,
+    expected_profit INTEGER NOT NULL,
+    open_quote REAL NOT NULL,
+    open_time INTEGER NOT NULL,
+    quote_time INTEGER NOT NULL,
+    expiration INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    close_quote REAL,
+    close_time INTEGER,
+    close_profit INTEGER,
+    close_reason TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS open_positions ON positions (user_id) WHERE close_time IS NULL;
+CREATE INDEX IF NOT EXISTS closed_positions ON positions (user_id, close_time DESC) WHERE close_time IS NOT NULL;
+CREATE TABLE IF NOT EXISTS ledger (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    balance_id INTEGER NOT NULL REFERENCES balances,
+    at INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    change INTEGER NOT NULL,
+    position_id INTEGER REFERENCES positions
+) STRICT;
+CREATE INDEX IF NOT EXISTS ledger_of_balance ON ledger (balance_id);
+CREATE TABLE IF NOT EXISTS replays (
+    active_id INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    anchor INTEGER NOT NULL
+) STRICT;
+"""
+"""Times are epoch milliseconds, `expiration` epoch seconds, money the units of money.py, `payout` percent."""
+
+
+class CannotOpen(Exception):
+    """The file is not usable or belongs to another process."""
+
+
+class Storage:
+    def __init__(self, path: str) -> None:
+        """`:memory:` forgets everything at the end. Raises CannotOpen."""
+        try:
+            if path != IN_MEMORY:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+            self._database = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+            self._database.row_factory = sqlite3.Row
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = NORMAL")
+            self._database.execute("PRAGMA foreign_keys = ON")
+            self._database.executescript(_SCHEMA)
+        except (sqlite3.Error, OSError) as error:
+            raise CannotOpen(f"{path}: {error}") from error
+
+    def close(self) -> None:
+        self._database.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All of it is kept when the block ends, none of it when it raises."""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+    def change(self, statement: str, *values: object) -> int:
+        """Id of the row inserted last."""
+        return self._database.execute(statement, values).lastrowid or 0
+
+    def row(self, statement: str, *values: object) -> sqlite3.Row | None:
+        found: sqlite3.Row | None = self._database.execute(statement, values).fetchone()
+        return found
+
+    def rows(self, statement: str, *values: object) -> list[sqlite3.Row]:
+        return self._database.execute(statement, values).fetchall()

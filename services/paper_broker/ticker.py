@@ -1,0 +1,133 @@
+"""The one timer of the platform: twice a second prices move, once a second everything else does."""
+
+import asyncio
+
+import structlog
+
+from services.paper_broker import wire
+from services.paper_broker.broker import Broker
+from services.paper_broker.candles import written
+from services.paper_broker.catalogue import Active
+from services.paper_broker.epoch import candle_id, ticks_before
+from services.paper_broker.hub import Topic
+from services.paper_broker.portfolio import valuation
+from services.paper_broker.topics import CANDLE, POSITIONS_STATE, QUOTE
+from services.paper_broker.watch import VALID_SECONDS
+
+STEP = 500
+"""Milliseconds between updates of candles and quotes."""
+_CATCH_UP = 4
+"""Steps that are made up for after a stall; clients repair longer holes from history."""
+_LOGIN_TIME = 30_000
+"""Milliseconds a connection may take to authenticate."""
+
+log = structlog.get_logger()
+
+
+class Ticker:
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    async def run(self) -> None:
+        done = self._broker.now() // STEP
+        while True:
+            await asyncio.sleep(((done + 1) * STEP - self._broker.now()) / 1000)
+            current = self._broker.now() // STEP
+            for step in range(max(done + 1, current - _CATCH_UP + 1), current + 1):
+                self.tick(step * STEP)
+            done = current
+
+    def tick(self, time: int) -> None:
+        """Everything that is due at a time (epoch milliseconds, a multiple of STEP)."""
+        self._publish_quotes(time)
+        self._publish_candles(time)
+        if time % 1000 == 0:
+            self._settle()
+            self._publish_valuations(time)
+            self._synchronise()
+
+    def _publish_quotes(self, time: int) -> None:
+        for topic in self._broker.hub.topics(QUOTE):
+            active = self._active(topic)
+            quote = self._broker.market.quote(active, ticks_before(time))
+            msg = {
+                "active_id": active.id,
+                "time": time,
+                "ask": quote.ask,
+                "bid": quote.bid,
+                "value": quote.value,
+                "phase": _phase(active, time),
+            }
+            self._broker.hub.publish_latest(topic, wire.event("quotes", QUOTE, msg))
+
+    def _publish_candles(self, time: int) -> None:
+        for topic in self._broker.hub.topics(CANDLE):
+            size = int(topic.filters[1])
+            self._broker.hub.publish_latest(topic, self._candle(self._active(topic), size, time))
+
+    def _candle(self, active: Active, size: int, time: int) -> bytes:
+        """The last update of a candle has `at` equal to its end; until then nothing is known of the next one."""
+        market, slot = self._broker.market, (time - 1) // 1000 // size
+        bar = market.running(active, slot * size, ticks_before(time))
+        candle = written(bar, size, slot, time * 1_000_000, 10 ** market.precision(active))
+        quote = market.quoted(active, bar.close)
+        msg = {
+            "active_id": active.id,
+            "size": size,
+            "id": candle_id(size, slot),
+            "from": candle.from_,
+            "to": candle.to,
+            "at": candle.at,
+            "open": candle.open,
+            "close": candle.close,
+            "min": candle.min,
+            "max": candle.max,
+            "ask": quote.ask,
+            "bid": quote.bid,
+            "volume": candle.volume,
+            "phase": _phase(active, time),
+        }
+        return wire.event("quotes", CANDLE, msg)
+
+    def _settle(self) -> None:
+        for position in self._broker.options.settle():
+            self._broker.announcer.now(position)
+
+    def _publish_valuations(self, time: int) -> None:
+        broker = self._broker
+        for topic in broker.hub.topics(POSITIONS_STATE):
+            user_id = int(topic.filters[0])
+            watched = broker.watch.ids(user_id, time)
+            positions = []
+            for position in broker.positions.open(user_id) if watched else ():
+                active = broker.catalogue.get(position.active_id)
+                if position.id in watched and active is not None:
+                    quote = broker.market.quote(active, ticks_before(time))
+                    positions.append(valuation(position, quote, time))
+            if positions:
+                msg = {"user_id": user_id, "subscription_id": 1, "expires_in": VALID_SECONDS, "positions": positions}
+                broker.hub.publish_latest(topic, wire.event("portfolio", "positions-state", msg))
+
+    def _synchronise(self) -> None:
+        """The clock for those who are logged in; the end for those whose session is over or who never log in."""
+        now = self._broker.now()
+        frame = wire.time_sync(now)
+        for connection in self._broker.hub:
+            if connection.session is None:
+                if now - connection.since > _LOGIN_TIME:
+                    connection.drop()
+            elif connection.session.expires_at <= now:
+                log.info("session_expired", broker_user=connection.session.user_id)
+                connection.drop()
+            else:
+                connection.send_latest("timeSync", frame)
+
+    def _active(self, topic: Topic) -> Active:
+        active = self._broker.catalogue.get(int(topic.filters[0]))
+        if active is None:
+            raise LookupError(f"subscription to unknown active: {topic}")
+        return active
+
+
+def _phase(active: Active, time: int) -> str:
+    return "T" if active.open(time // 1000) else "C"

@@ -1,0 +1,79 @@
+"""Subscriptions: which events exist, under which name and version, filtered by what (quadcode-protocol §2.3)."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from libs.contracts.market import CANDLE_SIZES
+from services.paper_broker.catalogue import Catalogue
+from services.paper_broker.errors import Refused, Status, invalid
+from services.paper_broker.hub import Topic
+from services.paper_broker.wire import Subscription
+
+CANDLE = "candle-generated"
+QUOTE = "quote-generated"
+BALANCE = "balances.balance-changed"
+MARGIN_BALANCE = "marginal-portfolio.balance-changed"
+POSITION = "portfolio.position-changed"
+POSITIONS_STATE = "portfolio.positions-state"
+ORDER = "portfolio.order-changed"
+
+Filters = dict[str, int | str]
+Resolve = Callable[[Filters, int, Catalogue], tuple[int | str, ...]]
+"""The filter values of a topic; takes the filters, the user and the catalogue. Raises Refused."""
+
+
+class _Event(NamedTuple):
+    version: str
+    resolve: Resolve
+
+
+def topic(subscription: Subscription, user_id: int, catalogue: Catalogue) -> Topic:
+    """Raises Refused when there is no such event or a filter is missing or wrong."""
+    event = _EVENTS.get(subscription.name)
+    if event is None or event.version != subscription.version:
+        raise Refused(Status.UNKNOWN_MESSAGE, f"unknown event {subscription.name} {subscription.version}")
+    return Topic(subscription.name, event.resolve(subscription.params.routing_filters, user_id, catalogue))
+
+
+def _of_user(filters: Filters, user_id: int, _: Catalogue) -> tuple[int | str, ...]:
+    """Scoped to the authenticated user, whether the subscription says so or not."""
+    if filters.get("user_id", user_id) != user_id:
+        raise Refused(Status.FORBIDDEN, "user_id is not that of this session")
+    return (user_id,)
+
+
+def _of_user_and_instrument(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int | str, ...]:
+    return (*_of_user(filters, user_id, catalogue), _required(filters, "instrument_type"))
+
+
+def _of_active(filters: Filters, _: int, catalogue: Catalogue) -> tuple[int | str, ...]:
+    active_id = _required(filters, "active_id")
+    if not isinstance(active_id, int) or catalogue.get(active_id) is None:
+        raise invalid("active_id", "unknown active")
+    return (active_id,)
+
+
+def _of_feed(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int | str, ...]:
+    size = _required(filters, "size")
+    if size not in CANDLE_SIZES:
+        raise invalid("size", f"must be one of {', '.join(map(str, CANDLE_SIZES))}")
+    return (*_of_active(filters, user_id, catalogue), size)
+
+
+def _required(filters: Filters, name: str) -> int | str:
+    value = filters.get(name)
+    if value is None:
+        raise invalid(name, "is required")
+    return value
+
+
+_EVENTS = {
+    CANDLE: _Event("1.0", _of_feed),
+    QUOTE: _Event("2.0", _of_active),
+    BALANCE: _Event("1.0", _of_user),
+    MARGIN_BALANCE: _Event("1.0", _of_user),
+    POSITION: _Event("3.0", _of_user),
+    POSITIONS_STATE: _Event("1.0", _of_user),
+    ORDER: _Event("2.0", _of_user_and_instrument),
+}
+"""Margin balances and orders never change while only blitz options are on offer."""
