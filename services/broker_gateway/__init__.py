@@ -1,0 +1,1 @@
+"""Sessions to the broker: market data, balances, orders and their settlement."""

@@ -1,0 +1,78 @@
+"""Table `bot_status`: one row per user, which the clients read (api-contract §9.2)."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.bots import BotState, BotStatus
+from libs.store.database import Database
+
+BATCH = 500
+
+
+class UserState(msgspec.Struct, frozen=True):
+    """What is known of one user now; None where nothing is."""
+
+    user: str
+    session: SessionStatus | None
+    balances: Balances | None
+    bot: BotStatus | None
+
+
+class _Row(msgspec.Struct, kw_only=True):
+    """Two groups of columns, each written only if its `*_at` is not older than what the table holds."""
+
+    user_id: str
+    is_connected: bool | None = None
+    broker_balance: Decimal | None = None
+    connection_type: str | None = None
+    ssid: str | None = None
+    account_at: datetime | None = None
+    bot_running: bool | None = None
+    bot_pid: int | None = None
+    session_active: bool | None = None
+    status: str | None = None
+    account_type: str | None = None
+    last_heartbeat: datetime | None = None
+    bot_at: datetime | None = None
+
+
+class BotStatuses:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, states: Iterable[UserState]) -> None:
+        """One state per user, at most `BATCH`."""
+        rows = [msgspec.to_builtins(_row(state)) for state in states]
+        if rows:
+            await self._database.call("record_bot_status", rows=rows)
+
+
+def _row(state: UserState) -> _Row:
+    row = _Row(user_id=state.user)
+    account_type = state.bot.config.account_type if state.bot else AccountType.DEMO
+    if state.session is not None:
+        balance = state.balances.of(account_type) if state.balances else None
+        connected = state.session.state is SessionState.CONNECTED
+        row.is_connected = connected
+        row.broker_balance = balance.amount if balance else Decimal(0)
+        row.connection_type = "websocket" if connected else None
+        row.ssid = _handle(state.user) if connected else None
+        row.account_at = max(state.session.at, state.balances.at) if state.balances else state.session.at
+    if state.bot is not None:
+        row.bot_running = state.bot.state.alive
+        row.bot_pid = state.bot.number if state.bot.state.alive else None
+        row.session_active = state.bot.state is BotState.RUNNING
+        row.status = state.bot.label
+        row.account_type = account_type
+        row.last_heartbeat = row.bot_at = state.bot.at
+    return row
+
+
+def _handle(user: str) -> str:
+    """The client only asks whether there is one, and posts it back; it opens nothing."""
+    return "handle-" + hashlib.sha256(f"bot_status.ssid {user}".encode()).hexdigest()[:16]

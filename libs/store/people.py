@@ -1,0 +1,48 @@
+"""Tables `profiles` and `admin_users`, and how many people there are."""
+
+import msgspec
+
+from libs.store.database import Database, attempt
+from libs.store.rows import read_rows
+
+
+class Profile(msgspec.Struct, frozen=True):
+    user_id: str
+    broker_user_id: str | None = None
+    """The user's id at the broker, digits."""
+
+
+class _Role(msgspec.Struct, frozen=True):
+    role: str
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Of people who signed up."""
+
+    contacts: int
+    leads: int
+    """Without any trade on a real account."""
+    customers: int
+    """With at least one."""
+
+
+class People:
+    """Every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def profile(self, user: str) -> Profile | None:
+        query = self._database.client.table("profiles").select("user_id,broker_user_id").eq("user_id", user).limit(1)
+        response = await attempt(query.execute(), "profiles")
+        return next(iter(read_rows(response.data, Profile)), None)
+
+    async def role(self, user: str) -> str | None:
+        """super_admin, admin, support or analyst; None for everybody else, also for a deactivated administrator."""
+        table = self._database.client.table("admin_users")
+        query = table.select("role").eq("user_id", user).eq("is_active", True).limit(1)
+        response = await attempt(query.execute(), "admin_users")
+        return next((row.role for row in read_rows(response.data, _Role)), None)
+
+    async def counts(self) -> Counts:
+        return read_rows(await self._database.call("crm_stats"), Counts)[0]

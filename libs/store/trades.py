@@ -1,0 +1,108 @@
+"""Table `trade_history`: one row per order that the broker booked."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from libs.contracts.orders import Order, Position, Settlement, TradeClosed, TradeOpened
+from libs.store.database import Database
+from libs.store.rows import read_rows
+
+BATCH = 500
+"""Rows in one request."""
+
+_CENT = Decimal("0.01")
+
+
+class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Money is a string, which the database reads as exactly that number."""
+
+    order_id: str
+    user_id: str
+    external_id: int
+    type: str
+    account_type: str
+    active_id: int
+    ativo_nome: str
+    direction: str
+    valor: Decimal
+    profit_esperado: Decimal
+    payout: int
+    expiration_seconds: int
+    strategy_id: str
+    confidence: int
+    status: str
+    data_abertura: datetime
+    data_expiracao: datetime
+    open_quote: float
+    balance_id: int
+    session_id: str
+    sequence: int
+    correlation_id: str
+    decided_at: datetime
+    resultado: str | None = None
+    pnl: Decimal | None = None
+    data_fechamento: datetime | None = None
+    close_quote: float | None = None
+
+
+class RecordedTrade(msgspec.Struct, frozen=True):
+    order_id: str
+    id: int
+    """`trade_history.id`."""
+    status: str
+
+
+class Trades:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, trades: Iterable[TradeOpened | TradeClosed]) -> dict[str, RecordedTrade]:
+        """Write them, at most `BATCH` orders; by order id, what is in the table afterwards.
+
+        A closing wins over the opening of the same order, whichever comes first; a settled row is never written again.
+        """
+        rows: dict[str, _Row] = {}
+        for trade in trades:
+            if isinstance(trade, TradeClosed):
+                rows[trade.order.order_id] = _row(trade.order, trade.position, trade.settlement)
+            else:
+                rows.setdefault(trade.order.order_id, _row(trade.order, trade.position, None))
+        if not rows:
+            return {}
+        data = await self._database.call("record_trades", rows=[msgspec.to_builtins(row) for row in rows.values()])
+        return {recorded.order_id: recorded for recorded in read_rows(data, RecordedTrade)}
+
+
+def _row(order: Order, position: Position, settlement: Settlement | None) -> _Row:
+    row = _Row(
+        order_id=order.order_id,
+        user_id=order.user,
+        external_id=position.position_id,
+        type="blitz-option",
+        account_type=order.account_type,
+        active_id=order.active_id,
+        ativo_nome=order.ticker,
+        direction=order.direction,
+        valor=order.stake,
+        profit_esperado=(order.stake * position.payout / 100).quantize(_CENT),
+        payout=position.payout,
+        expiration_seconds=order.duration,
+        strategy_id=order.strategy,
+        confidence=order.confidence,
+        status="open",
+        data_abertura=position.opened_at,
+        data_expiracao=position.expiry,
+        open_quote=position.open_quote,
+        balance_id=position.balance_id,
+        session_id=order.run,
+        sequence=order.sequence,
+        correlation_id=order.correlation_id,
+        decided_at=order.at,
+    )
+    if settlement is not None:
+        row.status, row.resultado, row.pnl = "closed", settlement.result, settlement.profit
+        row.data_fechamento, row.close_quote = settlement.closed_at, settlement.close_quote
+    return row

@@ -1,0 +1,59 @@
+"""Every trade event into the database, once; and then the news that it is there."""
+
+import structlog
+from prometheus_client import Counter, Histogram
+
+from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Unavailable
+from libs.bus.topology import TRADES
+from libs.contracts import subjects
+from libs.contracts.orders import OrderState, TradeClosed, TradeOpened, TradeRecorded
+from libs.store import StoreUnavailable
+from libs.store.trades import BATCH, RecordedTrade, Trades
+
+log = structlog.get_logger()
+
+CONSUMER = Consumer(
+    TRADES.name,
+    "analytics",
+    subjects=(subjects.trade("*", OrderState.OPENED), subjects.trade("*", OrderState.CLOSED)),
+    batch=BATCH,
+    max_ack_pending=4 * BATCH,
+)
+
+_TYPES: dict[str, type[TradeOpened] | type[TradeClosed]] = {
+    OrderState.OPENED: TradeOpened,
+    OrderState.CLOSED: TradeClosed,
+}
+
+_recorded = Counter("pregao_trades_recorded_total", "Trade events committed to the database", ["state"])
+_seconds = Histogram("pregao_ledger_batch_seconds", "Time to commit a batch of trade events")
+
+
+class Ledger:
+    """The consumer acknowledges what `record` returned from: nothing before its commit."""
+
+    def __init__(self, bus: Bus, trades: Trades) -> None:
+        self._bus = bus
+        self._trades = trades
+
+    async def record(self, batch: list[Delivery]) -> None:
+        """Raises Poison for what is no trade event, Unavailable while the database or the bus is away."""
+        events = [delivery.decode(_TYPES[delivery.subject.rsplit(".", 1)[1]]) for delivery in batch]
+        try:
+            with _seconds.time():
+                rows = await self._trades.record(events)
+            for event in events:
+                await self._announce(event, rows[event.order.order_id])
+        except (StoreUnavailable, BusUnavailable) as error:
+            raise Unavailable(str(error)) from error
+
+    async def _announce(self, event: TradeOpened | TradeClosed, row: RecordedTrade) -> None:
+        """Stored before the trade event is acknowledged: a crash in between repeats it under the same id."""
+        closed = event if isinstance(event, TradeClosed) else None
+        opened = event if isinstance(event, TradeOpened) else None
+        state = OrderState.CLOSED if closed else OrderState.OPENED
+        news = TradeRecorded(
+            id=f"{event.id}.recorded", at=self._bus.clock.now(), trade_id=row.id, opened=opened, closed=closed
+        )
+        await self._bus.append(subjects.ledger(event.order.user, state), news, id=news.id)
+        _recorded.labels(state).inc()

@@ -1,0 +1,62 @@
+"""The `bot_status` row of every user, kept as the buckets `accounts` and `bots` say."""
+
+from collections.abc import Iterable
+
+from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Unavailable
+from libs.bus.topology import ACCOUNTS, BOTS
+from libs.contracts.account import Balances, SessionStatus
+from libs.contracts.bots import BotStatus
+from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError
+from libs.store import StoreUnavailable
+from libs.store.bot_status import BATCH, BotStatuses, UserState
+
+_LINGER = 0.2
+"""Seconds in which changes of one user become one write."""
+
+CONSUMERS = (
+    Consumer(
+        ACCOUNTS.stream,
+        "analytics",
+        subjects=(f"$KV.{ACCOUNTS.name}.*.session", f"$KV.{ACCOUNTS.name}.*.balance"),
+        batch=BATCH,
+        linger=_LINGER,
+    ),
+    Consumer(BOTS.stream, "analytics", subjects=(f"$KV.{BOTS.name}.*.status",), batch=BATCH, linger=_LINGER),
+)
+
+
+class Statuses:
+    def __init__(self, bus: Bus, statuses: BotStatuses) -> None:
+        self._accounts = bus.bucket(ACCOUNTS)
+        self._bots = bus.bucket(BOTS)
+        self._statuses = statuses
+
+    async def follow(self, batch: list[Delivery]) -> None:
+        """A change says only whose state changed; what is written is read now, so an old change writes nothing old."""
+        users = dict.fromkeys(delivery.subject.split(".")[2] for delivery in batch)
+        try:
+            await self._record(users)
+        except (StoreUnavailable, BusUnavailable) as error:
+            raise Unavailable(str(error)) from error
+
+    async def record(self, request: OfUser) -> Nothing:
+        """Answers `rpc.analytics.record_status`."""
+        try:
+            await self._record([request.user])
+        except StoreUnavailable as error:
+            raise RpcError(ErrorCode.UNAVAILABLE, "the database is not reachable") from error
+        return Nothing()
+
+    async def _record(self, users: Iterable[str]) -> None:
+        await self._statuses.record([await self._state(user) for user in users])
+
+    async def _state(self, user: str) -> UserState:
+        session = await self._accounts.get(f"{user}.session", SessionStatus)
+        balances = await self._accounts.get(f"{user}.balance", Balances)
+        bot = await self._bots.get(f"{user}.status", BotStatus)
+        return UserState(
+            user,
+            session.value if session else None,
+            balances.value if balances else None,
+            bot.value if bot else None,
+        )
