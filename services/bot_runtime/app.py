@@ -29,7 +29,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     fleet = Fleet(Desk(bus, service.clock, actives, accounts, Orders(bus), desires, settings.order_lifetime))
     candles = Candles(bus, fleet.evaluate)
     demand = Demand(bus, actives, fleet.configs, candles.watch)
-    partitions = Partitions(bus, fleet)
+    partitions = Partitions(bus, fleet, settings.lease_seconds)
 
     await actives.follow(bus)
     await accounts.follow(bus, fleet.wake)

@@ -8,6 +8,7 @@ import msgspec
 from libs.bus import Bus, Entry, RevisionConflict
 from libs.bus.topology import BOTS
 from libs.contracts.bots import BotPnl, BotSignal, BotStatus
+from services.bot_runtime.status import says_the_same
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -52,7 +53,8 @@ class Journal:
             await self.tell(status)
         except RevisionConflict:
             self._status = await self._bucket.get(self._status_key, BotStatus)
-            await self.tell(status)
+            if not says_the_same(self.status, status):
+                await self.tell(status)
 
     async def count(self, pnl: BotPnl) -> None:
         """Make the score durable; raises RevisionConflict when another owner counts."""

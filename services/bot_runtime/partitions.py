@@ -36,9 +36,9 @@ class Owner(Protocol):
 class Partitions:
     """Takes every partition that is free. A process that starts while all are held stands by to take over."""
 
-    def __init__(self, bus: Bus, owner: Owner) -> None:
+    def __init__(self, bus: Bus, owner: Owner, lease_seconds: int) -> None:
         self._owner = owner
-        self._leases = {number: bus.lease(f"bots.{number}") for number in range(PARTITIONS)}
+        self._leases = {number: bus.lease(f"bots.{number}", lease_seconds) for number in range(PARTITIONS)}
         self._taken: set[int] = set()
 
     async def acquire(self) -> None:

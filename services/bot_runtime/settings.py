@@ -12,3 +12,5 @@ class Settings(ServiceSettings):
     """Whether bots may trade with real money on this deployment."""
     order_lifetime: float = Field(default=5.0, gt=0, le=30)
     """Seconds after the decision in which an order may be sent to the broker; later it is worthless."""
+    lease_seconds: int = Field(default=6, ge=2, le=60)
+    """How long a process that stopped answering keeps its bots before another takes them over."""

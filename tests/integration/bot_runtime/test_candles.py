@@ -1,0 +1,67 @@
+"""Which candles it asks for, and how it gets them."""
+
+from libs.bus import Bus
+from libs.bus.topology import FEEDS
+from libs.contracts.bots import BotConfig
+from libs.contracts.market import Feed, FeedDemand
+from libs.contracts.rpc import ErrorCode, RpcError
+from tests.integration.bot_runtime.conftest import StartRuntime
+from tests.integration.bot_runtime.gateway import Gateway
+from tests.integration.bot_runtime.observer import Observer
+from tests.integration.nats_server import eventually
+
+
+async def demands(bus: Bus) -> list[set[Feed]]:
+    mirror = await bus.mirror(FEEDS, ">", FeedDemand)
+    found = [set(entry.value.feeds) for _, entry in mirror.items()]
+    await mirror.stop()
+    return found
+
+
+async def test_feeds_are_wanted_while_bots_need_them(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
+) -> None:
+    runtime = await start_runtime()
+    assert await demands(bus) == []
+    await observer.start_bot()
+    await gateway.next_order()
+    assert await demands(bus) == [{Feed(1, 10), Feed(2, 10)}]
+    await runtime.terminate()
+    assert await demands(bus) == []
+
+
+async def test_a_bot_that_stopped_wants_nothing(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
+) -> None:
+    await start_runtime()
+    mirror = await bus.mirror(FEEDS, ">", FeedDemand)
+    await observer.start_bot(config=BotConfig(mode="manual", asset="T2-OTC", timeframe=60))
+    await eventually(lambda: [set(entry.value.feeds) for _, entry in mirror.items()] == [{Feed(2, 60)}])
+    await observer.stop_bot()
+    await eventually(lambda: [entry.value.feeds for _, entry in mirror.items()] == [()])
+
+
+async def test_after_a_gap_the_history_is_fetched_again(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    await start_runtime()
+    await observer.start_bot(config=BotConfig(mode="manual", asset="T1-OTC", timeframe=10))
+    order = await gateway.next_order(1)
+    await gateway.settle(order, "8.20")
+    await observer.score(1)
+    asked = len(gateway.queries)
+    await gateway.close_candles(1, skip=1)
+    await eventually(lambda: len(gateway.queries) > asked)
+    assert len(gateway.bought) == 1, "a panel with a hole is not traded on"
+    assert (await gateway.next_order(1)).sequence == 2
+
+
+async def test_a_history_that_fails_is_asked_for_again(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    gateway.history_failure = RpcError(ErrorCode.BROKER_UNREACHABLE, "away")
+    runtime = await start_runtime()
+    await observer.start_bot()
+    await eventually(lambda: len(runtime.logged("history_failed")) >= 2)
+    gateway.history_failure = None
+    assert (await gateway.next_order()).sequence == 1

@@ -1,0 +1,157 @@
+"""Whatever ends a process, its bots go on where they were, and nothing is counted or bought twice."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from libs.bus import Bus
+from libs.bus.topology import BOTS
+from libs.contracts.bots import BotPnl, BotStatus
+from libs.contracts.orders import FINAL_RECORD_LIFE
+from services.bot_runtime import labels
+from services.bot_runtime.partitions import PARTITIONS
+from tests.integration.bot_runtime.conftest import StartRuntime
+from tests.integration.bot_runtime.gateway import Gateway
+from tests.integration.bot_runtime.observer import Observer
+from tests.integration.nats_server import eventually
+from tests.messages import USER
+
+D = Decimal
+
+
+async def test_a_trade_that_ended_while_nobody_ran_is_counted_once(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    runtime = await start_runtime()
+    await observer.start_bot()
+    order = await gateway.next_order()
+    await observer.label(labels.TRACKING)
+    await runtime.kill()
+    await gateway.settle(order, "8.20")
+    await start_runtime()
+    pnl = await observer.score(1)
+    assert (pnl.trades, pnl.total) == (1, D("8.20"))
+    second = await gateway.next_order()
+    await gateway.settle(second, "-10")
+    pnl = await observer.score(2)
+    assert (pnl.trades, pnl.total, second.sequence) == (2, D("-1.80"), 2)
+    assert len(gateway.bought) == 2
+
+
+async def test_a_trade_that_is_open_at_the_restart_is_waited_for(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    runtime = await start_runtime()
+    await observer.start_bot()
+    order = await gateway.next_order()
+    await observer.label(labels.TRACKING)
+    await runtime.kill()
+    restarted = await start_runtime()
+    await eventually(lambda: len(restarted.logged("partition_taken")) == PARTITIONS)
+    for _ in range(3):
+        await gateway.close_candles(1, 2)
+    await gateway.settle(order, "8.20")
+    assert (await observer.score(1)).total == D("8.20")
+    await observer.label(labels.ANALYZING)
+    assert len(gateway.bought) == 1
+
+
+async def test_a_bot_that_was_told_to_stop_while_nobody_ran_stops(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    runtime = await start_runtime()
+    await observer.start_bot()
+    order = await gateway.next_order()
+    await observer.stop_bot()
+    await runtime.kill()
+    await gateway.settle(order, "8.20")
+    await start_runtime()
+    await observer.label("Bot Stopped")
+    assert (await observer.score(1)).total == D("8.20")
+
+
+async def test_a_stopped_bot_stays_stopped(start_runtime: StartRuntime, gateway: Gateway, observer: Observer) -> None:
+    runtime = await start_runtime()
+    await observer.start_bot()
+    await observer.stop_bot()
+    await observer.label("Bot Stopped")
+    told = len(observer.labels())
+    await runtime.terminate()
+    await start_runtime()
+    await gateway.close_candles(1, 2)
+    assert (await observer.start_bot()).number == 2
+    assert observer.labels()[told] == "Starting bot..."
+
+
+async def test_when_one_process_is_killed_another_takes_over(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    first = await start_runtime()
+    await observer.start_bot()
+    order = await gateway.next_order()
+    second = await start_runtime()
+    assert second.logged("partition_taken") == []
+    await first.kill()
+    await gateway.settle(order, "8.20")
+    assert (await observer.score(1)).total == D("8.20")
+    assert (await gateway.next_order()).sequence == 2
+
+
+async def test_a_process_told_to_end_hands_over_at_once(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    first, second = await start_runtime(), await start_runtime()
+    await observer.start_bot()
+    order = await gateway.next_order()
+    assert await first.terminate() == 0
+    await gateway.settle(order, "8.20")
+    await observer.score(1)
+    await eventually(lambda: len(second.logged("partition_taken")) == PARTITIONS, timeout=3)
+    assert second.logged("lease_lost") == []
+
+
+async def test_a_process_that_stood_still_no_longer_acts(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    first = await start_runtime()
+    await observer.start_bot()
+    await gateway.settle(await gateway.next_order(), "8.20")
+    await observer.score(1)
+    second = await start_runtime()
+    first.pause()
+    await eventually(lambda: len(second.logged("partition_taken")) == PARTITIONS)
+    order = await gateway.next_order()
+    assert order.sequence == 2
+    first.resume()
+    await eventually(lambda: len(first.logged("lease_lost")) == PARTITIONS)
+    await gateway.settle(order, "-10")
+    await observer.score(2)
+    await gateway.settle(await gateway.next_order(), "8.20")
+    pnl = await observer.score(3)
+    assert [order.sequence for order in gateway.bought] == [1, 2, 3]
+    assert (pnl.trades, pnl.total) == (3, D("6.40"))
+
+
+async def test_after_a_long_silence_an_id_is_passed_over_rather_than_used_again(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
+) -> None:
+    runtime = await start_runtime()
+    await observer.start_bot()
+    await gateway.settle(await gateway.next_order(), "8.20")
+    await observer.label(labels.ANALYZING)
+    await runtime.kill()
+    await age(bus, timedelta(seconds=FINAL_RECORD_LIFE))
+    await start_runtime()
+    assert (await gateway.next_order()).sequence == 3
+    assert observer.scores[USER][-1].total == D("8.20")
+
+
+async def age(bus: Bus, by: timedelta) -> None:
+    """As if what the bot told last had been told so long ago."""
+    bots = bus.bucket(BOTS)
+    status, pnl = await bots.get(f"{USER}.status", BotStatus), await bots.get(f"{USER}.pnl", BotPnl)
+    assert status is not None
+    assert pnl is not None
+    await bots.put(status.key, replace(status.value, at=status.value.at - by))
+    await bots.put(pnl.key, replace(pnl.value, at=pnl.value.at - by))

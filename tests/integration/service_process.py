@@ -1,0 +1,101 @@
+"""A service as a process of its own, started as the local stack starts it."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.integration.nats_server import NatsServer, free_port
+
+
+class ServiceProcess:
+    def __init__(self, module: str, environment: Mapping[str, str], log: Path) -> None:
+        self.module = module
+        self.health_port = free_port()
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PREGAO_")}
+        self._environment |= {"PREGAO_HEALTH_PORT": str(self.health_port), **environment}
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Returns when it is ready."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", self.module, env=self._environment, stdout=log, stderr=log
+            )
+        async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+            while not await self._ready(http):
+                if self._process.returncode is not None:
+                    raise RuntimeError(f"{self.module} ended: {self._log.read_text()}")
+                await asyncio.sleep(0.02)
+
+    async def kill(self) -> None:
+        await self._end(signal.SIGKILL)
+
+    async def terminate(self) -> int:
+        """Its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    def pause(self) -> None:
+        """As a machine that stands still does: nothing runs, and nothing is told."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line["event"] == event]
+
+    async def stop(self) -> None:
+        """At the end of a test, in whatever state it is."""
+        if self._process is not None and self._process.returncode is None:
+            self.resume()
+            await self.kill()
+
+    async def _ready(self, http: aiohttp.ClientSession) -> bool:
+        try:
+            async with http.get(f"http://127.0.0.1:{self.health_port}/health/ready") as response:
+                return response.status == 200
+        except aiohttp.ClientConnectionError:
+            return False
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    async def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._signal(number)
+        async with asyncio.timeout(20):
+            return await self._process.wait()
+
+
+StartService = Callable[..., Awaitable[ServiceProcess]]
+
+
+@pytest.fixture
+async def start_service(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[StartService]:
+    """`await start_service("bot_runtime", "bots", PREGAO_LOG_LEVEL="DEBUG")`: ready when it returns."""
+    processes: list[ServiceProcess] = []
+
+    async def start(directory: str, user: str, **variables: str) -> ServiceProcess:
+        process = ServiceProcess(
+            f"services.{directory}",
+            nats_server.environment(user) | variables,
+            tmp_path / f"{directory}-{len(processes)}.log",
+        )
+        processes.append(process)
+        await process.start()
+        return process
+
+    yield start
+    for process in reversed(processes):
+        await process.stop()
