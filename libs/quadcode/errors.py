@@ -1,0 +1,68 @@
+"""Every error of the client. Its class says what is certain and whether trying again can help."""
+
+
+class QuadcodeError(Exception):
+    """Base of all."""
+
+
+class NotConnected(QuadcodeError):
+    """Nothing was sent: there is no usable connection now. Trying again later can help."""
+
+
+class AuthenticationFailed(NotConnected):
+    """The broker refuses the session id, and so it will again: the client has stopped for good."""
+
+
+class RequestFailed(QuadcodeError):
+    """Sent, and not answered as hoped."""
+
+
+class ConnectionLost(RequestFailed):
+    """The connection ended before the answer came: whether it was done is not known."""
+
+
+class RequestTimeout(RequestFailed):
+    """No answer in time: whether it was done is not known."""
+
+
+class UnexpectedReply(RequestFailed):
+    """Answered with something that the protocol does not describe: whether it was done is not known."""
+
+
+class RequestRefused(RequestFailed):
+    """The broker said no (status ≥ 4000, or a `result` without success); it was not done."""
+
+    def __init__(self, request: str, status: int, message: str, details: object = None) -> None:
+        super().__init__(f"{request} was refused with status {status}: {message}")
+        self.request = request
+        self.status = status
+        self.message = message
+        """The broker's words."""
+        self.details = details
+        """The reply's `msg`, undecoded shapes as JSON values."""
+
+
+class FeatureDisabled(QuadcodeError):
+    """The broker has switched off what was asked for."""
+
+
+class OrderError(QuadcodeError):
+    """A purchase that was sent and not confirmed; one that was not sent raises NotConnected."""
+
+
+class OrderRejected(OrderError):
+    """The broker refused the purchase; nothing was bought."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        """The broker's words."""
+
+
+class OrderOutcomeUnknown(OrderError):
+    """The answer was lost: it may be bought. Never send it again; compare with positions and history."""
+
+
+class TranslationsUnavailable(QuadcodeError):
+    """The broker's texts could not be loaded; names stay keys."""

@@ -1,0 +1,74 @@
+"""The first exchanges on a new connection (quadcode-protocol §3.9)."""
+
+import structlog
+
+from libs.quadcode.errors import FeatureDisabled, QuadcodeError, RequestFailed, RequestRefused, UnexpectedReply
+from libs.quadcode.features import CLIENT, GET_FEATURES, GetFeatures, available
+from libs.quadcode.link import Link
+from libs.quadcode.profile import GET_PROFILE, GetProfile, Profile
+from libs.quadcode.session_ids import SessionIds
+
+log = structlog.get_logger()
+
+REFUSALS = 5
+"""Logins refused in a row until the client gives up for good (§3.11)."""
+
+
+class LoginRefused(QuadcodeError):
+    """The broker does not accept the session id."""
+
+
+class Login:
+    """Remembers refusals over connections."""
+
+    def __init__(self, session_ids: SessionIds) -> None:
+        self._session_ids = session_ids
+        self._refused: str | None = None
+        self._refusals = 0
+
+    @property
+    def hopeless(self) -> bool:
+        return self._refusals >= REFUSALS
+
+    def forgive(self) -> None:
+        """Something else went wrong: refusals are no longer in a row."""
+        self._refusals = 0
+
+    async def session_id(self) -> str:
+        return await self._session_ids.session_id(self._refused)
+
+    async def perform(self, link: Link, session_id: str) -> None:
+        """Raises LoginRefused, FeatureDisabled, NotConnected or RequestFailed."""
+        await self._authenticate(link, session_id)
+        options = await link.set_options()
+        if not options.success:
+            raise UnexpectedReply(f"setOptions did not succeed: {options.reason}")
+        await _check_platform(link)
+
+    async def _authenticate(self, link: Link, session_id: str) -> None:
+        try:
+            accepted = await link.authenticate(session_id)
+        except RequestRefused as refusal:
+            # The official client would try for ever (pitfall P4); a status says no just as well.
+            log.warning("login_refused", status=refusal.status, message=refusal.message)
+            accepted = False
+        if not accepted:
+            self._refused = session_id
+            self._refusals += 1
+            raise LoginRefused("the broker refuses the session id")
+        self._refused, self._refusals = None, 0
+
+
+async def profile(link: Link) -> Profile:
+    return (await link.call(GET_PROFILE, GetProfile())).result
+
+
+async def _check_platform(link: Link) -> None:
+    """An error counts as an empty list, as in the official client."""
+    try:
+        features = (await link.call(GET_FEATURES, GetFeatures())).features
+    except RequestFailed as error:
+        log.info("features_unknown", problem=str(error))
+        return
+    if not available(features, CLIENT):
+        raise FeatureDisabled("the platform does not support clients of this kind")
