@@ -251,5 +251,5 @@ class Bot:
         status = status_of(self._desired, last, self._desk.clock.now(), state, activity, label, order)
         if last is not None and says_the_same(last, status):
             return last
-        await self._journal.tell_anyway(status)
+        await self._journal.tell_anyway(status, self._owned)
         return status

@@ -1,5 +1,6 @@
 """What a bot last said and how it stands: KV `bots`, `{user}.status`, `.pnl` and `.signal`."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -47,11 +48,13 @@ class Journal:
         """Raises RevisionConflict when somebody else told something since the last load or tell."""
         self._status = await self._write(self._status_key, status, self._status)
 
-    async def tell_anyway(self, status: BotStatus) -> None:
+    async def tell_anyway(self, status: BotStatus, owned: Callable[[], bool]) -> None:
         """For the bot's owner: the endpoints write a status too when they answer, and then its own is the newer."""
         try:
             await self.tell(status)
         except RevisionConflict:
+            if not owned():
+                raise
             self._status = await self._bucket.get(self._status_key, BotStatus)
             if not says_the_same(self.status, status):
                 await self.tell(status)

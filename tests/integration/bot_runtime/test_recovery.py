@@ -14,7 +14,7 @@ from services.bot_runtime.partitions import PARTITIONS
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
-from tests.integration.nats_server import eventually
+from tests.integration.nats_server import NatsServer, eventually
 from tests.messages import USER
 
 D = Decimal
@@ -155,3 +155,18 @@ async def age(bus: Bus, by: timedelta) -> None:
     assert pnl is not None
     await bots.put(status.key, replace(status.value, at=status.value.at - by))
     await bots.put(pnl.key, replace(pnl.value, at=pnl.value.at - by))
+
+
+async def test_it_goes_on_after_the_message_bus_was_away(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, nats_server: NatsServer
+) -> None:
+    runtime = await start_runtime()
+    await observer.start_bot()
+    order = await gateway.next_order()
+    await observer.label(labels.TRACKING)
+    nats_server.kill()
+    await eventually(lambda: len(runtime.logged("lease_lost")) == PARTITIONS)
+    nats_server.start()
+    await gateway.settle(order, "8.20")
+    assert (await observer.score(1)).total == D("8.20")
+    assert (await gateway.next_order()).sequence == 2
