@@ -6,6 +6,7 @@ They write down what is wanted; the gateway that holds the user's lease makes it
 import asyncio
 
 from libs.bus import Bus, BusError, Entry, Mirror
+from libs.bus.rpc import Served
 from libs.bus.topology import ACCOUNTS, CATALOGUE, DESIRED
 from libs.contracts import rpc
 from libs.contracts.account import Balances, DesiredSession, SessionState, SessionStatus
@@ -25,13 +26,18 @@ class Desk:
         self._accounts = bus.bucket(ACCOUNTS)
         self._waiting: dict[str, list[asyncio.Future[SessionStatus]]] = {}
         self._statuses: Mirror[SessionStatus] | None = None
+        self._served: Served | None = None
 
     async def start(self) -> None:
         self._statuses = await self._bus.mirror(ACCOUNTS, "*.session", SessionStatus, self._status_changed)
-        await self._bus.serve(
+        self._served = await self._bus.serve(
             "gateway",
             {rpc.CONNECT: self.connect, rpc.DISCONNECT: self.disconnect, rpc.CATALOGUE: self.catalogue},
         )
+
+    async def stop(self) -> None:
+        if self._served is not None:
+            await self._served.stop()
 
     async def connect(self, request: ConnectSession) -> SessionReport:
         """Raises RpcError: BROKER_REFUSED, BROKER_UNREACHABLE (it goes on trying; a later call may find it there)."""

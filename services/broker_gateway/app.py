@@ -1,0 +1,63 @@
+"""Where the parts of the gateway meet."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import aiohttp
+
+from libs.bus import Entry
+from libs.bus.topology import (
+    ACCOUNTS,
+    ALERTS,
+    CATALOGUE,
+    DESIRED,
+    FEEDS,
+    LEASES,
+    MARKET,
+    ORDERS,
+    TRADES,
+)
+from libs.contracts.market import Catalogue
+from libs.service import Service
+from services.broker_gateway.broker import Listener
+from services.broker_gateway.market import CATALOGUE_KEY, MarketDesk
+from services.broker_gateway.quadcode import Credentials, QuadcodeConnection, dialer
+from services.broker_gateway.quadcode_market import QuadcodeMarket
+from services.broker_gateway.rpc import Desk
+from services.broker_gateway.sessions import Sessions
+from services.broker_gateway.settings import Settings
+from services.broker_gateway.ssid import SessionIds
+
+
+@asynccontextmanager
+async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
+    bus, clock, chance = service.bus, service.clock, random.Random()  # noqa: S311 - jitter, no secret
+    await bus.ensure(MARKET, TRADES, ALERTS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES)
+    payouts: dict[int, int] = {}
+
+    def catalogue_changed(_key: str, entry: Entry[Catalogue] | None) -> None:
+        payouts.clear()
+        payouts.update({active.id: active.payout for active in entry.value.actives} if entry else {})
+
+    await bus.mirror(CATALOGUE, CATALOGUE_KEY, Catalogue, catalogue_changed)
+    async with aiohttp.ClientSession() as http:
+        token = settings.broker_api_token.get_secret_value()
+        ids = SessionIds(http, settings.broker_session_url, token, clock, chance)
+        dial = dialer(settings.broker_ws_url, settings.broker_platform_id, clock, chance.random)
+
+        def connect(broker_user_id: str, listener: Listener) -> QuadcodeConnection:
+            return QuadcodeConnection(dial, Credentials(ids, broker_user_id), listener, payouts.get)
+
+        def connect_market() -> QuadcodeMarket:
+            return QuadcodeMarket(dial, Credentials(ids, settings.broker_system_user_id), settings.broker_api_host)
+
+        market = MarketDesk(bus, connect_market)
+        sessions = Sessions(bus, connect, timedelta(seconds=settings.order_grace))
+        service.background(market.run(), "market")
+        service.background(sessions.run(), "sessions")
+        desk = Desk(bus)
+        await desk.start()
+        yield
+        await desk.stop()

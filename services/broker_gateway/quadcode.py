@@ -1,0 +1,227 @@
+"""Quadcode-platform brokers, fitted to the gateway's port."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
+
+import structlog
+
+from libs.contracts.account import AccountType, Balance
+from libs.contracts.clock import Clock
+from libs.contracts.orders import Direction, Order, Position, Settlement
+from libs.quadcode.balances import Balance as QuadcodeBalance
+from libs.quadcode.balances import BalanceChanged, BalanceType
+from libs.quadcode.client import Client, ConnectionState
+from libs.quadcode.errors import (
+    AuthenticationFailed,
+    NotConnected,
+    OrderOutcomeUnknown,
+    OrderRejected,
+    QuadcodeError,
+)
+from libs.quadcode.options import OpenOption, OptionDirection
+from libs.quadcode.positions import InstrumentType
+from libs.quadcode.positions import Position as QuadcodePosition
+from services.broker_gateway.broker import (
+    AuthenticationRefused,
+    BrokerPosition,
+    BrokerUnavailable,
+    Listener,
+    NotSent,
+    Refused,
+    Unanswered,
+)
+from services.broker_gateway.ssid import SessionIds
+
+log = structlog.get_logger()
+
+OPEN_TIMEOUT = 8.0
+_BLITZ = (InstrumentType.BLITZ_OPTION,)
+_ACCOUNT_TYPES = {int(BalanceType.REAL): AccountType.REAL, int(BalanceType.DEMO): AccountType.DEMO}
+
+Dial = Callable[["Credentials", Callable[[ConnectionState], None]], Client]
+"""Makes a client that has not been started."""
+
+
+class Credentials:
+    """One broker user's session ids, as the client asks for them."""
+
+    def __init__(self, ids: SessionIds, broker_user_id: str) -> None:
+        self._ids = ids
+        self._broker_user_id = broker_user_id
+
+    async def session_id(self, refused: str | None) -> str:
+        if refused is not None:
+            self._ids.forget(self._broker_user_id, refused)
+        try:
+            return await self._ids.get(self._broker_user_id)
+        except AuthenticationRefused as error:
+            raise AuthenticationFailed(str(error)) from error
+        except BrokerUnavailable as error:
+            raise NotConnected(str(error)) from error
+
+
+async def start(client: Client) -> None:
+    """Connect a new client; it is closed again if that fails. Raises AuthenticationRefused, BrokerUnavailable."""
+    client.start()
+    try:
+        await client.wait_connected(OPEN_TIMEOUT)
+    except AuthenticationFailed as error:
+        await client.close()
+        raise AuthenticationRefused(str(error)) from error
+    except NotConnected as error:
+        await client.close()
+        raise BrokerUnavailable(str(error)) from error
+
+
+class QuadcodeConnection:
+    """A user's session: balances, orders, positions."""
+
+    def __init__(
+        self, dial: Dial, credentials: Credentials, listener: Listener, payout: Callable[[int], int | None]
+    ) -> None:
+        """`payout(active_id)`: percent the broker offers now; None when it offers no blitz options on it."""
+        self._client = dial(credentials, self._state_changed)
+        self._listener = listener
+        self._payout = payout
+        self._balances: dict[int, QuadcodeBalance] = {}
+        self._opened = False
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await start(self._client)
+        try:
+            await self._client.positions.watch(self._position_changed)
+            await self._client.balances.watch(self._balance_changed)
+            await self._refresh()
+        except QuadcodeError as error:
+            await self._client.close()
+            raise BrokerUnavailable(str(error)) from error
+        self._opened = True
+
+    async def close(self) -> None:
+        self._opened = False
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await self._client.close()
+
+    async def buy(self, order: Order, balance_id: int) -> Position:
+        payout = self._payout(order.active_id)
+        if payout is None:
+            raise Refused(f"{order.ticker} is not on offer")
+        purchase = OpenOption.blitz(
+            active_id=order.active_id,
+            direction=OptionDirection(order.direction),
+            duration=order.duration,
+            price=order.stake,
+            balance_id=balance_id,
+            profit_percent=payout,
+        )
+        try:
+            option = await self._client.options.open(purchase)
+        except NotConnected as error:
+            raise NotSent(str(error)) from error
+        except OrderRejected as error:
+            raise Refused(error.message) from error
+        except OrderOutcomeUnknown as error:
+            raise Unanswered(str(error)) from error
+        return Position(
+            position_id=option.id,
+            balance_id=balance_id,
+            opened_at=option.opened_at,
+            expiry=option.expires_at,
+            open_quote=option.value,
+            payout=round(option.profit_income),
+        )
+
+    async def positions(self, since: datetime) -> list[BrokerPosition]:
+        """Open ones are listed first: one that closes in between is then in the history, and cannot be in neither."""
+        try:
+            opened = await self._client.positions.open(_BLITZ)
+            closed = await self._client.positions.history(since, _BLITZ)
+        except QuadcodeError as error:
+            raise BrokerUnavailable(str(error)) from error
+        books = {position.external_id: position for position in (*opened, *closed)}
+        return list(_read(books.values()))
+
+    def _state_changed(self, state: ConnectionState) -> None:
+        if state is ConnectionState.AUTHENTICATION_FAILED:
+            self._listener.refused()
+        elif self._opened and state is ConnectionState.CONNECTED:
+            self._refreshing = asyncio.create_task(self._refresh_quietly(), name="balances")
+            self._listener.link_changed(up=True)
+        elif self._opened:
+            self._listener.link_changed(up=False)
+
+    async def _refresh(self) -> None:
+        self._balances = {balance.id: balance for balance in await self._client.balances.all()}
+        self._tell_balances()
+
+    async def _refresh_quietly(self) -> None:
+        """After a reconnect; if the link is lost again, the next one does it."""
+        with suppress(QuadcodeError):
+            await self._refresh()
+
+    def _balance_changed(self, change: BalanceChanged) -> None:
+        self._balances[change.current_balance.id] = change.current_balance
+        self._tell_balances()
+
+    def _tell_balances(self) -> None:
+        self._listener.balances_changed(
+            tuple(
+                Balance(
+                    id=balance.id, type=_ACCOUNT_TYPES[balance.type], amount=balance.amount, currency=balance.currency
+                )
+                for balance in sorted(self._balances.values(), key=lambda balance: balance.id)
+                if balance.type in _ACCOUNT_TYPES and not balance.is_marginal
+            )
+        )
+
+    def _position_changed(self, position: QuadcodePosition) -> None:
+        for known in _read([position]):
+            self._listener.position_changed(known)
+
+
+def _read(positions: Iterable[QuadcodePosition]) -> Iterable[BrokerPosition]:
+    """Blitz options whose record tells direction and expiry; nothing else can be an order of ours."""
+    for position in positions:
+        option, expiry = position.option, position.expires_at
+        if position.instrument_type != InstrumentType.BLITZ_OPTION or option is None or expiry is None:
+            continue
+        yield BrokerPosition(
+            position=Position(
+                position_id=position.external_id,
+                balance_id=position.user_balance_id,
+                opened_at=position.opened_at,
+                expiry=expiry,
+                open_quote=position.open_quote,
+                payout=_payout(position),
+            ),
+            active_id=position.active_id,
+            direction=Direction(option.direction),
+            stake=position.invest,
+            settlement=_settlement(position, expiry),
+        )
+
+
+def _settlement(position: QuadcodePosition, expiry: datetime) -> Settlement | None:
+    profit = position.profit
+    if profit is None:
+        return None
+    return Settlement(closed_at=position.closed_at or expiry, close_quote=position.close_quote, profit=profit)
+
+
+def _payout(position: QuadcodePosition) -> int:
+    """From what a win pays out, stake included."""
+    if not position.expected_profit or not position.invest:
+        return 0
+    return round((position.expected_profit / position.invest - 1) * Decimal(100))
+
+
+def dialer(url: str, platform: int, clock: Clock, jitter: Callable[[], float]) -> Dial:
+    def dial(credentials: Credentials, on_state: Callable[[ConnectionState], None]) -> Client:
+        return Client(url, credentials, clock=clock, jitter=jitter, platform=platform, on_state=on_state)
+
+    return dial
