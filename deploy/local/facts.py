@@ -25,6 +25,8 @@ class PaperBroker(msgspec.Struct, frozen=True, kw_only=True):
     ws_url: str
     session_url: str
     """`POST {session_url}/{brokerUserId}` with the token makes a session."""
+    control_url: str
+    """Injects faults and shows the books (services/paper_broker/control.py); same token."""
     api_token: str
 
 

@@ -39,4 +39,4 @@ async def _ask(url: str, http: aiohttp.ClientSession) -> str:
         async with http.get(url) as response:
             return "" if response.status == 200 else f"{response.status} {(await response.text())[:200]}"
     except (aiohttp.ClientError, TimeoutError) as error:
-        return f"no answer: {error or 'timed out'}"
+        return f"no answer: {str(error) or 'timed out'}"

@@ -123,7 +123,7 @@ async def _watch(group: Group, on_failure: Callable[[CannotStart], None]) -> Non
 
 def _set_aside(log: Path) -> None:
     """Keep the log of the last start, and no older one."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
     log.touch()

@@ -9,6 +9,7 @@ from deploy.local.nats import server_path
 from deploy.local.ports import HOST
 from deploy.local.secrets import Secrets
 from deploy.local.settings import LocalSettings, variable
+from deploy.local.supabase import Server
 
 BROKER_PLATFORM_ID = "82"
 """Avalon's (quadcode-protocol)."""
@@ -40,16 +41,23 @@ class Parts:
         self._settings = settings
         self._secrets = secrets
         self._directory = settings.directory
+        self.supabase = Server(
+            directory=self._directory / "supabase",
+            port=settings.supabase_port,
+            jwt_secret=secrets.supabase_jwt_secret,
+            publishable_key=secrets.supabase_publishable_key,
+            secret_key=secrets.supabase_secret_key,
+        )
         self.nats_url = f"nats://{HOST}:{settings.nats_port}"
-        self.supabase_url = f"http://{HOST}:{settings.supabase_port}"
         self.edge_url = f"http://{HOST}:{settings.edge_port}"
         self.broker_ws_url = f"ws://{HOST}:{settings.paper_port}/echo/websocket"
         self.broker_api_url = f"http://{HOST}:{settings.paper_port}"
         self.broker_session_url = f"{self.broker_api_url}/sessions"
+        self.broker_control_url = f"{self.broker_api_url}/control"
 
-    def infrastructure(self, supabase: Part) -> tuple[Part, ...]:
+    def infrastructure(self) -> tuple[Part, ...]:
         """What the services stand on; it is started before them and outlives them."""
-        return (self._nats(), supabase, self._paper_broker())
+        return (self._nats(), self._supabase_server(), self._paper_broker())
 
     def services(self) -> tuple[Part, ...]:
         return (
@@ -68,12 +76,23 @@ class Parts:
             settings=(variable("nats_port"), variable("nats_monitor_port")),
         )
 
+    def _supabase_server(self) -> Part:
+        return Part(
+            name="supabase",
+            command=self.supabase.command,
+            health=self.supabase.health,
+            settings=(variable("supabase_port"),),
+            environment=self.supabase.environment,
+            directory=self.supabase.directory,
+        )
+
     def _paper_broker(self) -> Part:
         told = {
             "PREGAO_PAPER_HOST": HOST,
             "PREGAO_PAPER_PORT": str(self._settings.paper_port),
             "PREGAO_PAPER_API_TOKEN": self._secrets.broker_api_token,
-            "PREGAO_PAPER_DATABASE": str(self._directory / "paper_broker.sqlite"),
+            "PREGAO_PAPER_DATABASE": str(self._directory / "paper-broker.sqlite3"),
+            "PREGAO_PAPER_CONTROL": "true",
         }
         return self._process("paper-broker", "paper_broker", "paper_health_port", told, ports=("paper_port",))
 
@@ -97,7 +116,7 @@ class Parts:
             command=(sys.executable, "-m", f"services.{package}"),
             health=f"http://{HOST}:{port}/health/ready",
             settings=tuple(variable(port) for port in (*ports, health_port)),
-            environment=common | told,
+            environment={**common, **told},
         )
 
     def _broker(self) -> dict[str, str]:
@@ -112,7 +131,7 @@ class Parts:
 
     def _supabase(self) -> dict[str, str]:
         return {
-            "PREGAO_SUPABASE_URL": self.supabase_url,
+            "PREGAO_SUPABASE_URL": self.supabase.url,
             "PREGAO_SUPABASE_PUBLISHABLE_KEY": self._secrets.supabase_publishable_key,
             "PREGAO_SUPABASE_SECRET_KEY": self._secrets.supabase_secret_key,
         }

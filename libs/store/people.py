@@ -44,5 +44,11 @@ class People:
         response = await attempt(query.execute(), "admin_users")
         return next((row.role for row in read_rows(response.data, _Role)), None)
 
+    async def appoint(self, user: str, email: str, role: str) -> None:
+        """Make somebody an administrator, with one of the roles above."""
+        row = {"user_id": user, "email": email, "role": role, "is_active": True}
+        query = self._database.client.table("admin_users").upsert(row, on_conflict="email")
+        await attempt(query.execute(), "admin_users")
+
     async def counts(self) -> Counts:
         return read_rows(await self._database.call("crm_stats"), Counts)[0]
