@@ -82,7 +82,7 @@ def reset_demo_balance(broker: Broker, caller: Caller, request: ResetBalance) ->
     if not 0 <= request.amount <= MAX_RESET or not whole_coins(request.amount, minor_units):
         raise invalid("amount", f"must be between 0 and {MAX_RESET}, with at most {minor_units} decimals")
     broker.accounts.reset(balance, request.amount)
-    broker.announcer.balance(_owned(broker, caller, balance.id))
+    broker.announcer.changed(balance)
     return acknowledged()
 
 

@@ -1,6 +1,7 @@
 """Telling a user's connections what happened to their positions and balances."""
 
 import asyncio
+from collections.abc import Callable
 
 from services.paper_broker.accounts import Accounts, Balance
 from services.paper_broker.hub import Hub, Topic
@@ -17,20 +18,41 @@ class Announcer:
     def __init__(self, hub: Hub, accounts: Accounts) -> None:
         self._hub = hub
         self._accounts = accounts
+        self._coming: set[asyncio.TimerHandle] = set()
 
-    def soon(self, position: Position) -> None:
-        """A position that the reply of this moment is about."""
-        asyncio.get_running_loop().call_later(EVENT_GAP, self.now, position)
+    def close(self) -> None:
+        """Tell nothing more."""
+        for timer in self._coming:
+            timer.cancel()
 
-    def now(self, position: Position) -> None:
-        """The position as it is in the argument, the balance as it is in the database."""
+    def opened(self, position: Position) -> None:
+        """By the request that is about to be answered."""
+        self._soon(lambda: self._tell(position))
+
+    def closed(self, position: Position) -> None:
+        self._tell(position)
+
+    def changed(self, balance: Balance) -> None:
+        """By the request that is about to be answered; the amount is read when it is told."""
+        self._soon(lambda: self._tell_balance(balance.user_id, balance.id))
+
+    def _soon(self, tell: Callable[[], None]) -> None:
+        def due() -> None:
+            self._coming.discard(timer)
+            tell()
+
+        timer = asyncio.get_running_loop().call_later(EVENT_GAP, due)
+        self._coming.add(timer)
+
+    def _tell(self, position: Position) -> None:
         frame = event("portfolio", "position-changed", record(position))
         self._hub.publish(Topic(POSITION, (position.user_id,)), frame)
-        balance = self._accounts.balance(position.user_id, position.balance_id)
-        if balance is not None:
-            self.balance(balance)
+        self._tell_balance(position.user_id, position.balance_id)
 
-    def balance(self, balance: Balance) -> None:
+    def _tell_balance(self, user_id: int, balance_id: int) -> None:
+        balance = self._accounts.balance(user_id, balance_id)
+        if balance is None:
+            return
         current = {
             "id": balance.id,
             "type": balance.type,

@@ -48,6 +48,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         finally:
             await sockets.close()
             await runner.cleanup()
+            broker.announcer.close()
 
 
 def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:

@@ -15,6 +15,9 @@ import numpy as np
 from services.paper_broker.bars import Bars
 
 COLUMNS = ("timestamp", "open", "high", "low", "close")
+_HIGH = 1
+_MOST_POINTS = 10**15
+"""So that a price is exact as a float, too."""
 
 
 class BadCandleFile(Exception):
@@ -46,6 +49,8 @@ def read(path: Path, precision: int = 0) -> CandleFile:
         raise BadCandleFile(f"{path}: line {distances.index(min(distances)) + 3}: not later than the candle before it")
     precision = max(precision, *(-int(price.as_tuple().exponent) for row in rows for price in row.prices))
     scale = 10**precision
+    if max(row.prices[_HIGH] for row in rows) * scale > _MOST_POINTS:
+        raise BadCandleFile(f"{path}: prices with {precision} decimals have more than 15 digits")
     points = np.array([[int(price * scale) for price in row.prices] for row in rows], dtype=np.int64)
     return CandleFile(Bars(*points.T), precision, mode(distances), tuple(row.start for row in rows))
 
@@ -73,8 +78,9 @@ def _row(row: dict[str, str], where: str) -> _Row:
     try:
         time = datetime.fromisoformat(row["timestamp"])
         opens, high, low, close = (Decimal(row[column]) for column in COLUMNS[1:])
+        consistent = 0 < low <= min(opens, close) <= max(opens, close) <= high < Decimal("Infinity")
     except (ValueError, TypeError, InvalidOperation) as error:
         raise BadCandleFile(f"{where}: {error!r}") from error
-    if not 0 < low <= min(opens, close) <= max(opens, close) <= high < Decimal(10) ** 9:
+    if not consistent:
         raise BadCandleFile(f"{where}: open, high, low and close contradict each other")
     return _Row(int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()), (opens, high, low, close))

@@ -87,7 +87,7 @@ class Active(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         base, slash, quote = self.name.removesuffix(" OTC").partition("/")
         return (base, quote) if slash and " " not in base + quote else ("", "USD")
 
-    def open(self, now: int) -> bool:
+    def tradable(self, now: int) -> bool:
         """Whether options on it may be bought; `now` in epoch seconds."""
         return not self.suspended and is_open(self.hours, now)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
 
+import structlog
 from aiohttp import web
 
 from services.paper_broker.broker import Broker
@@ -11,6 +12,8 @@ from services.paper_broker.market_requests import LOCALIZED
 
 _USER_ID = re.compile(r"[0-9]{1,18}")
 _GROUPS = ("front", "assets", "desktop")
+
+log = structlog.get_logger()
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -26,6 +29,9 @@ async def json_errors(request: web.Request, handler: Answer) -> web.StreamRespon
         return await handler(request)
     except web.HTTPException as error:
         return failure(error.status, error.reason)
+    except Exception:
+        log.exception("request_failed", path=request.path)
+        return failure(500, "internal error")
 
 
 class Tokens:

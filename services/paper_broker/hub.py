@@ -50,7 +50,7 @@ class Connection:
 class Hub:
     def __init__(self) -> None:
         self._connections: set[Connection] = set()
-        self._listeners: defaultdict[Topic, set[Connection]] = defaultdict(set)
+        self._listeners: defaultdict[str, dict[Topic, set[Connection]]] = defaultdict(dict)
 
     def __iter__(self) -> Iterator[Connection]:
         return iter(tuple(self._connections))
@@ -65,27 +65,26 @@ class Hub:
 
     def subscribe(self, connection: Connection, topic: Topic) -> None:
         connection.topics.add(topic)
-        self._listeners[topic].add(connection)
+        self._listeners[topic.event].setdefault(topic, set()).add(connection)
 
     def unsubscribe(self, connection: Connection, topic: Topic) -> None:
         connection.topics.discard(topic)
-        listeners = self._listeners.get(topic)
-        if listeners is not None:
-            listeners.discard(connection)
-            if not listeners:
-                del self._listeners[topic]
+        listeners = self._listeners[topic.event].get(topic, set())
+        listeners.discard(connection)
+        if not listeners:
+            self._listeners[topic.event].pop(topic, None)
 
     def topics(self, event: str) -> list[Topic]:
         """Those of an event that somebody listens to."""
-        return [topic for topic in self._listeners if topic.event == event]
+        return list(self._listeners[event])
 
     def publish(self, topic: Topic, frame: bytes) -> None:
-        for connection in tuple(self._listeners.get(topic, ())):
+        for connection in self._listeners[topic.event].get(topic, ()):
             connection.send(frame)
 
     def publish_latest(self, topic: Topic, frame: bytes) -> None:
         """For events of which only the newest matters."""
-        for connection in self._listeners.get(topic, ()):
+        for connection in self._listeners[topic.event].get(topic, ()):
             connection.send_latest(topic, frame)
 
     def drop(self, user_id: int) -> int:

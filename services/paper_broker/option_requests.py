@@ -17,7 +17,7 @@ def open_option(broker: Broker, caller: Caller, order: OpenOption) -> Reply:
     fault = broker.faults.next(caller.user_id)
     refuse(fault)
     position = broker.options.buy(caller.user_id, order)
-    broker.announcer.soon(position)
+    broker.announcer.opened(position)
     if isinstance(fault, DropBeforeReply):
         broker.hub.drop(caller.user_id)
     return Reply(

@@ -96,7 +96,7 @@ class Options:
             raise Refused(Status.NOT_ON_OFFER, f"Expiration of {order.expiration_size} s is not on offer.")
         if active.suspended:
             raise Refused(Status.MARKET_CLOSED, "Trading of this active is suspended.")
-        if not active.open(now):
+        if not active.tradable(now):
             raise Refused(Status.MARKET_CLOSED, "The market is closed.")
         if order.profit_percent is not None and order.profit_percent > active.payout:
             raise Refused(Status.PROFIT_CHANGED, f"The profit has changed: {active.payout}% is on offer.")

@@ -5,7 +5,8 @@ newest candle, not all of them. Other frames are never dropped; when too many wa
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable, Iterator
 
 Send = Callable[[bytes], Awaitable[None]]
 
@@ -22,7 +23,7 @@ class Overflow(Exception):
 class Outbox:
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._frames: dict[Hashable, bytes] = {}
+        self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
         self._sequence = 0
         self._waiting = 0
         self._filled = asyncio.Event()
@@ -51,14 +52,21 @@ class Outbox:
 
     async def pump(self) -> None:
         """Send for ever; ends with the error of `send`."""
-        while True:
-            await self._filled.wait()
-            self._filled.clear()
-            while self._frames:
-                key = next(iter(self._frames))
-                frame = self._frames.pop(key)
-                if isinstance(key, int):
-                    self._waiting -= 1
-                    if self._waiting < _ROOM:
-                        self._room.set()
-                await self._send(frame)
+        try:
+            while True:
+                await self._filled.wait()
+                self._filled.clear()
+                for frame in self.take():
+                    await self._send(frame)
+        finally:
+            self._room.set()  # whoever waits for room must see that the connection has ended
+
+    def take(self) -> Iterator[bytes]:
+        """Each waiting frame, the oldest first; one at a time, since the others may still be replaced."""
+        while self._frames:
+            key, frame = self._frames.popitem(last=False)
+            if isinstance(key, int):
+                self._waiting -= 1
+                if self._waiting < _ROOM:
+                    self._room.set()
+            yield frame

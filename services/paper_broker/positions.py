@@ -1,5 +1,6 @@
 """Positions: kept in the database, and while they are open also at hand."""
 
+from collections import defaultdict
 from decimal import Decimal
 from enum import StrEnum
 from heapq import heappop, heappush
@@ -63,8 +64,9 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 class Positions:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._open: dict[int, Position] = {}
-        self._expiring: list[tuple[int, int]] = []
+        self._open: defaultdict[int, dict[int, Position]] = defaultdict(dict)
+        """By user and external id."""
+        self._expiring: list[tuple[int, int, int]] = []
         for row in storage.rows("SELECT * FROM positions WHERE close_time IS NULL"):
             self.opened(_position(row))
 
@@ -81,8 +83,8 @@ class Positions:
         return msgspec.structs.replace(position, external_id=external_id)
 
     def opened(self, position: Position) -> None:
-        self._open[position.external_id] = position
-        heappush(self._expiring, (position.expiration, position.external_id))
+        self._open[position.user_id][position.external_id] = position
+        heappush(self._expiring, (position.expiration, position.external_id, position.user_id))
 
     def close(self, position: Position, closing: Closing) -> Position:
         """The closed position; inside a transaction, after which `closed` takes note of it."""
@@ -95,20 +97,22 @@ class Positions:
         return msgspec.structs.replace(position, version=version, closing=closing)
 
     def closed(self, position: Position) -> None:
-        self._open.pop(position.external_id, None)
+        theirs = self._open[position.user_id]
+        theirs.pop(position.external_id, None)
+        if not theirs:
+            del self._open[position.user_id]
 
     def due(self, second: int) -> list[Position]:
         """Open positions that have expired by that epoch second, earliest first."""
         due = []
         while self._expiring and self._expiring[0][0] <= second:
-            position = self._open.get(heappop(self._expiring)[1])
-            if position is not None:
-                due.append(position)
+            _, external_id, user_id = heappop(self._expiring)
+            due.append(self._open[user_id][external_id])
         return due
 
     def open(self, user_id: int) -> list[Position]:
         """Oldest first."""
-        return [position for position in self._open.values() if position.user_id == user_id]
+        return list(self._open.get(user_id, {}).values())
 
     def find(self, user_id: int, external_id: int) -> Position | None:
         """Open or closed, only if it is that user's."""

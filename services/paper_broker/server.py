@@ -4,7 +4,7 @@ import asyncio
 from contextlib import suppress
 
 import structlog
-from aiohttp import ClientConnectionResetError, WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from services.paper_broker import wire
 from services.paper_broker.broker import Broker
@@ -15,6 +15,8 @@ from services.paper_broker.outbox import Outbox
 
 PATH = "/echo/websocket"
 _MAX_FRAME = 64 * 1024
+_GOODBYE = 2.0
+"""Seconds a closing handshake may take."""
 _HEARTBEAT = 30.0
 """Seconds between pings; a peer that does not answer one within half of it is gone."""
 
@@ -28,7 +30,7 @@ class WebSocketServer:
         self._sockets: set[web.WebSocketResponse] = set()
 
     async def handle(self, request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, max_msg_size=_MAX_FRAME, compress=False)
+        socket = web.WebSocketResponse(timeout=_GOODBYE, heartbeat=_HEARTBEAT, max_msg_size=_MAX_FRAME, compress=False)
         await socket.prepare(request)
 
         async def send(frame: bytes) -> None:
@@ -49,7 +51,7 @@ class WebSocketServer:
             self._sockets.discard(socket)
             self._broker.hub.leave(connection)
             pump.cancel()
-            with suppress(asyncio.CancelledError, ClientConnectionResetError):
+            with suppress(asyncio.CancelledError, ConnectionError):
                 await pump
         return socket
 

@@ -41,8 +41,8 @@ class Settings(ProcessSettings):
     """Seconds of a replayed file that pass in one second; options still last as long as they say."""
     paper_actives: Path = BUILT_IN
     """JSON file of the actives on offer."""
-    paper_always_open: bool = True
-    """Ignore trading hours; when false, only OTC and crypto are open at all times."""
+    paper_always_open: bool = False
+    """Ignore trading hours; without it, only OTC and crypto are open at all times."""
     paper_currency: str = "USD"
     """Of new balances."""
     paper_demo_balance: Decimal = Field(default=Decimal(10000), ge=0, le=10**9, decimal_places=2)

@@ -91,7 +91,7 @@ class Ticker:
 
     def _settle(self) -> None:
         for position in self._broker.options.settle():
-            self._broker.announcer.now(position)
+            self._broker.announcer.closed(position)
 
     def _publish_valuations(self, time: int) -> None:
         broker = self._broker
@@ -130,4 +130,4 @@ class Ticker:
 
 
 def _phase(active: Active, time: int) -> str:
-    return "T" if active.open(time // 1000) else "C"
+    return "T" if active.tradable(time // 1000) else "C"

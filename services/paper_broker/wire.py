@@ -1,6 +1,5 @@
 """Frames of the WebSocket: JSON text, one object each (quadcode-protocol §3)."""
 
-from decimal import Decimal
 from typing import TypeVar
 
 import msgspec
@@ -81,8 +80,3 @@ def event(service: str, name: str, msg: object) -> bytes:
 def time_sync(now: int) -> bytes:
     """`now` in epoch milliseconds. It must not carry a microserviceName."""
     return encode({"name": "timeSync", "msg": now})
-
-
-def number(amount: Decimal) -> int | float:
-    """Money as the HTTP answers show it."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)

@@ -1,0 +1,141 @@
+"""A whole paper broker in memory, with a clock that stands still until it is moved."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from services.paper_broker.accounts import Balance, BalanceType
+from services.paper_broker.app import build
+from services.paper_broker.broker import Broker
+from services.paper_broker.dispatch import Dispatcher
+from services.paper_broker.hub import Connection
+from services.paper_broker.options import BLITZ, OpenOption
+from services.paper_broker.outbox import Outbox
+from services.paper_broker.settings import Settings
+from services.paper_broker.storage import IN_MEMORY, Storage
+
+START = datetime(2026, 11, 24, 12, 0, 0, 100_000, tzinfo=UTC)
+"""A Tuesday, 100 ms into a second."""
+USER = 5150
+OTHER_USER = 5151
+EURUSD = 76
+APPLE = 1938
+"""Not OTC, so it has trading hours."""
+
+Frame = dict[str, Any]
+
+
+class HandClock:
+    def __init__(self, now: datetime = START) -> None:
+        self._now = now
+        self._monotonic = 1000.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._monotonic += seconds
+
+    def set(self, now: datetime) -> None:
+        self._now = now
+
+    @property
+    def second(self) -> int:
+        return int(self._now.timestamp())
+
+
+class Client:
+    """One connection, without a network: what it gets is what would have been sent."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.outbox = Outbox(self._never)
+        self.aborted = False
+        self.connection = Connection(self.outbox, self._abort, broker.now())
+        self._dispatcher = Dispatcher(broker)
+        self._broker = broker
+        self._requests = 0
+        broker.hub.join(self.connection)
+
+    def ask(self, name: str, msg: object, **fields: object) -> Frame:
+        """The one reply to a frame."""
+        self._requests += 1
+        frame = {"name": name, "request_id": str(self._requests), "msg": msg} | fields
+        self._dispatcher.handle(self.connection, json.dumps(frame).encode())
+        replies = [each for each in self.received() if each.get("request_id") == frame["request_id"]]
+        assert len(replies) == 1, replies
+        return replies[0]
+
+    def call(self, name: str, version: str, body: object = None) -> Frame:
+        """The reply to a request."""
+        return self.ask("sendMessage", {"name": name, "version": version, "body": body if body is not None else {}})
+
+    def subscribe(self, name: str, version: str, **filters: object) -> Frame:
+        return self.ask("subscribeMessage", _subscription(name, version, filters))
+
+    def unsubscribe(self, name: str, version: str, **filters: object) -> Frame:
+        return self.ask("unsubscribeMessage", _subscription(name, version, filters))
+
+    def login(self, user: int = USER) -> "Client":
+        self._broker.accounts.ensure(user)
+        assert self.ask("authenticate", {"ssid": self._broker.sessions.create(user)})["msg"] is True
+        return self
+
+    def received(self, name: str | None = None) -> list[Frame]:
+        """Everything that waits to be sent, and from now on does no more."""
+        frames = [json.loads(frame) for frame in self.outbox.take()]
+        return [frame for frame in frames if name is None or frame["name"] == name]
+
+    def _abort(self) -> None:
+        self.aborted = True
+
+    async def _never(self, frame: bytes) -> None:
+        raise AssertionError("nothing is sent in these tests")
+
+
+class World:
+    def __init__(self, clock: HandClock | None = None, database: str = IN_MEMORY, **settings: Any) -> None:
+        self.clock = clock or HandClock()
+        self.storage = Storage(database)
+        self.settings = Settings(paper_api_token=SecretStr("a-token-of-tests"), paper_database=database, **settings)
+        self.broker = build(self.settings, self.storage, self.clock)
+        self.broker.accounts.ensure(USER)
+
+    def client(self, user: int = USER) -> Client:
+        return Client(self.broker).login(user)
+
+    def stranger(self) -> Client:
+        return Client(self.broker)
+
+    def balance(self, type_: BalanceType = BalanceType.DEMO, user: int = USER) -> Balance:
+        return next(balance for balance in self.broker.accounts.balances(user) if balance.type is type_)
+
+    def order(self, **changes: Any) -> OpenOption:
+        order = OpenOption(
+            active_id=EURUSD,
+            direction="call",
+            option_type_id=BLITZ,
+            price=Decimal(10),
+            user_balance_id=self.balance().id,
+            expiration_size=5,
+        )
+        return msgspec.structs.replace(order, **changes)
+
+
+def worlds(**settings: Any) -> Iterator[World]:
+    """For fixtures: one, closed at the end."""
+    world = World(**settings)
+    yield world
+    world.storage.close()
+
+
+def _subscription(name: str, version: str, filters: dict[str, object]) -> Frame:
+    return {"name": name, "version": version} | ({"params": {"routingFilters": filters}} if filters else {})
