@@ -30,6 +30,7 @@ B = TypeVar("B")
 R = TypeVar("R")
 
 _USER_AGENT = "quadcode-client-sdk-js/1.3.26"
+_CLOSE_TIMEOUT = 1.0
 _MAX_FRAME = 32 * 1024 * 1024
 """Bytes; the initialization data of a large broker are several MiB."""
 _MAX_UNREAD = (4096, 1024)
@@ -66,7 +67,7 @@ class Link:
                 compression=None,
                 proxy=None,
                 open_timeout=timeout,
-                close_timeout=1.0,
+                close_timeout=_CLOSE_TIMEOUT,
                 max_size=_MAX_FRAME,
                 max_queue=_MAX_UNREAD,
             )
@@ -105,7 +106,12 @@ class Link:
             async with asyncio.timeout(grace):
                 await self._replies.none_pending.wait()
         self.reason = self.reason or "closed by this client"
-        await self._socket.close()
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT):
+                await self._socket.close()
+        except TimeoutError:
+            # A peer that does not read would be waited for until a ping fails.
+            self._socket.transport.abort()
         await self.lost.wait()
 
     def abort(self, reason: str) -> None:

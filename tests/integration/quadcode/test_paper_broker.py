@@ -1,0 +1,186 @@
+"""The client and the paper broker, made apart from the same protocol, understand each other."""
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from libs.contracts.clock import SystemClock
+from libs.quadcode import (
+    AuthenticationFailed,
+    Client,
+    ConnectionState,
+    FixedSessionId,
+    OrderOutcomeUnknown,
+    OrderRejected,
+)
+from libs.quadcode.balances import Balance, BalanceChanged, BalanceType
+from libs.quadcode.candles import CandleGenerated, GetCandles
+from libs.quadcode.options import OpenOption, OptionDirection
+from libs.quadcode.positions import InstrumentType, Position
+from libs.quadcode.quotes import Quote
+from libs.quadcode.translations import translations
+from tests.integration.nats_server import eventually
+from tests.integration.paper_broker import PaperBroker
+
+USER = 5150
+EURUSD = 76
+ROOT = Path(__file__).parents[3]
+
+
+def _client(broker: PaperBroker, session_id: str) -> Client:
+    return Client(broker.ws_url, FixedSessionId(session_id), clock=SystemClock(), jitter=lambda: 0.0)
+
+
+@pytest.fixture
+async def client(paper_broker: PaperBroker) -> AsyncIterator[Client]:
+    async with _client(paper_broker, await paper_broker.session(USER)) as client:
+        yield client
+
+
+async def _demo(client: Client) -> Balance:
+    return next(balance for balance in await client.balances.all() if balance.type == BalanceType.DEMO)
+
+
+async def _purchase(client: Client, price: Decimal = Decimal("10.50")) -> OpenOption:
+    return OpenOption.blitz(
+        active_id=EURUSD,
+        direction=OptionDirection.CALL,
+        duration=5,
+        price=price,
+        balance_id=(await _demo(client)).id,
+        profit_percent=86,
+    )
+
+
+async def test_a_demo_option_is_bought_and_settled(client: Client, paper_broker: PaperBroker) -> None:
+    changes: list[BalanceChanged] = []
+    await client.balances.watch(changes.append)
+    start = await _demo(client)
+    async with client.positions.stream() as positions:
+        option = await client.options.open(await _purchase(client))
+        [opened] = await client.positions.open([InstrumentType.BLITZ_OPTION])
+        assert (opened.external_id, opened.invest, opened.open_quote) == (option.id, Decimal("10.5"), option.value)
+        assert opened.expires_at == option.expires_at
+        async with asyncio.timeout(15):
+            seen = [await anext(positions), await anext(positions)]
+    assert [(position.status, position.external_id) for position in seen] == [
+        ("open", option.id),
+        ("closed", option.id),
+    ]
+    closed = seen[1]
+    assert closed.profit is not None
+    assert closed.profit in (Decimal("-10.5"), Decimal("9.03"), Decimal(0))
+    await eventually(lambda: changes and changes[-1].current_balance.amount == start.amount + (closed.profit or 0))
+    assert await client.positions.history(client.clock.now() - timedelta(minutes=1)) == [closed]
+    assert await client.positions.closed(option.id) == closed
+
+
+async def test_the_market_can_be_read_and_followed(client: Client) -> None:
+    offers = {active.id: active for active in (await client.options.offers()).blitz.all()}
+    assert offers[EURUSD].tradable(client.clock.now())
+    active = await client.actives.get(EURUSD)
+    assert active.name == offers[EURUSD].ticker
+    history = await client.candles.history(GetCandles(active_id=EURUSD, size=60, count=5, to=2**31))
+    assert [after.id - before.id for before, after in pairwise(history)] == [1, 1, 1, 1]
+    quotes: list[Quote] = []
+    await client.quotes.watch(EURUSD, quotes.append)
+    async with client.candles.stream(EURUSD, 1) as updates, asyncio.timeout(10):
+        seen: list[CandleGenerated] = []
+        async for update in updates:
+            seen.append(update)
+            if len({candle.id for candle in seen if candle.closed}) == 2:
+                break
+    assert {candle.active_id for candle in seen} == {EURUSD}
+    assert quotes
+    assert abs((client.clock.now() - SystemClock().now()).total_seconds()) < 1
+
+
+async def test_names_are_translated(paper_broker: PaperBroker) -> None:
+    assert (await translations(paper_broker.api_url))["front.EURUSD-OTC"] == "EUR/USD OTC"
+
+
+async def test_a_demo_balance_is_reset(client: Client) -> None:
+    changes: list[BalanceChanged] = []
+    await client.balances.watch(changes.append)
+    demo = await _demo(client)
+    await client.balances.reset_demo(demo.id, Decimal(500))
+    await eventually(lambda: changes and changes[-1].current_balance.amount == 500)
+
+
+async def test_an_order_beyond_the_balance_is_refused(client: Client, paper_broker: PaperBroker) -> None:
+    with pytest.raises(OrderRejected, match="Insufficient funds"):
+        await client.options.open(await _purchase(client, Decimal(15_000)))
+    assert await paper_broker.positions(USER) == []
+
+
+@pytest.mark.parametrize("fault", ["swallow-reply", "drop-before-reply"])
+async def test_an_order_whose_answer_is_lost_is_found_in_the_books(
+    client: Client, paper_broker: PaperBroker, fault: str
+) -> None:
+    purchase = await _purchase(client)
+    await paper_broker.fault(fault, USER)
+    with pytest.raises(OrderOutcomeUnknown):
+        await client.options.open(purchase, timeout=1)
+    await client.wait_connected(10)
+    [position] = await client.positions.open()
+    assert (position.active_id, position.invest) == (EURUSD, purchase.price)
+    assert len(await paper_broker.positions(USER)) == 1
+
+
+async def test_subscriptions_outlive_the_broker(client: Client, paper_broker: PaperBroker) -> None:
+    candles: list[CandleGenerated] = []
+    await client.candles.watch(EURUSD, 1, candles.append)
+    await paper_broker.restart()
+    await client.wait_connected(20)
+    candles.clear()
+    await eventually(lambda: candles)
+
+
+async def test_changes_while_away_are_in_the_history(client: Client, paper_broker: PaperBroker) -> None:
+    heard: list[Position] = []
+    await client.positions.watch(heard.append)
+    since = client.clock.now() - timedelta(seconds=1)
+    option = await client.options.open(await _purchase(client))
+    await paper_broker.fault("drop-connections", USER)
+    await client.wait_connected(10)
+
+    async def settled() -> Position | None:
+        return next((each for each in await client.positions.history(since) if each.external_id == option.id), None)
+
+    async with asyncio.timeout(15):
+        while (position := await settled()) is None:
+            await asyncio.sleep(0.1)
+    assert position.profit is not None
+
+
+async def test_an_expired_session_is_final_when_there_is_no_other(client: Client, paper_broker: PaperBroker) -> None:
+    await paper_broker.fault("expire-session", USER)
+    await eventually(lambda: client.state is ConnectionState.AUTHENTICATION_FAILED, timeout=20)
+    with pytest.raises(AuthenticationFailed):
+        await client.balances.all()
+
+
+async def test_the_example_of_the_readme_runs(paper_broker: PaperBroker, tmp_path: Path) -> None:
+    found = re.search(r"```python\n(.*?)```", (ROOT / "libs/quadcode/README.md").read_text(), re.DOTALL)
+    assert found is not None
+    script = tmp_path / "example.py"
+    script.write_text(found[1])
+    environment = {
+        "PYTHONPATH": str(ROOT),
+        "BROKER": f"127.0.0.1:{paper_broker.port}",
+        "PREGAO_PAPER_API_TOKEN": paper_broker.api_token,
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, script, env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(30):
+        output, _ = await process.communicate()
+    assert process.returncode == 0
+    assert re.search(r"^(win|loose|equal) -?\d+(\.\d+)?$", output.decode(), re.MULTILINE)
