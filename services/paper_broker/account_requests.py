@@ -79,7 +79,8 @@ def reset_demo_balance(broker: Broker, caller: Caller, request: ResetBalance) ->
     if balance.type is not BalanceType.DEMO:
         raise Refused(Status.FORBIDDEN, "Only a demo balance can be reset.")
     minor_units = CURRENCIES[balance.currency].minor_units
-    if not 0 <= request.amount <= MAX_RESET or not whole_coins(request.amount, minor_units):
+    possible = request.amount.is_finite() and 0 <= request.amount <= MAX_RESET
+    if not possible or not whole_coins(request.amount, minor_units):
         raise invalid("amount", f"must be between 0 and {MAX_RESET}, with at most {minor_units} decimals")
     broker.accounts.reset(balance, request.amount)
     broker.announcer.changed(balance)

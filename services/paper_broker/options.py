@@ -107,11 +107,13 @@ class Options:
         if balance is None:
             raise invalid("user_balance_id", "unknown balance")
         currency = CURRENCIES[balance.currency]
-        if not order.price.is_finite() or not whole_coins(order.price, currency.minor_units):
-            raise invalid("price", f"must have at most {currency.minor_units} decimals")
+        if not order.price.is_finite():
+            raise invalid("price", "must be a finite number")
         if not currency.min_deal_amount <= order.price <= currency.max_deal_amount:
             bounds = f"{currency.min_deal_amount} and {currency.max_deal_amount} {currency.name}"
             raise Refused(Status.STAKE_OUT_OF_BOUNDS, f"The amount must be between {bounds}.")
+        if not whole_coins(order.price, currency.minor_units):
+            raise invalid("price", f"must have at most {currency.minor_units} decimals")
         return balance
 
     def _position(self, order: OpenOption, active: Active, balance: Balance, now: int) -> Position:

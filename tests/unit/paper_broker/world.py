@@ -67,12 +67,17 @@ class Client:
 
     def ask(self, name: str, msg: object, **fields: object) -> Frame:
         """The one reply to a frame."""
+        request_id = self.send(name, msg, **fields)
+        replies = [each for each in self.received() if each.get("request_id") == request_id]
+        assert len(replies) == 1, replies
+        return replies[0]
+
+    def send(self, name: str, msg: object, **fields: object) -> str:
+        """Its request id."""
         self._requests += 1
         frame = {"name": name, "request_id": str(self._requests), "msg": msg} | fields
         self._dispatcher.handle(self.connection, json.dumps(frame).encode())
-        replies = [each for each in self.received() if each.get("request_id") == frame["request_id"]]
-        assert len(replies) == 1, replies
-        return replies[0]
+        return str(self._requests)
 
     def call(self, name: str, version: str, body: object = None) -> Frame:
         """The reply to a request."""
