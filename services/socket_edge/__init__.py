@@ -1,0 +1,1 @@
+"""The public door: REST and Socket.IO on one port, for authenticated users."""

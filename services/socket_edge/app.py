@@ -1,0 +1,120 @@
+"""How the edge is put together."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
+from libs.contracts.clock import Clock
+from libs.service import Service
+from libs.service.health import listen
+from libs.store import Database
+from libs.store.people import People
+from services.socket_edge import routes
+from services.socket_edge.assets import Assets
+from services.socket_edge.bot_api import BotApi
+from services.socket_edge.candle_hub import CandleHub
+from services.socket_edge.credentials import Origins
+from services.socket_edge.dependencies import Dependencies
+from services.socket_edge.dispatch import Gate, Handler, serve
+from services.socket_edge.engine import Engine
+from services.socket_edge.fanout import Fanout
+from services.socket_edge.identity import TokenVerifier
+from services.socket_edge.jwks import KeySet
+from services.socket_edge.market_api import MarketApi
+from services.socket_edge.middleware import answer_in_json, cross_origin, identify
+from services.socket_edge.roles import Roles
+from services.socket_edge.routes import Route
+from services.socket_edge.service_api import ServiceApi
+from services.socket_edge.settings import Settings
+from services.socket_edge.sockets import Sockets
+from services.socket_edge.state import State
+from services.socket_edge.user_events import UserEvents
+
+_MAX_BODY = 1024 * 1024
+
+
+@asynccontextmanager
+async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
+    bus, clock = service.bus, service.clock
+    await bus.ensure(ACCOUNTS, BOTS, CATALOGUE, FEEDS)
+    secret_key = settings.supabase_secret_key.get_secret_value()
+    async with aiohttp.ClientSession() as http, await Database.connect(settings.supabase_url, secret_key) as database:
+        people = People(database)
+        origins = Origins(settings.edge_cors_origins)
+        verifier = _verifier(settings, http, clock)
+        gate = Gate(verifier, Roles(people.role, clock), origins)
+        engine = Engine(origins)
+        fanout = Fanout(engine)
+
+        state = await State.follow(bus)
+        assets = Assets(state.catalogue)
+        events = UserEvents(fanout, clock)
+        await events.follow(bus)
+        hub = CandleHub(bus, fanout)
+        sockets = Sockets(engine, fanout, verifier, assets, hub, events, clock)
+        dependencies = Dependencies(bus, database.reachable)
+
+        service.background(dependencies.watch(), "dependencies")
+        service.background(hub.demand.run(), "demand")
+        service.background(sockets.look_after(), "sockets")
+        handlers = _handlers(
+            ServiceApi(bus, dependencies), BotApi(bus, state, assets, events, people), MarketApi(bus, assets)
+        )
+        async with _listening(_web_app(gate, origins, engine, handlers), settings):
+            yield
+        await hub.demand.withdraw()
+
+
+def _verifier(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> TokenVerifier:
+    secret, jwks = settings.supabase_jwt_secret, settings.supabase_jwks_url
+    return TokenVerifier(
+        secret=secret.get_secret_value() if secret is not None else None,
+        find_key=KeySet(http, jwks, clock).find if jwks is not None else None,
+        issuer=settings.supabase_jwt_issuer,
+    )
+
+
+def _handlers(about: ServiceApi, bots: BotApi, market: MarketApi) -> dict[Route[Any, Any], Handler]:
+    return {
+        routes.FRONT: about.front,
+        routes.HEALTH: about.health,
+        routes.CONNECT: bots.connect,
+        routes.DISCONNECT: bots.disconnect,
+        routes.BALANCE: bots.balance,
+        routes.STATUS: bots.status,
+        routes.START: bots.start,
+        routes.STOP: bots.stop,
+        routes.RUNTIME_STATUS: bots.runtime_status,
+        routes.ASSETS: market.assets,
+        routes.CANDLES: market.candles,
+        routes.CRM_STATS: about.crm_stats,
+    }
+
+
+def _web_app(
+    gate: Gate, origins: Origins, engine: Engine, handlers: Mapping[Route[Any, Any], Handler]
+) -> web.Application:
+    web_app = web.Application(client_max_size=_MAX_BODY, middlewares=[identify, cross_origin(origins), answer_in_json])
+    serve(web_app, gate, handlers)
+    engine.server.attach(web_app)
+
+    async def cut_everybody_off(_: web.Application) -> None:
+        await engine.shutdown()
+
+    web_app.on_shutdown.append(cut_everybody_off)
+    return web_app
+
+
+@asynccontextmanager
+async def _listening(web_app: web.Application, settings: Settings) -> AsyncIterator[None]:
+    runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=5.0)
+    await runner.setup()
+    try:
+        await listen(runner, settings.edge_host, settings.edge_port, "PREGAO_EDGE_PORT")
+        yield
+    finally:
+        await runner.cleanup()

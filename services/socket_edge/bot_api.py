@@ -1,0 +1,160 @@
+"""A user's broker connection and bot (api-contract §3.1–3.9)."""
+
+from decimal import Decimal
+
+import msgspec
+
+from libs.bus import Bus
+from libs.contracts import rpc
+from libs.contracts.account import AccountType
+from libs.contracts.bots import BotConfig, BotPnl, BotStatus
+from libs.contracts.clock import Clock
+from libs.contracts.rpc import ErrorCode, RpcError
+from libs.store.people import People
+from services.socket_edge import requests, responses
+from services.socket_edge.assets import Assets
+from services.socket_edge.dispatch import Call
+from services.socket_edge.errors import ApiError, not_connected, of_rpc
+from services.socket_edge.events import win_rate
+from services.socket_edge.state import State
+from services.socket_edge.user_events import UserEvents
+
+Nothing = requests.Nothing
+OfUser = requests.OfUser
+
+
+class BotApi:
+    """Reads are answered from memory: every open page polls them."""
+
+    def __init__(self, bus: Bus, state: State, assets: Assets, events: UserEvents, people: People) -> None:
+        self._bus = bus
+        self._clock: Clock = bus.clock
+        self._state = state
+        self._assets = assets
+        self._events = events
+        self._people = people
+
+    async def connect(self, call: Call[Nothing, OfUser]) -> responses.Connected:
+        broker_user_id = await self._broker_user_id(call.user)
+        report = await self._bus.call(rpc.CONNECT, rpc.ConnectSession(user=call.user, broker_user_id=broker_user_id))
+        await self._record(call.user)
+        self._events.connected(call.user)
+        balance = report.balances.of(AccountType.DEMO) if report.balances is not None else None
+        return responses.Connected(
+            message="Connected to Avalon",
+            balance=f"{balance.amount} {balance.currency}" if balance is not None else "N/A",
+            balance_amount=balance.amount if balance is not None else Decimal(0),
+        )
+
+    async def disconnect(self, call: Call[Nothing, OfUser]) -> responses.Done:
+        """Stops a running bot first. Done also when nothing was connected."""
+        try:
+            await self._bus.call(rpc.STOP_BOT, rpc.StopBot(user=call.user, reason="disconnect"))
+        except RpcError as error:
+            if error.code is not ErrorCode.NOT_RUNNING:
+                raise
+        await self._bus.call(rpc.DISCONNECT, rpc.OfUser(user=call.user))
+        await self._record(call.user)
+        return responses.Done(message="Disconnected from broker")
+
+    async def start(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotStarting:
+        """Answers before the bot is up; the outcome is a status event."""
+        config = self._with_known_asset(call.body.config)
+        try:
+            status = await self._bus.call(rpc.START_BOT, rpc.StartBot(user=call.user, config=config))
+        except RpcError as error:
+            raise self._refusal(call.user, error) from error
+        return responses.BotStarting(message="Bot runtime starting...", pid=status.number)
+
+    async def stop(self, call: Call[Nothing, OfUser]) -> responses.BotStopping:
+        status = await self._bus.call(rpc.STOP_BOT, rpc.StopBot(user=call.user))
+        return responses.BotStopping(
+            message="Bot runtime stopped successfully",
+            pid=status.number,
+            status="stopping" if status.state.alive else "stopped",
+        )
+
+    async def balance(self, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
+        """Of exactly the type asked for: 0 when there is none, never another account's money."""
+        if not self._state.connected(call.user):
+            raise not_connected()
+        wanted = call.query.account_type
+        balance = self._state.balance(call.user, wanted)
+        return responses.BalanceAnswer(
+            balance=responses.BalanceOut(
+                amount=balance.amount if balance is not None else Decimal(0),
+                currency=balance.currency if balance is not None else "USD",
+                id=balance.id if balance is not None else None,
+                type=wanted,
+            ),
+            available_balances=responses.AvailableBalances(
+                demo=self._state.amount(call.user, AccountType.DEMO),
+                real=self._state.amount(call.user, AccountType.REAL),
+            ),
+        )
+
+    async def status(self, call: Call[OfUser, Nothing]) -> responses.Status:
+        session, bot = self._state.session(call.user), self._state.bot(call.user)
+        running = bot is not None and bot.state.alive
+        connected = self._state.connected(call.user)
+        account_type = bot.config.account_type if bot is not None and running else AccountType.DEMO
+        return responses.Status(
+            running=running,
+            is_running=running,
+            is_connected=connected,
+            connected=connected,
+            last_update=max((said.at for said in (session, bot) if said is not None), default=self._clock.now()),
+            account_type=account_type,
+            balance=self._state.amount(call.user, account_type) if connected else Decimal(0),
+            user_id=call.user,
+            status="idle" if bot is None else bot.state,
+        )
+
+    async def runtime_status(self, call: Call[OfUser, Nothing]) -> responses.RuntimeStatus:
+        bot = self._state.bot(call.user)
+        return responses.RuntimeStatus(
+            is_running=bot is not None and bot.state.alive,
+            pid=None if bot is None else bot.number,
+            status="idle" if bot is None else bot.state,
+            started_at=None if bot is None else bot.started_at,
+            config=None if bot is None else bot.config,
+            stats=_stats(bot, self._state.score(call.user)),
+        )
+
+    async def _broker_user_id(self, user: str) -> str:
+        profile = await self._people.profile(user)
+        if profile is None:
+            raise ApiError(400, "PROFILE_NOT_FOUND", "User profile not found")
+        broker_user_id = profile.broker_user_id or ""
+        if not (broker_user_id.isascii() and broker_user_id.isdigit()):
+            raise ApiError(400, "NO_BROKER_USER_ID", "The profile has no broker user id. Set it in Settings first.")
+        return broker_user_id
+
+    async def _record(self, user: str) -> None:
+        """The client reads its `bot_status` row as soon as it has our answer."""
+        await self._bus.call(rpc.RECORD_STATUS, rpc.OfUser(user=user))
+
+    def _with_known_asset(self, config: BotConfig) -> BotConfig:
+        if config.mode == "auto" or config.asset is None:
+            return config
+        return msgspec.structs.replace(config, asset=self._assets.find(config.asset).ticker)
+
+    def _refusal(self, user: str, error: RpcError) -> ApiError:
+        refusal = of_rpc(error)
+        bot = self._state.bot(user)
+        if error.code is ErrorCode.ALREADY_RUNNING and bot is not None:
+            refusal.pid = bot.number
+        return refusal
+
+
+def _stats(bot: BotStatus | None, score: BotPnl | None) -> responses.RunStats | None:
+    if bot is None or score is None or score.run != bot.run:
+        return None
+    return responses.RunStats(
+        total_trades=score.trades,
+        wins=score.wins,
+        losses=score.losses,
+        ties=score.ties,
+        win_rate=win_rate(score),
+        pnl=score.total,
+    )

@@ -1,0 +1,110 @@
+"""Around every request, outermost first: its id, the origin rules, then errors as JSON and its measure."""
+
+import re
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Histogram
+
+from libs.bus import BusError, request_id
+from libs.contracts.ids import new_id
+from libs.contracts.rpc import RpcError
+from libs.service.logging import user_id
+from libs.store import StoreUnavailable
+from services.socket_edge import wire
+from services.socket_edge.credentials import Origins
+from services.socket_edge.dispatch import JSON
+from services.socket_edge.errors import ApiError, internal, invalid, of_rpc, unavailable
+
+log = structlog.get_logger()
+
+SOCKETS = "/socket.io/"
+REQUEST_ID = "X-Request-Id"
+_USABLE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": "authorization, content-type, x-request-id",
+    "Access-Control-Max-Age": "600",
+}
+_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
+
+_duration = Histogram("pregao_edge_request_seconds", "Time to answer a request", ["route", "status"])
+
+
+@web.middleware
+async def identify(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The client's id, or a new one, is returned, logged and passed on to whom we ask."""
+    given = request.headers.get(REQUEST_ID, "")
+    request_id.set(given if _USABLE_ID.fullmatch(given) else new_id())
+    user_id.set("")
+    response = await handler(request)
+    if not response.prepared:
+        response.headers[REQUEST_ID] = request_id.get()
+    return response
+
+
+@web.middleware
+async def answer_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Whatever goes wrong, the client gets the error body of the contract, and only the log has the details."""
+    with _duration.time() as timer:
+        try:
+            response = await handler(request)
+        except ApiError as error:
+            response = _error(error)
+        except RpcError as error:
+            response = _error(of_rpc(error))
+        except (BusError, StoreUnavailable):
+            response = _error(unavailable())
+        except web.HTTPException as error:
+            response = _error(_of_http(error))
+        except (web.RequestPayloadError, ConnectionError):
+            response = _error(invalid("The body could not be read"))
+        except Exception:
+            log.exception("request_failed", method=request.method, path=request.path)
+            response = _error(internal())
+        timer.labels(_route(request), response.status)
+    return response
+
+
+def cross_origin(origins: Origins) -> Middleware:
+    """CORS by an allow-list (api-contract §2.6): a browser keeps from a page what carries no header for its origin.
+    The Socket.IO server does the same for its own path."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        origin = request.headers.get("Origin", "")
+        if request.path.startswith(SOCKETS) or not origins.allow(origin, request.host):
+            return await handler(request)
+        preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
+        response = web.Response(status=204, headers=_PREFLIGHT) if preflight else await handler(request)
+        response.headers.update(_allowing(origin))
+        return response
+
+    return middleware
+
+
+def _allowing(origin: str) -> dict[str, str]:
+    return {
+        "Access-Control-Allow-Origin": origin,
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Expose-Headers": f"{REQUEST_ID}, Retry-After",
+        "Vary": "Origin",
+    }
+
+
+def _of_http(error: web.HTTPException) -> ApiError:
+    """What aiohttp itself refuses: no such route, wrong method, body too large."""
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return ApiError(error.status, _CODES.get(error.status, "HTTP_ERROR"), error.reason, headers=headers)
+
+
+def _error(error: ApiError) -> web.Response:
+    body = wire.encode(error.body(request_id.get()))
+    return web.Response(status=error.status, body=body, content_type=JSON, headers=error.headers)
+
+
+def _route(request: web.Request) -> str:
+    """The declared path; unknown ones share a name, or a scan would fill the memory with metrics."""
+    resource = request.match_info.route.resource
+    return "unknown" if resource is None else resource.canonical

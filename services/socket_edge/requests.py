@@ -1,0 +1,54 @@
+"""What clients send: bodies and queries, in the clients' camelCase (api-contract §3, §4.3, §8.1)."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
+from libs.contracts.account import AccountType
+from libs.contracts.bots import BotConfig
+from libs.contracts.codec import Message
+
+Category = Literal["forex", "crypto", "commodities", "indices", "stocks", "pairs"]
+
+AssetText = Annotated[str, Meta(min_length=1, max_length=80)]
+"""A catalogue key or display name."""
+
+
+class Nothing(Message, frozen=True, kw_only=True):
+    pass
+
+
+class OfUser(Message, frozen=True, kw_only=True, rename="camel"):
+    user_id: UUID | None = None
+    """Whom it is about: the caller unless an administrator names somebody else."""
+
+
+class BalanceQuery(OfUser, frozen=True, kw_only=True, rename="camel"):
+    account_type: AccountType = AccountType.DEMO
+
+
+class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
+    config: BotConfig = BotConfig()
+
+
+class AssetsQuery(Message, frozen=True, kw_only=True):
+    category: Category | None = None
+
+
+class CandlesQuery(Message, frozen=True, kw_only=True):
+    asset: AssetText
+    timeframe: int
+    """Seconds."""
+    limit: int = 200
+    """Brought into 1..1000."""
+
+
+class CandleSubscription(Message, frozen=True, kw_only=True):
+    """Of the Socket.IO event `subscribe-candles`."""
+
+    asset: AssetText
+    timeframe: int
+    """Seconds."""
+    strategy: str = ""
+    """Echoed; has no effect."""

@@ -1,0 +1,166 @@
+"""What clients get over REST, in the clients' names (api-contract §2.3, §3, §4). Money leaves as JSON numbers."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from libs.contracts.account import AccountType
+from libs.contracts.bots import BotConfig, BotState
+from libs.contracts.codec import Message
+
+
+class Success(Message, frozen=True, kw_only=True, rename="camel"):
+    success: Literal[True] = True
+
+
+class Done(Success, frozen=True, kw_only=True, rename="camel"):
+    message: str
+
+
+class Connected(Success, frozen=True, kw_only=True, rename="camel"):
+    """The broker's session id is never returned."""
+
+    message: str
+    balance: str
+    """`<amount> <currency>` of the demo account, or `N/A`."""
+    balance_amount: Decimal
+    connection_type: Literal["WebSocket"] = "WebSocket"
+
+
+class BalanceOut(Message, frozen=True, kw_only=True, rename="camel"):
+    amount: Decimal
+    currency: str
+    id: int | None
+    type: AccountType
+
+
+class AvailableBalances(Message, frozen=True, kw_only=True):
+    demo: Decimal
+    real: Decimal
+
+
+class BalanceAnswer(Success, frozen=True, kw_only=True, rename="camel"):
+    balance: BalanceOut
+    available_balances: AvailableBalances
+
+
+class BotStarting(Success, frozen=True, kw_only=True, rename="camel"):
+    message: str
+    pid: int
+    """The number of this run among the user's runs."""
+    status: Literal["initializing"] = "initializing"
+
+
+class BotStopping(Success, frozen=True, kw_only=True, rename="camel"):
+    message: str
+    pid: int | None
+    status: Literal["stopping", "stopped"]
+
+
+class RunStats(Message, frozen=True, kw_only=True, rename="camel"):
+    total_trades: int
+    wins: int
+    losses: int
+    ties: int
+    win_rate: float
+    """Percent of all trades."""
+    pnl: Decimal
+
+
+class RuntimeStatus(Success, frozen=True, kw_only=True, rename="camel"):
+    is_running: bool
+    pid: int | None
+    status: BotState | Literal["idle"]
+    started_at: datetime | None
+    config: BotConfig | None
+    stats: RunStats | None
+
+
+class Status(Success, frozen=True, kw_only=True, rename="camel"):
+    """Every name that clients and documents use for the same two facts (api-contract §3.9)."""
+
+    running: bool
+    is_running: bool
+    is_connected: bool
+    connected: bool
+    last_update: datetime
+    ssid: None = None
+    account_type: AccountType
+    balance: Decimal
+    user_id: str
+    status: BotState | Literal["idle"]
+
+
+class Asset(Message, frozen=True, kw_only=True):
+    key: str
+    id: int
+    name: str
+    category: str
+
+
+class AllAssets(Success, frozen=True, kw_only=True, rename="camel"):
+    total: int
+    categories: tuple[str, ...]
+    assets: dict[str, list[Asset]]
+
+
+class AssetsOfCategory(Success, frozen=True, kw_only=True, rename="camel"):
+    category: str
+    count: int
+    assets: list[Asset]
+
+
+class CandleOut(Message, frozen=True, kw_only=True):
+    time: int
+    """Epoch seconds of the candle's end; of the running candle it lies in the future."""
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class Candles(Success, frozen=True, kw_only=True, rename="camel"):
+    asset: str
+    timeframe: int
+    count: int
+    candles: list[CandleOut]
+
+
+class CrmCounts(Message, frozen=True, kw_only=True, rename="camel"):
+    """Segments, workflows and campaigns cannot exist before the tables that hold them do."""
+
+    total_contacts: int
+    total_leads: int
+    total_customers: int
+    active_segments: int = 0
+    running_workflows: int = 0
+    active_campaigns: int = 0
+    timestamp: datetime
+
+
+class CrmStatsAnswer(Success, frozen=True, kw_only=True, rename="camel"):
+    data: CrmCounts
+
+
+class Connections(Message, frozen=True, kw_only=True):
+    avalon: Literal["connected", "disconnected"]
+    supabase: Literal["connected", "disconnected"]
+
+
+class Alive(Message, frozen=True, kw_only=True):
+    status: Literal["ok"] = "ok"
+    timestamp: datetime
+    uptime: float
+    """Seconds."""
+    connections: Connections
+
+
+class Front(Message, frozen=True, kw_only=True):
+    name: str
+    version: str
+    status: Literal["online"] = "online"
+    timestamp: datetime
+    endpoints: dict[str, str]
+    """`METHOD path` by a short name."""
+    connection: Connections

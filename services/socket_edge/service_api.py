@@ -1,0 +1,57 @@
+"""What this is, whether it lives, and CRM numbers (api-contract §4.1, §3.17)."""
+
+from typing import Any
+
+from libs.bus import Bus
+from libs.contracts import rpc
+from services.socket_edge import requests, responses, routes
+from services.socket_edge.dependencies import Dependencies
+from services.socket_edge.dispatch import Call
+
+VERSION = "2.0.0"
+_ENDPOINTS: dict[str, routes.Route[Any, Any]] = {
+    "status": routes.STATUS,
+    "connect": routes.CONNECT,
+    "disconnect": routes.DISCONNECT,
+    "balance": routes.BALANCE,
+    "startRuntime": routes.START,
+    "stopRuntime": routes.STOP,
+    "runtimeStatus": routes.RUNTIME_STATUS,
+    "assets": routes.ASSETS,
+    "candles": routes.CANDLES,
+}
+
+Empty = Call[requests.Nothing, requests.Nothing]
+
+
+class ServiceApi:
+    def __init__(self, bus: Bus, dependencies: Dependencies) -> None:
+        self._bus = bus
+        self._dependencies = dependencies
+        self._started = bus.clock.monotonic()
+
+    async def front(self, _call: Empty) -> responses.Front:
+        return responses.Front(
+            name="Pregão",
+            version=VERSION,
+            timestamp=self._bus.clock.now(),
+            endpoints={name: f"{route.method} {route.path}" for name, route in _ENDPOINTS.items()},
+            connection=self._dependencies.connections(),
+        )
+
+    async def health(self, _call: Empty) -> responses.Alive:
+        return responses.Alive(
+            timestamp=self._bus.clock.now(),
+            uptime=round(self._bus.clock.monotonic() - self._started, 3),
+            connections=self._dependencies.connections(),
+        )
+
+    async def crm_stats(self, _call: Empty) -> responses.CrmStatsAnswer:
+        stats = await self._bus.call(rpc.CRM_STATS, rpc.Nothing())
+        counts = responses.CrmCounts(
+            total_contacts=stats.contacts,
+            total_leads=stats.leads,
+            total_customers=stats.customers,
+            timestamp=stats.at,
+        )
+        return responses.CrmStatsAnswer(data=counts)

@@ -1,0 +1,48 @@
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationInfo, field_validator
+from pydantic_settings import NoDecode
+
+from libs.service import ServiceSettings, SigningSecret, SupabaseSettings
+from libs.service.settings import Port
+
+_CLIENT_PORTS = (5173, 4173, 5174)
+"""Where the two clients run in development, preview and administration (api-contract §2.6)."""
+
+
+class Settings(SupabaseSettings, ServiceSettings):
+    health_port: Port = 4105
+    edge_host: str = "127.0.0.1"
+    edge_port: Port = 4001
+    edge_cors_origins: Annotated[tuple[str, ...], NoDecode] = tuple(
+        f"http://localhost:{port}" for port in _CLIENT_PORTS
+    )
+    """Origins of browsers that may call, separated by commas; the edge's own origin always may."""
+    supabase_jwt_secret: SigningSecret | None = None
+    """Of projects that sign access tokens with HS256."""
+    supabase_jwt_issuer: str | None = None
+    """Required `iss` of access tokens, if set: `https://<project>.supabase.co/auth/v1`."""
+    supabase_jwks_url: str | None = None
+    """Of projects that sign with ES256 or RS256: `https://<project>.supabase.co/auth/v1/.well-known/jwks.json`."""
+
+    @field_validator("edge_cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("edge_cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+                raise ValueError(f"{origin!r} is not an origin such as https://app.example.com")
+        return origins
+
+    @field_validator("supabase_jwks_url")
+    @classmethod
+    def _some_key(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if not url and info.data.get("supabase_jwt_secret") is None:
+            raise ValueError("needed, unless PREGAO_SUPABASE_JWT_SECRET is set")
+        return url or None

@@ -1,0 +1,175 @@
+"""The services behind the edge, as far as these tests steer them: they speak their real protocol on the real bus, each
+as its own NATS user. What they do themselves is tested with them, and the whole path end to end."""
+
+import asyncio
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from libs.bus import Bus
+from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
+from libs.contracts import rpc, subjects
+from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
+from libs.contracts.bots import Activity, BotConfig, BotPnl, BotState, BotStatus
+from libs.contracts.ids import new_id
+from libs.contracts.market import Active, Candle, Catalogue, Feed, FeedDemand
+from libs.contracts.orders import OrderState, TradeRecorded
+from libs.contracts.rpc import ErrorCode, RpcError
+from tests.messages import a_closing, a_pnl, a_settlement, an_opening, an_order
+
+EURUSD = Feed(76, 60)
+GBPUSD = Feed(81, 60)
+START = 1_790_000_000
+HISTORY = 5
+"""Candles that are past."""
+
+
+def an_active(id: int, ticker: str, name: str, category: str) -> Active:
+    return Active(
+        id=id, ticker=ticker, name=name, category=category, suspended=False, hours=(), durations=(30,), payout=85
+    )
+
+
+ACTIVES = (
+    an_active(76, "EURUSD-OTC", "EUR/USD OTC", "forex"),
+    an_active(81, "GBPUSD-OTC", "GBP/USD OTC", "forex"),
+    an_active(2268, "BTCUSD-OTC-op", "Bitcoin", "crypto"),
+)
+
+
+def candle(feed: Feed, number: int, close: float = 1.1) -> Candle:
+    """The `number`-th candle of a feed."""
+    start = START + number * feed.size
+    return Candle(
+        active_id=feed.active_id, size=feed.size, id=number, start=start, end=start + feed.size,
+        open=1.0, high=2.0, low=0.5, close=close, at=datetime.fromtimestamp(start, UTC),
+    )  # fmt: skip
+
+
+class Backend:
+    def __init__(self, gateway: Bus, bots: Bus, analytics: Bus, crm: Bus) -> None:
+        self.gateway = gateway
+        self.bots = bots
+        self.analytics = analytics
+        self.crm = crm
+        self.asked: list[Any] = []
+        """Every request, in order."""
+        self.refusals: dict[str, RpcError] = {}
+        """By endpoint name: what it answers instead."""
+        self.gates: dict[Feed, asyncio.Event] = {}
+        """Feeds whose history is told only when the event is set."""
+
+    def reset(self) -> None:
+        """Before another test; users keep the tests apart otherwise."""
+        self.asked.clear()
+        self.refusals.clear()
+        self.gates.clear()
+
+    async def start(self) -> None:
+        await self.gateway.bucket(CATALOGUE).put("actives", Catalogue(at=datetime.now(UTC), actives=ACTIVES))
+        await self.gateway.serve(
+            "gateway", {rpc.CONNECT: self._connect, rpc.DISCONNECT: self._disconnect, rpc.CANDLES: self._candles}
+        )
+        await self.bots.serve("bots", {rpc.START_BOT: self._start, rpc.STOP_BOT: self._stop})
+        await self.analytics.serve("analytics", {rpc.RECORD_STATUS: self._record})
+        await self.crm.serve("crm", {rpc.CRM_STATS: self._crm_stats})
+
+    def requests(self, type_: type[Any]) -> list[Any]:
+        return [request for request in self.asked if isinstance(request, type_)]
+
+    async def session(self, user: str, state: SessionState, demo: str = "10000.50", real: str | None = None) -> None:
+        """What the gateway says of a user."""
+        now = datetime.now(UTC)
+        bucket = self.gateway.bucket(ACCOUNTS)
+        await bucket.put(f"{user}.balance", Balances(user=user, at=now, balances=_balances(demo, real)))
+        await bucket.put(f"{user}.session", SessionStatus(user=user, at=now, state=state))
+
+    async def status(self, user: str, activity: Activity, **changes: Any) -> None:
+        """What the bots say of a user's bot."""
+        await self.bots.bucket(BOTS).put(f"{user}.status", a_status(user, activity, **changes))
+
+    async def score(self, user: str, **changes: Any) -> BotPnl:
+        score = a_pnl(id=new_id(), user=user, at=datetime.now(UTC), **changes)
+        await self.bots.bucket(BOTS).put(f"{user}.pnl", score)
+        return score
+
+    async def opened(self, user: str, order_id: str) -> None:
+        event = an_opening(order=an_order(order_id=order_id, user=user))
+        recorded = TradeRecorded(id=event.id, at=datetime.now(UTC), trade_id=7, opened=event)
+        await self.analytics.append(subjects.ledger(user, OrderState.OPENED), recorded, id=recorded.id)
+
+    async def closed(self, user: str, order_id: str, profit: str = "8.20") -> None:
+        settlement = a_settlement(profit=Decimal(profit))
+        event = a_closing(order=an_order(order_id=order_id, user=user), settlement=settlement)
+        recorded = TradeRecorded(id=event.id, at=datetime.now(UTC), trade_id=7, closed=event)
+        await self.analytics.append(subjects.ledger(user, OrderState.CLOSED), recorded, id=recorded.id)
+
+    async def tick(self, feed: Feed, number: int, close: float = 1.1) -> None:
+        await self.gateway.publish(subjects.candle(feed), candle(feed, number, close))
+
+    async def demand(self) -> set[Feed]:
+        """What all edges together want of the gateway now."""
+        entries = await self.gateway.bucket(FEEDS).entries(">", FeedDemand)
+        return {feed for entry in entries for feed in entry.value.feeds}
+
+    async def _connect(self, request: rpc.ConnectSession) -> rpc.SessionReport:
+        self._note(rpc.CONNECT.name, request)
+        await self.session(request.user, SessionState.CONNECTED)
+        now = datetime.now(UTC)
+        status = SessionStatus(user=request.user, at=now, state=SessionState.CONNECTED)
+        balances = Balances(user=request.user, at=now, balances=_balances("10000.50", None))
+        return rpc.SessionReport(status=status, balances=balances)
+
+    async def _disconnect(self, request: rpc.OfUser) -> rpc.SessionReport:
+        self._note(rpc.DISCONNECT.name, request)
+        await self.session(request.user, SessionState.DISCONNECTED)
+        status = SessionStatus(user=request.user, at=datetime.now(UTC), state=SessionState.DISCONNECTED)
+        return rpc.SessionReport(status=status, balances=None)
+
+    async def _candles(self, request: rpc.CandleQuery) -> rpc.CandlePage:
+        if request.size == 0:
+            raise RpcError(ErrorCode.INVALID_REQUEST, "`size` must be one of …")
+        self._note(rpc.CANDLES.name, request)
+        feed = Feed(request.active_id, request.size)
+        if feed in self.gates:
+            await self.gates[feed].wait()
+        return rpc.CandlePage(candles=tuple(candle(feed, number) for number in range(HISTORY)))
+
+    async def _start(self, request: rpc.StartBot) -> BotStatus:
+        self._note(rpc.START_BOT.name, request)
+        status = a_status(request.user, Activity.ANALYZING, config=request.config, state=BotState.STARTING)
+        await self.bots.bucket(BOTS).put(f"{request.user}.status", status)
+        return status
+
+    async def _stop(self, request: rpc.StopBot) -> BotStatus:
+        self._note(rpc.STOP_BOT.name, request)
+        return a_status(request.user, Activity.STOPPED, state=BotState.STOPPING, reason=request.reason)
+
+    async def _record(self, request: rpc.OfUser) -> rpc.Nothing:
+        self._note(rpc.RECORD_STATUS.name, request)
+        return rpc.Nothing()
+
+    async def _crm_stats(self, request: rpc.Nothing) -> rpc.CrmStats:
+        self._note(rpc.CRM_STATS.name, request)
+        return rpc.CrmStats(at=datetime.now(UTC), contacts=12, leads=8, customers=4)
+
+    def _note(self, endpoint: str, request: Any) -> None:
+        self.asked.append(request)
+        if endpoint in self.refusals:
+            raise self.refusals[endpoint]
+
+
+def a_status(user: str, activity: Activity, **changes: Any) -> BotStatus:
+    now = datetime.now(UTC)
+    fields: dict[str, Any] = {
+        "id": new_id(), "user": user, "at": now, "run": "run-1", "number": 3, "state": BotState.RUNNING,
+        "activity": activity, "label": f"Label of {activity}", "config": BotConfig(), "started_at": now,
+    }  # fmt: skip
+    return BotStatus(**fields | changes)
+
+
+def _balances(demo: str, real: str | None) -> tuple[Balance, ...]:
+    found = [Balance(id=1, type=AccountType.DEMO, amount=Decimal(demo), currency="USD")]
+    if real is not None:
+        found.append(Balance(id=2, type=AccountType.REAL, amount=Decimal(real), currency="EUR"))
+    return tuple(found)

@@ -1,0 +1,125 @@
+"""An edge with everything around it. Most tests share one, because its start takes seconds; users keep them apart."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from libs.bus import Bus
+from libs.bus.permissions import ADMIN
+from libs.bus.topology import BUCKETS, STREAMS
+from libs.contracts.clock import SystemClock
+from tests.integration.edge.backend import Backend
+from tests.integration.edge.client import ORIGIN, Browser, Edge
+from tests.integration.nats_server import NatsServer, free_port
+from tests.integration.service_process import ServiceProcess
+from tests.integration.supabase_server import Person, SupabaseServer
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    nats: NatsServer
+    backend: Backend
+    edge: Edge
+
+
+@asynccontextmanager
+async def running(directory: Path, supabase: SupabaseServer) -> AsyncIterator[Stack]:
+    async with AsyncExitStack() as stack:
+        nats = NatsServer(directory)
+        nats.start()
+        stack.callback(nats.kill)
+        admin, *services = [await _bus(nats, user, stack) for user in (ADMIN, "gateway", "bots", "analytics", "crm")]
+        await admin.ensure(*STREAMS, *BUCKETS)
+        backend = Backend(*services)
+        await backend.start()
+        port = free_port()
+        addresses = {"PREGAO_EDGE_PORT": str(port), "PREGAO_EDGE_CORS_ORIGINS": ORIGIN}
+        environment = nats.environment("edge") | supabase.environment | addresses
+        process = ServiceProcess("services.socket_edge", environment, directory / "edge.log")
+        stack.push_async_callback(process.stop)
+        await process.start()
+        http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
+        yield Stack(nats, backend, Edge(port, process, http))
+
+
+async def _bus(nats: NatsServer, user: str, stack: AsyncExitStack) -> Bus:
+    bus = await Bus.connect(
+        nats.url, user, nats.passwords[user], service=user, instance=f"{user}-of-tests", clock=SystemClock()
+    )
+    stack.push_async_callback(bus.close)
+    return bus
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_stack(
+    supabase_server: SupabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    async with running(tmp_path_factory.mktemp("edge"), supabase_server) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_stack(supabase_server: SupabaseServer, tmp_path: Path) -> AsyncIterator[Stack]:
+    """For a test that breaks something."""
+    async with running(tmp_path, supabase_server) as stack:
+        yield stack
+
+
+@pytest.fixture
+def edge(shared_stack: Stack) -> Edge:
+    return shared_stack.edge
+
+
+@pytest.fixture
+def backend(shared_stack: Stack) -> Backend:
+    shared_stack.backend.reset()
+    return shared_stack.backend
+
+
+Browse = Callable[..., Awaitable[Browser]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def browse(request: pytest.FixtureRequest) -> AsyncIterator[Browse]:
+    """`await browse(person)`: a connected socket of that person, to the edge of this test."""
+    name = "own_stack" if "own_stack" in request.fixturenames else "shared_stack"
+    stack: Stack = request.getfixturevalue(name)
+    browsers: list[Browser] = []
+
+    async def browse(person: Person | None = None, **changes: Any) -> Browser:
+        browser = Browser()
+        browsers.append(browser)
+        arguments: dict[str, Any] = {"auth": {"token": person.token} if person else None, "transports": ["websocket"]}
+        await browser.socket.connect(stack.edge.url, **arguments | changes)
+        return browser
+
+    yield browse
+    for browser in browsers:
+        await browser.socket.disconnect()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def person(supabase_server: SupabaseServer) -> Person:
+    return await supabase_server.sign_up("9" + str(free_port()))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def somebody_else(supabase_server: SupabaseServer) -> Person:
+    return await supabase_server.sign_up("8" + str(free_port()))
+
+
+async def eventually(edge: Edge, path: str, person: Person, condition: Callable[[int, Any], object]) -> Any:
+    """The body, once another process's news has reached the edge."""
+    async with asyncio.timeout(10):
+        while True:
+            status, body = await edge.get(path, person)
+            if condition(status, body):
+                return body
+            await asyncio.sleep(0.01)
