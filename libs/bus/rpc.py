@@ -35,6 +35,9 @@ _duration = Histogram("pregao_rpc_seconds", "Time to answer a request", ["endpoi
 async def call(client: Client, endpoint: Endpoint[Q, A], request: Q, subject: str | None, timeout: float | None) -> A:
     """Raises RpcError: UNAVAILABLE when nobody serves it (nothing was done), TIMEOUT when the outcome is unknown."""
     where = subject or rpc_subject(endpoint.service, endpoint.name)
+    if not client.is_connected:
+        # nats-py would keep the request, and send it when nobody waits for it any more.
+        raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is not connected")
     try:
         reply = await client.request(
             where, encode(request), timeout=timeout or endpoint.timeout, headers=headers() or None

@@ -21,7 +21,7 @@ from libs.contracts.rpc import (
     SubmitOrder,
 )
 from libs.contracts.subjects import session_rpc
-from tests.integration.nats_server import Connect, eventually
+from tests.integration.nats_server import Connect, NatsServer, eventually
 from tests.messages import NOW, USER, a_pnl, a_record, an_opening
 
 STATS = CrmStats(at=NOW, contacts=3, leads=2, customers=1)
@@ -43,6 +43,30 @@ async def test_nobody_there_is_unavailable_at_once(connect: Connect, bus: Bus) -
         async with asyncio.timeout(1):
             await client.call(CRM_STATS, Nothing())
     assert raised.value.code is ErrorCode.UNAVAILABLE
+
+
+async def test_a_call_during_an_outage_is_unavailable_at_once_and_never_sent_later(
+    connect: Connect, bus: Bus, nats_server: NatsServer
+) -> None:
+    asked = 0
+
+    async def count(_: Nothing) -> CrmStats:
+        nonlocal asked
+        asked += 1
+        return STATS
+
+    server, client = await connect("crm"), await connect("edge")
+    await server.serve("crm", {CRM_STATS: count})
+    nats_server.kill()
+    await eventually(lambda: not client.connected)
+    with pytest.raises(RpcError) as raised:
+        async with asyncio.timeout(1):
+            await client.call(CRM_STATS, Nothing())
+    assert raised.value.code is ErrorCode.UNAVAILABLE
+    nats_server.start()
+    await eventually(lambda: client.connected and server.connected)
+    await client.call(CRM_STATS, Nothing())
+    assert asked == 1
 
 
 async def test_no_answer_in_time_is_a_timeout(connect: Connect, bus: Bus) -> None:
