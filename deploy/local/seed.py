@@ -44,6 +44,11 @@ class Auth:
         self._url = f"{url}/auth/v1"
         self._headers = {"apikey": publishable_key}
 
+    async def log_in(self, email: str, password: str) -> Account:
+        """Raises CannotStart."""
+        session = await self._post("/token?grant_type=password", {"email": email, "password": password})
+        return _account(email, password, session)
+
     async def enter(self, email: str, password: str, broker_user_id: str, full_name: str) -> Account:
         """Log in; sign up when there is no such account. Raises CannotStart when neither is possible."""
         who = {"email": email, "password": password}
@@ -51,9 +56,7 @@ class Auth:
         session = await self._post("/token?grant_type=password", who)
         if isinstance(session, str):
             session = await self._post("/signup", {**who, "data": profile})
-        if isinstance(session, str):
-            raise CannotStart(f"{email} can neither log in nor sign up: {session}")
-        return Account(Login(email=email, password=password, user_id=session.user.id), session.access_token)
+        return _account(email, password, session)
 
     async def _post(self, path: str, body: Mapping[str, object]) -> _Session | str:
         """The session, or why there is none."""
@@ -62,6 +65,12 @@ class Auth:
             if response.status != 200:
                 return f"Supabase Auth answers {response.status} {content[:200].decode(errors='replace')}"
             return msgspec.json.decode(content, type=_Session)
+
+
+def _account(email: str, password: str, session: _Session | str) -> Account:
+    if isinstance(session, str):
+        raise CannotStart(f"{email} cannot log in: {session}")
+    return Account(Login(email=email, password=password, user_id=session.user.id), session.access_token)
 
 
 class Residents(msgspec.Struct, frozen=True):
