@@ -1,0 +1,22 @@
+"""The simulated market gives nothing away: a bot must not look better on it than on a real one."""
+
+import numpy as np
+import pytest
+
+from services.paper_broker.catalogue import BUILT_IN, Catalogue
+from services.paper_broker.market import Market
+
+UNTIL = 1_795_000_000
+"""Epoch seconds."""
+
+
+@pytest.mark.parametrize(("size", "count"), [(10, 1000), (60, 2000), (300, 2000), (3600, 1000)])
+def test_the_last_candle_does_not_tell_the_next(size: int, count: int) -> None:
+    """Neither trend nor reversal: the mean autocorrelation of returns over many actives is about nothing."""
+    catalogue = Catalogue.load(BUILT_IN, always_open=True)
+    market = Market(catalogue, seed=1)
+    correlations = []
+    for active in list(catalogue)[::6]:
+        returns = np.diff(np.log(market.bars(active, size, UNTIL // size - count, count).close.astype(np.float64)))
+        correlations.append(np.corrcoef(returns[1:], returns[:-1])[0, 1])
+    assert abs(np.mean(correlations)) < 0.045
