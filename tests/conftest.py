@@ -1,0 +1,6 @@
+"""For every test: how long an example takes says more about a busy machine than about us."""
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("pregao", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pregao")
