@@ -21,6 +21,9 @@ from deploy.local.supabase import Server
 from libs.contracts.ids import new_id
 from tests.integration.nats_server import free_port
 
+PASSWORD = "a-password-of-tests"
+"""Of everybody who signs up here."""
+
 _TIMEOUT = aiohttp.ClientTimeout(total=20)
 
 
@@ -62,7 +65,7 @@ class SupabaseServer:
             )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and self._process.poll() is None:
-            with suppress(URLError, OSError), urlopen(self._server.health, timeout=1):
+            with suppress(URLError, OSError), urlopen(self._server.health, timeout=1):  # noqa: S310 - loopback http
                 return
             time.sleep(0.05)
         raise RuntimeError(f"the Supabase-compatible server did not start: {self._log.read_text()}")
@@ -94,13 +97,11 @@ class SupabaseServer:
             "PREGAO_SUPABASE_JWT_SECRET": self.jwt_secret,
         }
 
-    async def sign_up(
-        self, broker_user_id: object = None, *, email: str = "", password: str = "a-password-of-tests"
-    ) -> Person:
+    async def sign_up(self, broker_user_id: object = None, email: str = "") -> Person:
         """As a browser does; without an address it is somebody nobody has seen before."""
         email = email or f"{new_id()}@example.test"
         profile = {} if broker_user_id is None else {"avalon_user_id": broker_user_id}
-        credentials = {"email": email, "password": password, "data": {"full_name": "Somebody New", **profile}}
+        credentials = {"email": email, "password": PASSWORD, "data": {"full_name": "Somebody New", **profile}}
         status, answer = await self.request("POST", "/auth/v1/signup", credentials)
         assert status == 200, answer
         return Person(answer["user"]["id"], email, answer["access_token"])

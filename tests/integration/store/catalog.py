@@ -1,7 +1,6 @@
 """The database's catalog, read from its files while no server runs on them, and the rules every object must keep."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -29,7 +28,8 @@ tables as (
   from pg_class c where c.relnamespace in ('public'::regnamespace, 'private'::regnamespace)
 ),
 functions as (
-  select p.oid, p.oid::regprocedure::text as name, p.prosecdef, p.proconfig, p.pronamespace = 'public'::regnamespace as exposed
+  select p.oid, p.oid::regprocedure::text as name, p.prosecdef, p.proconfig,
+    p.pronamespace = 'public'::regnamespace as exposed
   from pg_proc p
   where p.pronamespace in ('public'::regnamespace, 'private'::regnamespace)
     and not exists (select 1 from pg_depend d where d.objid = p.oid and d.deptype = 'e')
@@ -90,8 +90,3 @@ class Catalog:
         assert result.returncode == 0, result.stderr
         answers: list[list[dict[str, str]]] = json.loads(result.stdout)
         return answers
-
-
-def copy_of(migrated: Path, directory: Path) -> Catalog:
-    shutil.copytree(migrated, directory, symlinks=True)
-    return Catalog(directory)

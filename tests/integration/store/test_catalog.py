@@ -1,16 +1,7 @@
 """Rules that every table, view, policy and function keeps, also those that do not exist yet."""
 
-from pathlib import Path
-
-import pytest
-
 from deploy.local.supabase import MIGRATIONS
-from tests.integration.store.catalog import Catalog, copy_of
-
-
-@pytest.fixture(scope="module")
-def catalog(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
-    return copy_of(migrated_database, tmp_path_factory.mktemp("catalog") / "copy")
+from tests.integration.store.catalog import Catalog
 
 
 def test_the_migrations_keep_every_rule(catalog: Catalog) -> None:

@@ -12,6 +12,24 @@ begin
 end
 $$;
 
+-- What a user may change is said by column grants, and once more here: a server that grants whole tables to
+-- `authenticated`, as the local one does at its start, must not let an administrator promote themselves.
+create function private.only_columns() returns trigger
+language plpgsql security invoker set search_path = '' as $$
+declare
+  forbidden text;
+begin
+  select after.key into forbidden
+  from jsonb_each(to_jsonb(new)) after join jsonb_each(to_jsonb(old)) before using (key)
+  where after.value is distinct from before.value and after.key <> all (tg_argv)
+  limit 1;
+  if forbidden is not null then
+    raise insufficient_privilege using message = format('permission denied for column %s', forbidden);
+  end if;
+  return new;
+end
+$$;
+
 create table public.profiles (
   id uuid primary key default gen_random_uuid(),
   user_id uuid not null unique references auth.users (id) on delete cascade,
@@ -20,11 +38,12 @@ create table public.profiles (
   phone text,
   avatar_url text,
   broker_name text,
-  broker_user_id text unique check (broker_user_id ~ '^[0-9]{1,18}$'),
+  broker_user_id text unique check (broker_user_id ~ '^[1-9][0-9]{0,17}$'),
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now()
 );
-comment on column public.profiles.broker_user_id is 'Unique: two users must never drive one account at the broker.';
+comment on column public.profiles.broker_user_id is
+  'Unique, and without leading zeros: two users must never drive one account at the broker.';
 
 alter table public.profiles enable row level security;
 revoke all on public.profiles from anon, authenticated;
@@ -35,6 +54,9 @@ create policy profiles_select_own on public.profiles for select to authenticated
   using ((select auth.uid()) = user_id);
 create policy profiles_update_own on public.profiles for update to authenticated
   using ((select auth.uid()) = user_id) with check ((select auth.uid()) = user_id);
+create trigger profiles_columns before update on public.profiles
+  for each row when (current_user in ('anon', 'authenticated'))
+  execute function private.only_columns('full_name', 'broker_user_id', 'avatar_url', 'phone');
 create trigger profiles_touch before update on public.profiles
   for each row execute function private.touch();
 
@@ -44,7 +66,7 @@ language plpgsql security definer set search_path = '' as $$
 declare
   wanted text := new.raw_user_meta_data ->> 'avalon_user_id';
 begin
-  if wanted !~ '^[0-9]{1,18}$' or exists (select 1 from public.profiles where broker_user_id = wanted) then
+  if wanted !~ '^[1-9][0-9]{0,17}$' or exists (select 1 from public.profiles where broker_user_id = wanted) then
     wanted := null;
   end if;
   insert into public.profiles (user_id, email, full_name, broker_user_id)
@@ -61,6 +83,10 @@ end
 $$;
 create trigger on_auth_user_created after insert on auth.users
   for each row execute function private.profile_of_new_user();
+
+-- A project may have users before it has this table.
+insert into public.profiles (user_id, email, full_name)
+select id, email, raw_user_meta_data ->> 'full_name' from auth.users;
 
 create table public.admin_users (
   id uuid primary key default gen_random_uuid(),
@@ -83,10 +109,14 @@ create policy admin_users_select_own on public.admin_users for select to authent
   using ((select auth.uid()) = user_id);
 create policy admin_users_update_own on public.admin_users for update to authenticated
   using ((select auth.uid()) = user_id) with check ((select auth.uid()) = user_id);
+create trigger admin_users_columns before update on public.admin_users
+  for each row when (current_user in ('anon', 'authenticated'))
+  execute function private.only_columns('last_login_at');
 create trigger admin_users_touch before update on public.admin_users
   for each row execute function private.touch();
 
--- Answers only for the caller's own address, so that it tells nobody who else is an administrator.
+-- Answers only for the caller's own address, so that it tells nobody who else is an administrator; an address that
+-- belongs to a known user is not enough for another one who registers it.
 create function private.own_admin_row(user_email text) returns setof public.admin_users
 language sql stable security definer set search_path = '' as $$
   select *
@@ -94,6 +124,7 @@ language sql stable security definer set search_path = '' as $$
   where is_active
     and lower(email) = lower(user_email)
     and lower(email) = lower(coalesce((select auth.jwt()) ->> 'email', ''))
+    and (user_id is null or user_id = (select auth.uid()))
 $$;
 revoke execute on function private.own_admin_row(text) from public, anon;
 grant execute on function private.own_admin_row(text) to authenticated, service_role;

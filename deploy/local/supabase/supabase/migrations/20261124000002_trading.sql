@@ -27,7 +27,7 @@ create table public.trade_history (
   balance_id bigint,
   balance_before numeric,
   balance_after numeric,
-  session_id uuid,
+  session_id text,
   sequence integer,
   martingale_step integer,
   correlation_id text,
@@ -54,6 +54,26 @@ create policy trade_history_delete_own_closed_demo on public.trade_history for d
   using ((select auth.uid()) = user_id and status = 'closed' and account_type = 'demo');
 create trigger trade_history_touch before update on public.trade_history
   for each row execute function private.touch();
+
+-- An event that is delivered again must not bring back what its owner deleted. Longer than any event is kept.
+create table private.deleted_trades (
+  order_id uuid primary key,
+  deleted_at timestamptz not null default now()
+);
+create index deleted_trades_age on private.deleted_trades (deleted_at);
+alter table private.deleted_trades enable row level security;
+grant select on private.deleted_trades to service_role;
+
+create function private.remember_deleted_trades() returns trigger
+language plpgsql security definer set search_path = '' as $$
+begin
+  insert into private.deleted_trades (order_id) select order_id from deleted on conflict do nothing;
+  delete from private.deleted_trades where deleted_at < now() - interval '90 days';
+  return null;
+end
+$$;
+create trigger trade_history_deleted after delete on public.trade_history referencing old table as deleted
+  for each statement execute function private.remember_deleted_trades();
 
 -- The name and the words of the first documentation.
 create view public.trades_history with (security_invoker = true) as
