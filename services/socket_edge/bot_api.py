@@ -107,7 +107,7 @@ class BotApi:
             account_type=account_type,
             balance=self._state.amount(call.user, account_type) if connected else Decimal(0),
             user_id=call.user,
-            status="idle" if bot is None else bot.state,
+            status=responses.RunState.of(bot),
         )
 
     async def runtime_status(self, call: Call[OfUser, Nothing]) -> responses.RuntimeStatus:
@@ -115,7 +115,7 @@ class BotApi:
         return responses.RuntimeStatus(
             is_running=bot is not None and bot.state.alive,
             pid=None if bot is None else bot.number,
-            status="idle" if bot is None else bot.state,
+            status=responses.RunState.of(bot),
             started_at=None if bot is None else bot.started_at,
             config=None if bot is None else bot.config,
             stats=_stats(bot, self._state.score(call.user)),

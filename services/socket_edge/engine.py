@@ -77,9 +77,19 @@ class Engine:
         (after a proper Socket.IO goodbye browsers would not)."""
         socket = self._socket(sid)
         if socket is not None:
-            task = asyncio.create_task(_cut(socket), name="cut-socket")
-            self._cuts.add(task)
-            task.add_done_callback(self._cuts.discard)
+            self._start_cut(socket)
+
+    def cut_longer_than(self, limit: int) -> int:
+        """Cut off every connection, logged in or not, with more packets waiting: the server's own answers count too."""
+        long = [socket for socket in self.server.eio.sockets.values() if socket.queue.qsize() > limit]
+        for socket in long:
+            self._start_cut(socket)
+        return len(long)
+
+    def _start_cut(self, socket: Any) -> None:
+        task = asyncio.create_task(_cut(socket), name="cut-socket")
+        self._cuts.add(task)
+        task.add_done_callback(self._cuts.discard)
 
     async def shutdown(self) -> None:
         """Cut everybody off."""

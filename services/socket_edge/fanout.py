@@ -48,6 +48,13 @@ class Fanout:
             for sid in members:
                 self.deliver(sid, packet)
 
+    def enforce(self) -> None:
+        """Cut off whom our answers to their own flood have filled up; to be called about every second."""
+        many = self._engine.cut_longer_than(OVERFLOW)
+        if many:
+            _cut.labels("flood").inc(many)
+            log.warning("sockets_cut", reason="flood", count=many)
+
     def cut(self, sid: str, reason: str) -> None:
         _cut.labels(reason).inc()
         log.info("socket_cut", sid=sid, reason=reason)

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotConfig, BotState
+from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 
 
@@ -57,6 +58,21 @@ class BotStopping(Success, frozen=True, kw_only=True, rename="camel"):
     status: Literal["stopping", "stopped"]
 
 
+class RunState(StrEnum):
+    """Of the latest run of a bot: BotState, or that there never was one."""
+
+    IDLE = "idle"
+    STARTING = "starting"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+    @classmethod
+    def of(cls, bot: BotStatus | None) -> "RunState":
+        return cls.IDLE if bot is None else cls(bot.state.value)
+
+
 class RunStats(Message, frozen=True, kw_only=True, rename="camel"):
     total_trades: int
     wins: int
@@ -70,7 +86,7 @@ class RunStats(Message, frozen=True, kw_only=True, rename="camel"):
 class RuntimeStatus(Success, frozen=True, kw_only=True, rename="camel"):
     is_running: bool
     pid: int | None
-    status: BotState | Literal["idle"]
+    status: RunState
     started_at: datetime | None
     config: BotConfig | None
     stats: RunStats | None
@@ -88,7 +104,7 @@ class Status(Success, frozen=True, kw_only=True, rename="camel"):
     account_type: AccountType
     balance: Decimal
     user_id: str
-    status: BotState | Literal["idle"]
+    status: RunState
 
 
 class Asset(Message, frozen=True, kw_only=True):

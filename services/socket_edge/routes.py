@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from types import UnionType
 from typing import Generic, TypeVar
 
 from services.socket_edge import requests as ask
@@ -26,7 +25,8 @@ class Route(Generic[Query, Body]):
     summary: str
     query: type[Query]
     body: type[Body]
-    answer: type | UnionType
+    answers: tuple[type, ...]
+    """More than one: which depends on the query."""
     access: Access = Access.USER
 
     @property
@@ -35,23 +35,23 @@ class Route(Generic[Query, Body]):
         return self.method != "GET"
 
 
-FRONT = Route("GET", "/", "What this is", ask.Nothing, ask.Nothing, answer.Front, Access.PUBLIC)
-HEALTH = Route("GET", "/health", "Whether it lives", ask.Nothing, ask.Nothing, answer.Alive, Access.PUBLIC)
+FRONT = Route("GET", "/", "What this is", ask.Nothing, ask.Nothing, (answer.Front,), Access.PUBLIC)
+HEALTH = Route("GET", "/health", "Whether it lives", ask.Nothing, ask.Nothing, (answer.Alive,), Access.PUBLIC)
 
-CONNECT = Route("POST", "/api/bot/connect", "Connect to the broker", ask.Nothing, ask.OfUser, answer.Connected)
-DISCONNECT = Route("POST", "/api/bot/disconnect", "Leave the broker", ask.Nothing, ask.OfUser, answer.Done)
-BALANCE = Route("GET", "/api/bot/balance", "Balances", ask.BalanceQuery, ask.Nothing, answer.BalanceAnswer)
-STATUS = Route("GET", "/api/bot/status", "Connection and bot", ask.OfUser, ask.Nothing, answer.Status)
-START = Route("POST", "/api/bot/start-runtime", "Start the bot", ask.Nothing, ask.StartRequest, answer.BotStarting)
-STOP = Route("POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfUser, answer.BotStopping)
+CONNECT = Route("POST", "/api/bot/connect", "Connect to the broker", ask.Nothing, ask.OfUser, (answer.Connected,))
+DISCONNECT = Route("POST", "/api/bot/disconnect", "Leave the broker", ask.Nothing, ask.OfUser, (answer.Done,))
+BALANCE = Route("GET", "/api/bot/balance", "Balances", ask.BalanceQuery, ask.Nothing, (answer.BalanceAnswer,))
+STATUS = Route("GET", "/api/bot/status", "Connection and bot", ask.OfUser, ask.Nothing, (answer.Status,))
+START = Route("POST", "/api/bot/start-runtime", "Start the bot", ask.Nothing, ask.StartRequest, (answer.BotStarting,))
+STOP = Route("POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfUser, (answer.BotStopping,))
 RUNTIME_STATUS = Route(
-    "GET", "/api/bot/runtime-status", "The bot's current run", ask.OfUser, ask.Nothing, answer.RuntimeStatus
+    "GET", "/api/bot/runtime-status", "The bot's current run", ask.OfUser, ask.Nothing, (answer.RuntimeStatus,)
 )
 
 ASSETS = Route(
-    "GET", "/api/assets", "Tradable assets", ask.AssetsQuery, ask.Nothing, answer.AllAssets | answer.AssetsOfCategory
+    "GET", "/api/assets", "Tradable assets", ask.AssetsQuery, ask.Nothing, (answer.AllAssets, answer.AssetsOfCategory)
 )
-CANDLES = Route("GET", "/api/candles", "Past candles", ask.CandlesQuery, ask.Nothing, answer.Candles)
+CANDLES = Route("GET", "/api/candles", "Past candles", ask.CandlesQuery, ask.Nothing, (answer.Candles,))
 CRM_STATS = Route(
-    "GET", "/api/crm/stats", "Contacts in numbers", ask.Nothing, ask.Nothing, answer.CrmStatsAnswer, Access.ADMIN
+    "GET", "/api/crm/stats", "Contacts in numbers", ask.Nothing, ask.Nothing, (answer.CrmStatsAnswer,), Access.ADMIN
 )

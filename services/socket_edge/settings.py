@@ -26,6 +26,11 @@ class Settings(SupabaseSettings, ServiceSettings):
     supabase_jwks_url: str | None = None
     """Of projects that sign with ES256 or RS256: `https://<project>.supabase.co/auth/v1/.well-known/jwks.json`."""
 
+    @field_validator("supabase_jwt_secret", "supabase_jwt_issuer", "supabase_jwks_url", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        return None if value == "" else value
+
     @field_validator("edge_cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -45,4 +50,4 @@ class Settings(SupabaseSettings, ServiceSettings):
     def _some_key(cls, url: str | None, info: ValidationInfo) -> str | None:
         if not url and info.data.get("supabase_jwt_secret") is None:
             raise ValueError("needed, unless PREGAO_SUPABASE_JWT_SECRET is set")
-        return url or None
+        return url

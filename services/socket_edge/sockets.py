@@ -29,7 +29,7 @@ from services.socket_edge.user_events import UserEvents, room
 
 log = structlog.get_logger()
 
-_LOOK_AFTER = 5.0
+_LOOK_AFTER = 1.0
 """Seconds between looks at the sockets."""
 _GRACE = timedelta(seconds=30)
 """How long a socket outlives its token, as a request would (TokenVerifier's leeway)."""
@@ -70,9 +70,10 @@ class Sockets:
         engine.server.on("unsubscribe-candles", self._unsubscribe)
 
     async def look_after(self) -> None:
-        """Until cancelled: sockets whose token has expired are cut off, and what a lost connection left is removed."""
+        """Until cancelled: cuts off who floods us and whose token has expired; removes what lost connections left."""
         while True:
             await asyncio.sleep(_LOOK_AFTER)
+            self._fanout.enforce()
             now = self._clock.now()
             for sid, connection in list(self._connections.items()):
                 if not self._engine.alive(sid):

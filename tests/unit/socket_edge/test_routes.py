@@ -1,0 +1,42 @@
+"""What the table of routes promises, whatever routes are added to it."""
+
+import msgspec
+import pytest
+
+from services.socket_edge import requests, routes
+from services.socket_edge.routes import Access, Route
+
+ROUTES = [route for route in vars(routes).values() if isinstance(route, Route)]
+
+
+def test_every_path_has_one_handler_per_method() -> None:
+    assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+
+
+def test_only_the_front_and_health_are_public() -> None:
+    assert {route.path for route in ROUTES if route.access is Access.PUBLIC} == {"/", "/health"}
+
+
+def test_what_is_about_the_crm_is_for_administrators() -> None:
+    about_crm = [route for route in ROUTES if "/crm/" in route.path or "/admin/" in route.path]
+    assert about_crm
+    assert all(route.access is Access.ADMIN for route in about_crm)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_a_read_has_no_body(route: Route[object, object]) -> None:
+    if not route.changes:
+        assert route.body is requests.Nothing
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_what_is_declared_can_be_documented(route: Route[object, object]) -> None:
+    schemas, _ = msgspec.json.schema_components([route.query, route.body, *route.answers])
+    assert len(schemas) >= 3
+    assert route.summary
+
+
+def test_whoever_acts_on_a_bot_may_name_the_user() -> None:
+    for route in ROUTES:
+        if route.path.startswith("/api/bot/"):
+            assert issubclass(route.body if route.changes else route.query, requests.OfUser), route.path
