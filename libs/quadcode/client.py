@@ -134,7 +134,7 @@ class Client:
         """Raises AuthenticationFailed at once when that is final, else NotConnected when the time is over."""
         try:
             async with asyncio.timeout(timeout):
-                while self.state is not ConnectionState.CONNECTED:
+                while not self._usable:
                     if self.state is ConnectionState.AUTHENTICATION_FAILED:
                         raise AuthenticationFailed(str(self.failure))
                     await self._changed.wait()
@@ -164,6 +164,12 @@ class Client:
         """Drop the connection; a new one is made."""
         if self._link is not None:
             self._link.abort(reason)
+
+    @property
+    def _usable(self) -> bool:
+        """The state follows a lost connection a moment later."""
+        link = self._link
+        return self.state is ConnectionState.CONNECTED and link is not None and not link.lost.is_set()
 
     def _connected_link(self) -> Link:
         if self.state is ConnectionState.AUTHENTICATION_FAILED:

@@ -138,7 +138,7 @@ async def test_subscriptions_outlive_the_broker(client: Client, paper_broker: Pa
     candles: list[CandleGenerated] = []
     await client.candles.watch(EURUSD, 1, candles.append)
     await paper_broker.restart()
-    await client.wait_connected(20)
+    await eventually(lambda: client.connections == 2, timeout=20)
     candles.clear()
     await eventually(lambda: candles)
 
@@ -149,7 +149,7 @@ async def test_changes_while_away_are_in_the_history(client: Client, paper_broke
     since = client.clock.now() - timedelta(seconds=1)
     option = await client.options.open(await _purchase(client))
     await paper_broker.fault("drop-connections", USER)
-    await client.wait_connected(10)
+    await eventually(lambda: client.connections == 2)
 
     async def settled() -> Position | None:
         return next((each for each in await client.positions.history(since) if each.external_id == option.id), None)

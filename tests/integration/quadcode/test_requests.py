@@ -109,6 +109,8 @@ async def test_a_lost_connection_ends_what_was_waiting(client: Client, broker: S
     await broker.drop()
     with pytest.raises(ConnectionLost):
         await waiting
+    await client.wait_connected(5)
+    assert client.connections == 2
 
 
 async def test_nothing_is_sent_without_a_connection(make_client: MakeClient, broker: ScriptedBroker) -> None:
