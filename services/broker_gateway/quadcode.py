@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import structlog
+from msgspec.structs import replace
 
 from libs.contracts.account import AccountType, Balance
 from libs.contracts.clock import Clock
@@ -165,8 +166,12 @@ class QuadcodeConnection:
             await self._refresh()
 
     def _balance_changed(self, change: BalanceChanged) -> None:
-        self._balances[change.current_balance.id] = change.current_balance
-        self._tell_balances()
+        """Of a balance that was listed; a change does not repeat whether it is a margin balance (§8.2)."""
+        changed = change.current_balance
+        listed = self._balances.get(changed.id)
+        if listed is not None:
+            self._balances[changed.id] = replace(changed, is_marginal=listed.is_marginal)
+            self._tell_balances()
 
     def _tell_balances(self) -> None:
         self._listener.balances_changed(
