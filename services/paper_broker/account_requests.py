@@ -9,7 +9,7 @@ from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.errors import Refused, Status, invalid
 from services.paper_broker.money import whole_coins
-from services.paper_broker.wire import Nothing
+from services.paper_broker.wire import Id, Nothing
 
 MAX_RESET = Decimal(1_000_000)
 _NOT_OFFERED = (
@@ -32,11 +32,11 @@ class BalancesQuery(msgspec.Struct, frozen=True):
 
 
 class OfBalance(msgspec.Struct, frozen=True):
-    user_balance_id: int
+    user_balance_id: Id
 
 
 class ResetBalance(msgspec.Struct, frozen=True):
-    user_balance_id: int
+    user_balance_id: Id
     amount: Decimal
 
 

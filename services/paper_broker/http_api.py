@@ -41,7 +41,7 @@ class Tokens:
         self._expected = f"Bearer {token}".encode()
 
     def accepts(self, request: web.Request) -> bool:
-        return compare_digest(request.headers.get("Authorization", "").encode(), self._expected)
+        return compare_digest(request.headers.get("Authorization", "").encode(errors="surrogateescape"), self._expected)
 
 
 class SessionApi:

@@ -6,10 +6,11 @@ from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.faults import DelayReply, DropBeforeReply, SwallowReply, refuse
 from services.paper_broker.options import OpenOption
 from services.paper_broker.positions import Position
+from services.paper_broker.wire import Id
 
 
 class SellOptions(msgspec.Struct, frozen=True):
-    options_ids: list[int]
+    options_ids: list[Id]
 
 
 def open_option(broker: Broker, caller: Caller, order: OpenOption) -> Reply:

@@ -16,6 +16,7 @@ from services.paper_broker.market import Market
 from services.paper_broker.money import rounded, whole_coins
 from services.paper_broker.positions import CloseReason, Closing, Direction, InstrumentType, Position, Positions
 from services.paper_broker.storage import Storage
+from services.paper_broker.wire import Id
 
 BLITZ = 12
 """`option_type_id`; binary is 1 and turbo 3."""
@@ -31,7 +32,7 @@ class OpenOption(msgspec.Struct, frozen=True, kw_only=True):
     option_type_id: int
     price: Decimal
     """Stake in major units."""
-    user_balance_id: int
+    user_balance_id: Id
     expired: int = 0
     expiration_size: int | None = None
     """Seconds from purchase to expiry."""

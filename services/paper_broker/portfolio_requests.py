@@ -8,9 +8,11 @@ from msgspec import Meta
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.portfolio import record
+from services.paper_broker.wire import Id
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-Offset = Annotated[int, Meta(ge=0)]
+Offset = Annotated[int, Meta(ge=0, le=10**9)]
+Seconds = Annotated[int, Meta(ge=0, le=10**12)]
 PAGE = 30
 
 
@@ -25,11 +27,11 @@ class HistoryQuery(msgspec.Struct, frozen=True):
 
     instrument_types: list[str]
     user_id: int | None = None
-    end: int | None = None
+    end: Seconds | None = None
     """Epoch seconds."""
     limit: Limit = PAGE
     offset: Offset = 0
-    external_id: int | None = None
+    external_id: Id | None = None
 
 
 class SubscribePositions(msgspec.Struct, frozen=True):
@@ -38,7 +40,7 @@ class SubscribePositions(msgspec.Struct, frozen=True):
 
 
 class OrdersQuery(msgspec.Struct, frozen=True):
-    user_balance_id: int
+    user_balance_id: Id
     kind: str = "deferred"
 
 

@@ -46,9 +46,7 @@ def _path(parents: Bars, parts: int, deviation: Floats, word: Words) -> Integers
     free = opens + (parents.close - parents.open)[:, None] * share + deviation * bridge
     height = (parents.high - parents.low)[:, None]
     folded = height - np.abs(np.mod(free - lows, np.maximum(2 * height, 1)) - height)
-    closes = _whole(folded) + lows
-    closes[:, -1] = parents.close
-    return closes
+    return _whole(folded) + lows
 
 
 def ticks(seconds: Bars, stream: int, first: int) -> Integers:

@@ -31,7 +31,7 @@ class Ticker:
     async def run(self) -> None:
         done = self._broker.now() // STEP
         while True:
-            await asyncio.sleep(((done + 1) * STEP - self._broker.now()) / 1000)
+            await asyncio.sleep((STEP - self._broker.now() % STEP) / 1000)
             current = self._broker.now() // STEP
             for step in range(max(done + 1, current - _CATCH_UP + 1), current + 1):
                 self.tick(step * STEP)

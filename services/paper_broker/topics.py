@@ -17,6 +17,16 @@ POSITION = "portfolio.position-changed"
 POSITIONS_STATE = "portfolio.positions-state"
 ORDER = "portfolio.order-changed"
 
+_INSTRUMENT_TYPES = (
+    "binary-option",
+    "digital-option",
+    "turbo-option",
+    "blitz-option",
+    "marginal-forex",
+    "marginal-cfd",
+    "marginal-crypto",
+)
+
 Filters = dict[str, int | str]
 Resolve = Callable[[Filters, int, Catalogue], tuple[int | str, ...]]
 """The filter values of a topic; takes the filters, the user and the catalogue. Raises Refused."""
@@ -43,7 +53,10 @@ def _of_user(filters: Filters, user_id: int, _: Catalogue) -> tuple[int | str, .
 
 
 def _of_user_and_instrument(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int | str, ...]:
-    return (*_of_user(filters, user_id, catalogue), _required(filters, "instrument_type"))
+    instrument_type = _required(filters, "instrument_type")
+    if instrument_type not in _INSTRUMENT_TYPES:
+        raise invalid("instrument_type", f"must be one of {', '.join(_INSTRUMENT_TYPES)}")
+    return (*_of_user(filters, user_id, catalogue), instrument_type)
 
 
 def _of_active(filters: Filters, _: int, catalogue: Catalogue) -> tuple[int | str, ...]:

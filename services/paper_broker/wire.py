@@ -1,12 +1,15 @@
 """Frames of the WebSocket: JSON text, one object each (quadcode-protocol §3)."""
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
 from services.paper_broker.errors import Refused, Status, invalid
 
 T = TypeVar("T")
+
+Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""What the database can hold."""
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _EMPTY = msgspec.Raw(b"{}")

@@ -157,6 +157,7 @@ def test_every_event_can_be_subscribed_to(client: Client, name: str, version: st
         ("quote-generated", "2.0", {}, 4220),
         ("portfolio.position-changed", "3.0", {"user_id": OTHER_USER}, 4003),
         ("portfolio.order-changed", "2.0", {"user_id": USER}, 4220),
+        ("portfolio.order-changed", "2.0", {"user_id": USER, "instrument_type": "bond"}, 4220),
         ("weather.changed", "1.0", {}, 4004),
     ],
 )

@@ -291,6 +291,24 @@ async def test_positions_of_others_cannot_be_seen(world: World, client: Client) 
     assert other.call("portfolio.get-positions", "4.0", {"instrument_types": ALL_TYPES})["msg"]["positions"] == []
 
 
+@pytest.mark.parametrize("number", [2**63, 10**30, -1])
+def test_a_number_that_is_no_id_is_refused(client: Client, number: int) -> None:
+    lookup = {"instrument_types": ALL_TYPES, "external_id": number}
+    assert client.call("portfolio.get-history-positions", "2.0", lookup)["status"] == 4220
+    page = {"instrument_types": ALL_TYPES, "end": number}
+    assert client.call("portfolio.get-history-positions", "2.0", page)["status"] == 4220
+    assert client.call("binary-options.sell-options", "3.0", {"options_ids": [number]})["status"] == 4220
+    balance = {"user_balance_id": number, "amount": 1}
+    assert client.call("internal-billing.reset-training-balance", "4.0", balance)["status"] == 4220
+
+
+@pytest.mark.parametrize("field", ["from", "to", "from_id", "to_id"])
+@pytest.mark.parametrize("number", [2**63, 10**30, -(10**30)])
+def test_candle_bounds_may_be_any_number(client: Client, field: str, number: int) -> None:
+    reply = client.call("quotes-history.get-candles", "2.0", {"active_id": EURUSD, "size": 60, field: number})
+    assert reply["status"] in (2000, 4220)
+
+
 def test_there_are_no_pending_orders(world: World, client: Client) -> None:
     body = {"user_balance_id": world.balance().id, "kind": "deferred"}
     assert client.call("portfolio.get-orders", "2.0", body)["msg"] == {"items": []}

@@ -82,6 +82,20 @@ def test_the_price_at_a_second_is_the_close_of_the_candle_that_ends_there(series
         assert series.price(second * TICKS_PER_SECOND) == series.bars(1, second - 1, 1).close[0]
 
 
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        (1, Bar(1026582, 1026692, 1026525, 1026643)),
+        (60, Bar(1026582, 1027810, 1026395, 1026436)),
+        (3600, Bar(1026582, 1027810, 1025327, 1025839)),
+        (2592000, Bar(1023901, 1038697, 999425, 1003916)),
+    ],
+)
+def test_the_market_of_a_seed_never_changes(size: int, expected: Bar) -> None:
+    """Positions that are open while a new version is installed are settled at prices that were already shown."""
+    assert a_series("walk").bars(size, NOW // size, 1).whole() == expected
+
+
 def test_the_walk_goes_on_where_the_second_before_ended() -> None:
     seconds = a_series("walk").bars(1, NOW, 600)
     assert (seconds.open[1:] == seconds.close[:-1]).all()

@@ -230,6 +230,19 @@ async def test_the_timer_keeps_time_with_the_clock(world: World, client: Client)
     assert messages(client, "quote-generated")[-1]["time"] == NOW * 1000 + 1000
 
 
+async def test_a_clock_that_is_set_back_does_not_stop_the_timer(world: World, client: Client) -> None:
+    client.subscribe("quote-generated", "2.0", active_id=EURUSD)
+    timer = asyncio.create_task(Ticker(world.broker).run())
+    await asyncio.sleep(0)
+    world.clock.advance(-3600)
+    async with asyncio.timeout(5):
+        while not (quotes := messages(client, "quote-generated")):
+            await asyncio.sleep(0.05)
+            world.clock.advance(0.5)
+    timer.cancel()
+    assert NOW - 3600 < quotes[0]["time"] / 1000 < NOW - 3000
+
+
 async def test_after_a_long_stall_the_timer_goes_on_from_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ticker = Ticker(world.broker)
     ticked: list[int] = []
