@@ -1,24 +1,24 @@
 """A connection to Supabase with the service role. For services only: it passes row-level security."""
 
-from collections.abc import Awaitable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import httpx
+from postgrest import AsyncQueryRequestBuilder, AsyncRPCFilterRequestBuilder
 from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
 from libs.store.errors import StoreError, StoreRefused, StoreUnavailable
 
-T = TypeVar("T")
-
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
 _CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
 
-_AWAY_CLASSES = ("08", "40", "53", "55", "57", "58")
-"""SQLSTATE classes that pass: connection, rollback, resources, not in state, operator intervention, system error."""
-_AWAY_CODES = ("PGRST000", "PGRST001", "PGRST002", "PGRST003")
-"""PostgREST cannot reach its database, or has no connection left."""
+_OUR_FAULT = ("22", "23", "54", "P0")
+"""SQLSTATE classes that speak of what was sent: data, constraints, limits, exceptions raised by our own functions."""
+_BAD_REQUEST = "PGRST1"
+"""PostgREST's errors about the request itself; its others are about its database, its schema cache and its keys."""
+_UNRECOGNISED = "SUP"
+"""The local server's word for errors of the database that it does not know, most of them constraints."""
 
 
 class Database:
@@ -45,33 +45,39 @@ class Database:
 
     async def call(self, function: str, **arguments: Any) -> object:
         """Call a database function. Raises StoreUnavailable, StoreRefused."""
-        response = await attempt(self.client.rpc(function, arguments).execute(), function)
-        return response.data
+        return await _answer(self.client.rpc(function, arguments), function)
+
+    async def execute(self, query: AsyncQueryRequestBuilder, what: str) -> object:
+        """Run a query; the rows it answers. Raises StoreUnavailable, StoreRefused."""
+        return await _answer(query, what)
 
     async def reachable(self) -> bool:
         """Whether a query comes back; for health checks."""
         try:
-            await attempt(self.client.table("system_config").select("key").limit(1).execute(), "system_config")
+            await self.execute(self.client.table("system_config").select("key").limit(1), "system_config")
         except StoreError:
             return False
         return True
 
 
-async def attempt(request: Awaitable[T], what: str) -> T:
-    """Await a request of the client, with our errors for its."""
+async def _answer(query: AsyncQueryRequestBuilder | AsyncRPCFilterRequestBuilder, what: str) -> object:
+    """Our errors for the client's. It does not retry: whoever asks knows better for how long."""
+    query.request.retry_enabled = False
     try:
-        return await request
+        data: object = (await query.execute()).data
     except httpx.HTTPError as error:
         raise StoreUnavailable(f"{what}: {type(error).__name__}") from error
     except APIError as error:
-        code = str(error.code or "")
-        if code in _AWAY_CODES or _is_away(code):
-            raise StoreUnavailable(f"{what}: {code} {error.message}") from error
-        raise StoreRefused(f"{what}: {code} {error.message}") from error
+        kind = StoreRefused if _is_refusal(error.code or "") else StoreUnavailable
+        raise kind(f"{what}: {error.code} {error.message}") from error
+    if isinstance(data, str):
+        raise StoreUnavailable(f"{what}: the answer is no JSON")
+    return data
 
 
-def _is_away(code: str) -> bool:
-    """`code` is a SQLSTATE of five characters, or the HTTP status of an answer that was not PostgREST's."""
+def _is_refusal(code: str) -> bool:
+    """Whether a retry of the same cannot help. Everything else can be repaired by others while we wait: a proxy without
+    a server behind it, a key that was changed, a migration that is not there yet."""
     if len(code) == 5:
-        return code[:2] in _AWAY_CLASSES
-    return code == "429" or (len(code) == 3 and code.startswith("5"))
+        return code.startswith(_OUR_FAULT)
+    return code == _UNRECOGNISED or code.startswith(_BAD_REQUEST)

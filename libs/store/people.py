@@ -2,7 +2,7 @@
 
 import msgspec
 
-from libs.store.database import Database, attempt
+from libs.store.database import Database
 from libs.store.rows import read_rows
 
 
@@ -34,21 +34,19 @@ class People:
 
     async def profile(self, user: str) -> Profile | None:
         query = self._database.client.table("profiles").select("user_id,broker_user_id").eq("user_id", user).limit(1)
-        response = await attempt(query.execute(), "profiles")
-        return next(iter(read_rows(response.data, Profile)), None)
+        return next(iter(read_rows(await self._database.execute(query, "profiles"), Profile)), None)
 
     async def role(self, user: str) -> str | None:
         """super_admin, admin, support or analyst; None for everybody else, also for a deactivated administrator."""
         table = self._database.client.table("admin_users")
         query = table.select("role").eq("user_id", user).eq("is_active", True).limit(1)
-        response = await attempt(query.execute(), "admin_users")
-        return next((row.role for row in read_rows(response.data, _Role)), None)
+        return next((row.role for row in read_rows(await self._database.execute(query, "admin_users"), _Role)), None)
 
     async def appoint(self, user: str, email: str, role: str) -> None:
         """Make somebody an administrator, with one of the roles above."""
         row = {"user_id": user, "email": email, "role": role, "is_active": True}
         query = self._database.client.table("admin_users").upsert(row, on_conflict="email")
-        await attempt(query.execute(), "admin_users")
+        await self._database.execute(query, "admin_users")
 
     async def counts(self) -> Counts:
         return read_rows(await self._database.call("crm_stats"), Counts)[0]

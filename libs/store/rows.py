@@ -2,7 +2,7 @@
 as strings and times as PostgreSQL prints them (`2026-11-23 13:03:35.86+00`). Both are read here, and nowhere else."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -28,12 +28,18 @@ def read_row(row: object, type_: type[T]) -> T:
     try:
         # msgspec reads RFC 3339 only; Python's own parser reads what PostgreSQL prints, too.
         plain = {
-            name: datetime.fromisoformat(value) if name in times and isinstance(value, str) else value
-            for name, value in row.items()
+            name: _time(value) if name in times and isinstance(value, str) else value for name, value in row.items()
         }
         return msgspec.convert(plain, type_, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
         raise StoreError(f"not a row of {type_.__name__}: {error}") from error
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"a time without its zone: {text}")
+    return time.astimezone(UTC)
 
 
 @cache
