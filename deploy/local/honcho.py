@@ -51,17 +51,17 @@ class Group:
 
     async def stop(self) -> None:
         """Returns when every process of the group is gone."""
-        await self._all_started()
-        family = self._family()
-        if self._process.returncode is None:
-            self._process.send_signal(signal.SIGTERM)
         with suppress(TimeoutError):
             async with asyncio.timeout(_STOP_TIMEOUT):
+                await self._all_started()
+                if self._process.returncode is None:
+                    self._process.send_signal(signal.SIGTERM)
                 await self._process.wait()
-        for process in family:
-            if process.is_running():  # the same process, not one that has its id now
+        left = self._family()
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-        await asyncio.to_thread(psutil.wait_procs, family, timeout=5.0)
+        await asyncio.to_thread(psutil.wait_procs, left, timeout=5.0)
         await self._process.wait()
 
     async def _all_started(self) -> None:
@@ -94,13 +94,22 @@ async def running(
         _set_aside(part.log(directory))
     procfile, log = directory / f"{name}.Procfile", directory / "logs" / f"{name}.log"
     write_procfile(procfile, parts, directory)
-    group = Group(await _honcho(procfile, log, hold), parts, directory, log)
+    group = await _started(asyncio.create_task(_honcho(procfile, log, hold)), parts, directory, log)
     watch = asyncio.create_task(_watch(group, on_failure), name=f"watch {name}")
     try:
         yield group
     finally:
         watch.cancel()
         await group.stop()
+
+
+async def _started(honcho: asyncio.Task[Process], parts: Sequence[Part], directory: Path, log: Path) -> Group:
+    """Once begun it is seen through, also when cancelled: a honcho that is killed as it starts leaves its parts."""
+    try:
+        return Group(await asyncio.shield(honcho), parts, directory, log)
+    except asyncio.CancelledError:
+        await Group(await honcho, parts, directory, log).stop()
+        raise
 
 
 async def _honcho(procfile: Path, log: Path, hold: Sequence[int]) -> Process:

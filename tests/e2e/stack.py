@@ -13,6 +13,7 @@ from pathlib import Path
 from deploy.local import facts as stack_facts
 from deploy.local.facts import Facts
 from deploy.local.settings import ROOT, LocalSettings
+from tests.processes import described, processes_with
 
 START_TIMEOUT = 150.0
 """Seconds; of the very first start, which installs the database server."""
@@ -82,6 +83,16 @@ class Stack:
         """The exit code of a stack that ends by itself."""
         assert self._process is not None
         return self._process.wait(timeout=60)
+
+    def processes(self) -> list[str]:
+        """Everything of it that runs, the launcher included."""
+        return list(described(processes_with("PREGAO_LOCAL_DIR", str(self.directory))))
+
+    def kill(self) -> None:
+        """As a crash of the launcher."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(timeout=10)
 
     def end(self) -> None:
         """Whatever has happened: nothing of it runs any more."""

@@ -1,7 +1,7 @@
 """A user with a browser: signs up over Supabase Auth, calls the REST API, listens on a socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +96,13 @@ class User:
             rows: list[Json] = await response.json()
             assert response.status == 200, rows
             return rows
+
+
+async def until(condition: Callable[[], Awaitable[bool]], timeout: float = 45.0) -> None:
+    """Ask again until it is so; fails when the deadline passes."""
+    async with asyncio.timeout(timeout):
+        while not await condition():
+            await asyncio.sleep(0.1)
 
 
 async def sign_up(http: aiohttp.ClientSession, facts: Facts) -> User:

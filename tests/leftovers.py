@@ -1,0 +1,35 @@
+"""Whatever a test session starts has ended when the session has: otherwise the session fails."""
+
+import os
+from collections.abc import Generator
+
+import psutil
+import pytest
+
+from libs.contracts.ids import new_id
+from tests.processes import described, processes_with
+
+_RUN = "PREGAO_TEST_RUN"
+"""Inherited by everything a session starts; a worker of xdist has its session's value."""
+
+_GRACE = 5.0
+"""Seconds."""
+
+
+def pytest_configure() -> None:
+    os.environ.setdefault(_RUN, new_id())
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]:
+    """After everybody else's: xdist has ended its workers."""
+    yield
+    if hasattr(session.config, "workerinput"):
+        return
+    started = [process for process in processes_with(_RUN, os.environ[_RUN]) if process.pid != os.getpid()]
+    _, left = psutil.wait_procs(started, timeout=_GRACE)
+    if left:
+        print("\nleft behind by the tests:", *described(left), sep="\n  ")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    for process in left:
+        process.kill()
