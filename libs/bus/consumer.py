@@ -96,6 +96,7 @@ class Consumption:
         self._subscription: Subscription | None = None
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._in_hand = False
 
     async def start(self) -> None:
         await self._declare()
@@ -106,9 +107,8 @@ class Consumption:
         """Finishes the batch in hand; what is not acknowledged is delivered again."""
         self._stopping = True
         if self._task is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._spec.ack_wait):
-                    await asyncio.shield(self._task)
+            if self._in_hand:
+                await asyncio.wait({self._task}, timeout=self._spec.ack_wait)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
@@ -142,6 +142,8 @@ class Consumption:
             except (BusError, NatsError) as error:
                 log.warning("consumer_retries", consumer=self._spec.durable, error=repr(error))
                 await asyncio.sleep(1.0)
+            finally:
+                self._in_hand = False
 
     async def _next_batch(self) -> list[Msg]:
         if not self._declared:
@@ -154,6 +156,7 @@ class Consumption:
         if first is None:
             self._wanted = 0
             return []
+        self._in_hand = True
         batch = [first] if self._take(first) else []
         while batch and len(batch) < self._spec.batch and self._wanted > 0:
             message = await self._receive(self._spec.linger)
