@@ -26,6 +26,9 @@ log = structlog.get_logger()
 _LOOK_AFTER = 5.0
 """Seconds without news of an order before its record is looked at, on top of the time it needs."""
 
+_PROMPT = 0.1
+"""Seconds in which an order is usually answered."""
+
 _RECORDS_LAPSE = timedelta(seconds=FINAL_RECORD_LIFE / 2)
 """A bot that was silent for so long cannot rely on finding the records of its orders."""
 
@@ -34,6 +37,10 @@ _accepted = Histogram(
     "From a computed signal to the broker's confirmation of the order",
     buckets=(0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
+
+
+class NotOwned(Exception):
+    """This process may not act for the user now."""
 
 
 class Bot:
@@ -102,14 +109,16 @@ class Bot:
             self._news.set()
 
     def wake(self) -> None:
-        """The user's session or balance changed."""
+        """The user's session or balance changed, or whether this process may act for them."""
         self._news.set()
 
     async def run(self) -> BotStatus:
-        """Until the run is over; its last status. Raises BusError when the bus fails it: recover again."""
+        """Until the run is over; its last status. Raises NotOwned, or BusError when the bus fails it: recover again."""
         if self._journal.status is None or self._journal.status.run != self._desired.run:
             await self._tell(Activity.ANALYZING, labels.STARTING, state=BotState.STARTING)
         while True:
+            if not self._owned():
+                raise NotOwned(self._desired.user)
             record = self._run.order
             if record is not None and record.state is not OrderState.UNKNOWN:
                 await self._track(record)
@@ -172,10 +181,30 @@ class Bot:
         self._run.learn(record)
         if record.order != order:
             return  # decided before, by an attempt that did not come to know of it
-        answer, _ = await asyncio.gather(self._desk.orders.submit(order), self._tell_entry(choice, order))
-        if answer is not None:
-            self._run.learn(answer)
-            self._answered(choice, answer)
+        submission = asyncio.create_task(self._submit(choice, order), name=f"submit:{order.order_id}")
+        try:
+            # The order goes first: people are told when it is answered, or when it takes long.
+            await asyncio.wait({submission}, timeout=_PROMPT)
+            await self._tell_entry(choice, order)
+            await submission
+        finally:
+            submission.cancel()
+
+    async def _submit(self, choice: Choice, order: Order) -> None:
+        record = await self._desk.orders.submit(order)
+        if record is None:
+            return
+        self._run.learn(record)
+        seconds = self._desk.clock.monotonic() - choice.computed
+        if record.state is OrderState.OPENED:
+            _accepted.observe(seconds)
+        self._log.info(
+            "order_answered",
+            order_id=order.order_id,
+            state=record.state,
+            code=record.code,
+            milliseconds=round(seconds * 1000, 3),
+        )
 
     async def _tell_entry(self, choice: Choice, order: Order) -> None:
         signal = choice.signal
@@ -185,18 +214,6 @@ class Bot:
         found = labels.signal_found(signal.direction, order.ticker, signal.confidence)
         await self._tell(Activity.SIGNAL_FOUND, found, order)
         await self._tell(Activity.OPENING, labels.opening(order.ticker), order)
-
-    def _answered(self, choice: Choice, record: OrderRecord) -> None:
-        seconds = self._desk.clock.monotonic() - choice.computed
-        if record.state is OrderState.OPENED:
-            _accepted.observe(seconds)
-        self._log.info(
-            "order_answered",
-            order_id=record.order.order_id,
-            state=record.state,
-            code=record.code,
-            milliseconds=round(seconds * 1000, 3),
-        )
 
     async def _track(self, record: OrderRecord) -> None:
         if record.state.final:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 from prometheus_client import Gauge
@@ -13,7 +14,7 @@ from libs.contracts.orders import OrderRecord
 from libs.strategies.panel import Panel
 from libs.strategies.registry import STRATEGIES
 from services.bot_runtime.board import Board
-from services.bot_runtime.bot import Bot
+from services.bot_runtime.bot import Bot, NotOwned
 from services.bot_runtime.desires import desired_key
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.journal import status_key
@@ -58,6 +59,9 @@ class Fleet:
         for user, keeper in self._keepers.items():
             if partition_of(user) == partition:
                 keeper.cancel()
+                # Until Python 3.12 `wait_for`, and so every request to NATS, may swallow a cancellation: the bot then
+                # finds out by itself.
+                self.wake(user)
 
     async def close(self) -> None:
         keepers = list(self._keepers.values())
@@ -107,11 +111,10 @@ class Fleet:
         self._ensure(desired.user)
 
     def _ensure(self, user: str) -> None:
-        held = self._partitions.get(partition_of(user))
         keeper = self._keepers.get(user)
-        if held is None or self._needed(user) is None or (keeper is not None and not keeper.done()):
+        if not self._owns(user) or self._needed(user) is None or (keeper is not None and not keeper.done()):
             return
-        task = asyncio.create_task(self._keep(user, held), name=f"bot:{user}")
+        task = asyncio.create_task(self._keep(user), name=f"bot:{user}")
         self._keepers[user] = task
         task.add_done_callback(lambda done: self._ended(user, done))
 
@@ -129,19 +132,27 @@ class Fleet:
         over = status is not None and status.run == desired.run and not status.state.alive
         return None if over and not desired.running else desired
 
-    async def _keep(self, user: str, held: Callable[[], bool]) -> None:
-        while (desired := self._needed(user)) is not None:
+    def _owns(self, user: str) -> bool:
+        return partition_of(user) in self._partitions
+
+    def _may_act(self, user: str) -> bool:
+        held = self._partitions.get(partition_of(user))
+        return held is not None and held()
+
+    async def _keep(self, user: str) -> None:
+        while self._owns(user) and (desired := self._needed(user)) is not None:
             try:
-                await self._run(desired, held)
-            except BusError as error:
+                await self._run(desired)
+                continue
+            except (BusError, NotOwned) as error:
                 log.warning("bot_interrupted", user=user, error=repr(error))
-                await asyncio.sleep(_PAUSE)
             except Exception:
                 log.exception("bot_failed", user=user)
+            if self._owns(user):
                 await asyncio.sleep(_PAUSE)
 
-    async def _run(self, desired: DesiredBot, held: Callable[[], bool]) -> None:
-        bot = await Bot.recover(self._desk, desired, held)
+    async def _run(self, desired: DesiredBot) -> None:
+        bot = await Bot.recover(self._desk, desired, partial(self._may_act, desired.user))
         self._bots[desired.user] = bot
         bot.update(self._desired[desired.user])
         self._report()

@@ -38,9 +38,9 @@ class Observer:
         await self.until(lambda: self.labels(user)[-1:] == [label], timeout)
         return self.statuses[user][-1]
 
-    async def score(self, sequence: int, user: str = USER) -> BotPnl:
+    async def score(self, sequence: int, user: str = USER, timeout: float = 15.0) -> BotPnl:
         """The score that counts so many orders."""
-        await self.until(lambda: self.scores[user] and self.scores[user][-1].sequence >= sequence)
+        await self.until(lambda: self.scores[user] and self.scores[user][-1].sequence >= sequence, timeout)
         return self.scores[user][-1]
 
     async def until(self, condition: Callable[[], object], timeout: float = 15.0) -> None:

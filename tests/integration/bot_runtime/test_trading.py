@@ -114,6 +114,7 @@ async def test_a_refused_order_is_told_and_the_next_signal_is_followed(gateway: 
     gateway.broker.failure = Refused("not enough money")
     await observer.start_bot()
     refused = await gateway.next_order()
+    await observer.score(1)
     await observer.label(labels.ANALYZING)
     assert "Order rejected - not enough money" in observer.labels()
     gateway.broker.failure = None
@@ -156,8 +157,10 @@ async def test_an_order_the_gateway_never_took_expires(gateway: Gateway, observe
     await gateway.settle(first, "8.20")
     await observer.label(labels.ANALYZING)
     await gateway.ignore_orders()
+    told = len(observer.labels())
     await gateway.close_candles(1, 2)
     pnl = await observer.score(2)
+    assert any(label.startswith("Opening position on") for label in observer.labels()[told:])
     record = await gateway.find(USER, pnl.order_id)
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.EXPIRED)
     assert len(gateway.bought) == 1
