@@ -1,4 +1,4 @@
-# Python ≥ 3.11, make and the package registries are all that is needed. Settings: see README.md.
+# Python ≥ 3.11 (with venv), make and the package registries are all that is needed. Settings: README.md.
 PYTHON ?= python3
 VENV ?= .venv
 PREGAO_LOCAL_DIR ?= .local
@@ -7,11 +7,18 @@ export PREGAO_LOCAL_DIR
 BIN := $(VENV)/bin
 READY := $(VENV)/requirements.stamp
 
-.PHONY: help setup run watch test lint bench lock clean
+.PHONY: help setup run watch test lint bench lock settings clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make run | watch | test | lint | bench [ONLY=name] | setup | lock | clean'
+	@echo 'make run      install, migrate and start everything; Ctrl-C stops it'
+	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
+	@echo 'make test     unit, integration and end-to-end tests'
+	@echo 'make lint     ruff, mypy, import-linter'
+	@echo 'make bench    all figures, or those of ONLY=name'
+	@echo 'make setup    the virtual environment alone'
+	@echo 'make lock     compile requirements/*.in'
+	@echo 'make clean    remove what was made: environment, packages, data'
 
 setup: $(READY)
 
@@ -20,7 +27,8 @@ $(BIN)/python:
 
 $(READY): requirements/dev.txt | $(BIN)/python
 	@echo 'Installing the packages of $< into $(VENV)'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-input --require-hashes -r $< || \
+	  { echo 'pip cannot install $<; which registry it asks is decided by its own settings (pip config list)' >&2; exit 1; }
 	@touch $@
 
 run: setup
@@ -29,7 +37,7 @@ run: setup
 watch: setup
 	@exec $(BIN)/python -m deploy.local.watch
 
-# Unit tests share both cores; the others start servers of their own and get the machine to themselves.
+# Unit tests share the cores; the others start servers and get the machine to themselves.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
 	$(BIN)/pytest tests/integration
@@ -38,7 +46,7 @@ test: setup
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy -p libs -p services -p deploy -p tests
 	$(BIN)/lint-imports
 
 bench: setup
@@ -50,7 +58,16 @@ lock: setup
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
+# By name, so that a PREGAO_LOCAL_DIR that holds other things keeps them.
+settings: setup
+	@$(BIN)/python -m deploy.settings_table
+
 clean:
-	rm -rf '$(VENV)' '$(PREGAO_LOCAL_DIR)' .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name node_modules -prune -exec rm -rf {} +
-	find . -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf '$(VENV)' .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf deploy/local/supabase/node_modules tests/e2e/node/node_modules
+	find libs services deploy tests -name __pycache__ -prune -exec rm -rf {} +
+	@if [ -d '$(PREGAO_LOCAL_DIR)' ]; then cd '$(PREGAO_LOCAL_DIR)' && \
+	  echo 'rm -rf what a stack keeps in $(PREGAO_LOCAL_DIR)' && \
+	  rm -rf bench env infrastructure.Procfile lock logs nats nats.conf paper-broker.sqlite3* secrets.json \
+	    services.Procfile stack.json supabase; fi
+	@rmdir '$(PREGAO_LOCAL_DIR)' 2>/dev/null || true
