@@ -1,16 +1,15 @@
 """Positions as the wire shows them (quadcode-protocol §14)."""
 
 from decimal import Decimal
-from typing import Any
 
 from services.paper_broker.market import Quote
 from services.paper_broker.options import gross, outcome
-from services.paper_broker.positions import Position
+from services.paper_broker.positions import Closing, Position
 
 SOURCE = "binary-options"
 RAW_EVENT = "binary_options_option_changed1"
 """The key that clients require for the binary family; a record without it throws in theirs (pitfall P2)."""
-Record = dict[str, Any]
+Record = dict[str, object]
 """A JSON object. Fields that do not apply are left out: a null would be read as 1970 or as a close reason."""
 
 
@@ -42,23 +41,20 @@ def record(position: Position) -> Record:
         },
     }
     if position.closing is not None:
-        shown |= _closing(position, position.closing.profit)
+        shown |= _closed(position.closing, position.closing.profit - position.invest)
     return shown
 
 
-def _closing(position: Position, profit: Decimal) -> Record:
-    closing = position.closing
-    if closing is None:
-        return {}
+def _closed(closing: Closing, pnl: Decimal) -> Record:
     return {
         "status": "closed",
         "close_quote": closing.quote,
         "close_time": closing.time,
-        "close_profit": profit,
+        "close_profit": closing.profit,
         "close_reason": closing.reason,
-        "pnl": profit - position.invest,
-        "pnl_net": profit - position.invest,
-        "pnl_realized": profit - position.invest,
+        "pnl": pnl,
+        "pnl_net": pnl,
+        "pnl_realized": pnl,
     }
 
 

@@ -18,6 +18,7 @@ _REVERSION = 0.005
 """Share of the distance to the middle that a day takes back: ten daily deviations is where prices mostly stay."""
 _DAYS_AHEAD = 512
 _KEPT_PARENTS = 4
+"""Whose children are remembered: a live market asks for those of the current hour and day again and again."""
 _PARENT = {HOUR: DAY, MINUTE: HOUR}
 
 
@@ -33,7 +34,7 @@ class Walk:
         self._streams = {level: noise.key(seed, active_id, level) for level in (DAY, HOUR, MINUTE)}
         self._logarithm = 0.0
         self._starts = np.array([price])
-        self._children_of_one = lru_cache(maxsize=_KEPT_PARENTS)(self._children)
+        self._kept_children = lru_cache(maxsize=_KEPT_PARENTS)(self._children)
 
     def bars(self, size: int, first: int, count: int) -> Bars:
         """Candles of `size` seconds, a multiple of a minute, of which `first` starts at `first * size`."""
@@ -56,12 +57,13 @@ class Walk:
             return self._days(first, count)
         parts = _PARENT[level] // level
         parent, last = first // parts, (first + count - 1) // parts
-        children = self._children_of_one(level, parent) if parent == last else self._children(level, parent, last)
-        return children.part(first - parent * parts, count)
+        children = self._kept_children if parent == last else self._children
+        return children(level, parent, last).part(first - parent * parts, count)
 
-    def _children(self, level: int, first: int, last: int | None = None) -> Bars:
+    def _children(self, level: int, first: int, last: int) -> Bars:
+        """Of the parents from `first` to `last`."""
         above = _PARENT[level]
-        parents = self._level(above, first, (first if last is None else last) - first + 1)
+        parents = self._level(above, first, last - first + 1)
         return refine(parents, above // level, self._streams[level], first)
 
     def _days(self, first: int, count: int) -> Bars:
