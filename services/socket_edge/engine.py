@@ -2,7 +2,7 @@
 
 Its queue per socket has no bound, so a browser that stops reading grows this process until its ping times out
 (crm-and-reliability §0.8), and even then the task that writes to it stays behind until TCP gives up. Here the length of
-that queue can be asked, packets are encoded once for any number of sockets, and a socket can be cut off for good.
+that queue can be asked, a packet is encoded once for any number of sockets (outbox.py), and a socket can be cut off.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from socketio.packet import EVENT, Packet
 
 from services.socket_edge import wire
 from services.socket_edge.credentials import Origins
+from services.socket_edge.outbox import Outbox
 
 _NAMESPACE = "/"
 _MAX_MESSAGE = 64 * 1024
@@ -29,7 +30,8 @@ class _Driver(WebSocket):  # type: ignore[misc]  # engineio is untyped
 
     async def __call__(self, environ: dict[str, Any]) -> web.WebSocketResponse:
         request: web.Request = environ["aiohttp.request"]
-        self.handler.__self__.connection = request.transport
+        socket = self.handler.__self__
+        socket.queue.attach(socket, request.transport)
         self._sock = web.WebSocketResponse(max_msg_size=_MAX_MESSAGE, compress=False)
         await self._sock.prepare(request)
         self.environ = environ
@@ -47,6 +49,7 @@ class Engine:
             max_http_buffer_size=_MAX_MESSAGE,
         )
         self.server.eio._async = {**self.server.eio._async, "websocket": _Driver}
+        self.server.eio.create_queue = Outbox
         self._cuts: set[asyncio.Task[None]] = set()
 
     @staticmethod
@@ -104,6 +107,4 @@ class Engine:
 async def _cut(socket: Any) -> None:
     await socket.close(wait=False, abort=True, reason=socket.server.reason.SERVER_DISCONNECT)
     socket.queue.put_nowait(None)
-    connection: asyncio.Transport | None = getattr(socket, "connection", None)
-    if connection is not None:
-        connection.abort()
+    socket.queue.abort()

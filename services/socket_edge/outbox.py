@@ -1,0 +1,70 @@
+"""What waits for one socket.
+
+engine.io gives every socket a queue and a task that empties it: per packet a wake-up, a timer and a task, paid again
+for every member of a room. Here a packet for a socket that keeps up is written to its connection at once, as the same
+bytes for every member. Only for one that does not keep up, or that is still polling, does it wait in the queue.
+"""
+
+import asyncio
+from typing import Any
+
+from engineio.packet import Packet
+
+_FULL = 64 * 1024
+"""Bytes that the connection may hold unsent; with more in it the socket is behind."""
+
+
+class Outbox(asyncio.Queue[Packet | None]):
+    """In order, because a packet passes the queue by only while it is empty and its reader waits for more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._socket: Any = None
+        self._connection: asyncio.Transport | None = None
+
+    def attach(self, socket: Any, connection: asyncio.Transport) -> None:
+        """The engine.io socket has a WebSocket, or is about to: what counts is its `upgraded`."""
+        self._socket = socket
+        self._connection = connection
+
+    def abort(self) -> None:
+        """Give up the connection with all that waits in it."""
+        if self._connection is not None:
+            self._connection.abort()
+
+    async def put(self, item: Packet | None) -> None:
+        self.put_nowait(item)
+
+    def put_nowait(self, item: Packet | None) -> None:
+        connection = self._connection
+        if item is None or item.binary or connection is None or not self._passable(connection):
+            super().put_nowait(item)
+        else:
+            connection.write(frame(item))
+
+    def _passable(self, connection: asyncio.Transport) -> bool:
+        reader_waits = any(not getter.done() for getter in self._getters)  # type: ignore[attr-defined]  # asyncio's own
+        return (
+            reader_waits
+            and self.empty()
+            and self._socket.upgraded
+            and not connection.is_closing()
+            and connection.get_write_buffer_size() < _FULL
+        )
+
+
+def frame(packet: Packet) -> bytes:
+    """An unmasked, uncompressed WebSocket text frame (RFC 6455 §5.2), made once per packet."""
+    made: bytes | None = getattr(packet, "frame", None)
+    if made is None:
+        payload = packet.encode().encode()
+        made = packet.frame = _header(len(payload)) + payload
+    return made
+
+
+def _header(length: int) -> bytes:
+    if length < 126:
+        return bytes((0x81, length))
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big")
+    return b"\x81\x7f" + length.to_bytes(8, "big")

@@ -1,0 +1,122 @@
+"""A packet passes the queue by only when nothing can be overtaken."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+
+import pytest
+from engineio.packet import MESSAGE, Packet
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+
+from services.socket_edge.outbox import Outbox, frame
+
+
+def text(data: str) -> Packet:
+    return Packet(MESSAGE, data)
+
+
+@pytest.mark.parametrize("length", [0, 124, 125, 126, 65_534, 65_535, 70_000])
+def test_a_frame_is_what_a_websocket_library_makes(length: int) -> None:
+    packet = text("x" * length)
+    assert frame(packet) == Frame(Opcode.TEXT, packet.encode().encode()).serialize(mask=False)
+
+
+@given(st.text())
+def test_a_frame_carries_any_text(data: str) -> None:
+    data = data.encode("utf-8", "ignore").decode()
+    assert frame(text(data)) == Frame(Opcode.TEXT, f"4{data}".encode()).serialize(mask=False)
+
+
+def test_a_frame_is_made_once() -> None:
+    packet = text("x")
+    assert frame(packet) is frame(packet)
+
+
+class Peer:
+    """The other end of a connection; reads when told to."""
+
+    def __init__(self, end: socket.socket) -> None:
+        self._end = end
+
+    def read(self) -> bytes:
+        return self._end.recv(1 << 20)
+
+
+@pytest.fixture
+async def connection() -> AsyncIterator[tuple[asyncio.Transport, Peer]]:
+    near, far = socket.socketpair()
+    transport, _ = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, near)
+    yield transport, Peer(far)
+    transport.abort()
+    far.close()
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+def engine_socket() -> SimpleNamespace:
+    return SimpleNamespace(upgraded=True)
+
+
+@pytest.fixture
+async def outbox(connection: tuple[asyncio.Transport, Peer], engine_socket: SimpleNamespace) -> Outbox:
+    outbox = Outbox()
+    outbox.attach(engine_socket, connection[0])
+    return outbox
+
+
+async def waiting_reader(outbox: Outbox) -> asyncio.Task[Packet | None]:
+    reader = asyncio.create_task(outbox.get())
+    await asyncio.sleep(0)
+    return reader
+
+
+async def test_to_a_socket_that_keeps_up_it_is_written_at_once(
+    outbox: Outbox, connection: tuple[asyncio.Transport, Peer]
+) -> None:
+    reader = await waiting_reader(outbox)
+    outbox.put_nowait(text("hello"))
+    assert connection[1].read() == b"\x81\x064hello"
+    assert outbox.empty()
+    reader.cancel()
+
+
+async def test_what_the_reader_still_holds_is_not_overtaken(outbox: Outbox) -> None:
+    reader = await waiting_reader(outbox)
+    asyncio.Queue.put_nowait(outbox, text("first"))
+    outbox.put_nowait(text("second"))
+    first = await reader
+    outbox.put_nowait(text("third"))
+    rest = [outbox.get_nowait() for _ in range(outbox.qsize())]
+    assert [packet.data for packet in (first, *rest) if packet] == ["first", "second", "third"]
+
+
+async def test_nothing_passes_by_before_the_upgrade(outbox: Outbox, engine_socket: SimpleNamespace) -> None:
+    engine_socket.upgraded = False
+    reader = await waiting_reader(outbox)
+    outbox.put_nowait(text("polled"))
+    packet = await reader
+    assert packet is not None
+    assert packet.data == "polled"
+
+
+async def test_the_end_goes_to_the_reader(outbox: Outbox) -> None:
+    reader = await waiting_reader(outbox)
+    outbox.put_nowait(None)
+    assert await reader is None
+
+
+async def test_behind_a_full_connection_packets_wait(outbox: Outbox) -> None:
+    reader = await waiting_reader(outbox)
+    for _ in range(1000):
+        outbox.put_nowait(text("x" * 10_000))
+    assert 900 < outbox.qsize() < 1000
+    reader.cancel()
+
+
+async def test_without_a_connection_packets_wait() -> None:
+    outbox = Outbox()
+    outbox.put_nowait(text("x"))
+    assert outbox.qsize() == 1
