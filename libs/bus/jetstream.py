@@ -8,6 +8,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
+from libs.bus.cancellation import cancellable
 from libs.bus.errors import BusError, BusUnavailable
 from libs.bus.topology import DEDUPE_WINDOW, Bucket, Stream
 
@@ -53,7 +54,8 @@ class JetStream:
         known (a timeout says nothing: the message may be stored), BusError when the server refused it.
         """
         try:
-            reply = await self._client.request(subject, data, timeout=timeout, headers=dict(headers) or None)
+            with cancellable():
+                reply = await self._client.request(subject, data, timeout=timeout, headers=dict(headers) or None)
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{subject}: not confirmed ({type(error).__name__})") from error
         ack = _decode_ack(reply.data)

@@ -12,6 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
 from nats.js.errors import NotFoundError
 
+from libs.bus.cancellation import cancellable
 from libs.bus.entry import Entry
 from libs.bus.errors import BusUnavailable, RevisionConflict
 from libs.bus.jetstream import EXPECTED_SEQUENCE, OPERATION, TIME_TO_LIVE, JetStream, WrongSequence
@@ -92,7 +93,8 @@ class KeyValue:
     async def _last(self, key: str) -> RawStreamMsg | None:
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._jetstream.api.get_last_msg(self._bucket.stream, self._subject(key), direct=False)
+                with cancellable():
+                    return await self._jetstream.api.get_last_msg(self._bucket.stream, self._subject(key), direct=False)
         except NotFoundError:
             return None
         except (NatsError, TimeoutError) as error:

@@ -17,6 +17,7 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from nats.errors import Error as NatsError
 from nats.js import api
 
+from libs.bus.cancellation import cancellable
 from libs.bus.entry import Entry
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import OPERATION, JetStream
@@ -130,20 +131,21 @@ class Mirror(Generic[T]):
 
         self._subscription = await client.subscribe(inbox, cb=receive)
         try:
-            info = await self._jetstream.api.add_consumer(
-                self._bucket.stream,
-                api.ConsumerConfig(
-                    deliver_subject=inbox,
-                    deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT,
-                    ack_policy=api.AckPolicy.NONE,
-                    filter_subject=self._prefix + self._keys,
-                    idle_heartbeat=_HEARTBEAT,
-                    inactive_threshold=60.0,
-                    mem_storage=True,
-                    num_replicas=1,
-                    max_deliver=1,
-                ),
-            )
+            with cancellable():
+                info = await self._jetstream.api.add_consumer(
+                    self._bucket.stream,
+                    api.ConsumerConfig(
+                        deliver_subject=inbox,
+                        deliver_policy=api.DeliverPolicy.LAST_PER_SUBJECT,
+                        ack_policy=api.AckPolicy.NONE,
+                        filter_subject=self._prefix + self._keys,
+                        idle_heartbeat=_HEARTBEAT,
+                        inactive_threshold=60.0,
+                        mem_storage=True,
+                        num_replicas=1,
+                        max_deliver=1,
+                    ),
+                )
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{self._bucket.name}/{self._keys}: {error!r}") from error
         self._consumer = info.name

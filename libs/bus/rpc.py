@@ -15,6 +15,7 @@ from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER, Request
 from nats.micro.service import Service
 from prometheus_client import Histogram
 
+from libs.bus.cancellation import cancellable
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
 from libs.contracts.codec import decode, encode
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
@@ -39,9 +40,10 @@ async def call(client: Client, endpoint: Endpoint[Q, A], request: Q, subject: st
         # nats-py would keep the request, and send it when nobody waits for it any more.
         raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is not connected")
     try:
-        reply = await client.request(
-            where, encode(request), timeout=timeout or endpoint.timeout, headers=headers() or None
-        )
+        with cancellable():
+            reply = await client.request(
+                where, encode(request), timeout=timeout or endpoint.timeout, headers=headers() or None
+            )
     except NoRespondersError as error:
         raise RpcError(ErrorCode.UNAVAILABLE, f"nobody answers {where}") from error
     except ConnectionClosedError as error:
