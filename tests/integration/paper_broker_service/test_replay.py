@@ -2,16 +2,16 @@
 
 import csv
 import gzip
-import os
 from pathlib import Path
 
 import pytest
 
+from deploy.local.settings import ROOT
 from tests.integration.paper_broker import StartPaperBroker
 from tests.integration.paper_broker_service.wire import Wire, connected
 
 GBPUSD = 81
-DATA = Path(os.environ.get("PREGAO_MARKET_DATA", "/work/shared/data/market")) / "gbpusd-m1-bid-2012.csv.gz"
+DATA = ROOT.parent / "shared" / "data" / "market" / "gbpusd-m1-bid-2012.csv.gz"
 
 Prices = tuple[float, float, float, float]
 
