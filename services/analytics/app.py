@@ -1,5 +1,6 @@
 """Where the parts of analytics meet."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -29,5 +30,4 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         served = await bus.serve("analytics", {RECORD_STATUS: users.record})
         yield
         await served.stop()
-        for consumption in running:
-            await consumption.stop()
+        await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -1,13 +1,16 @@
 """Every trade event into the database, once; and then the news that it is there."""
 
+import asyncio
+from collections.abc import Mapping
+
 import structlog
 from prometheus_client import Counter, Histogram
 
-from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Unavailable
+from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable
 from libs.bus.topology import TRADES
 from libs.contracts import subjects
 from libs.contracts.orders import OrderState, TradeClosed, TradeOpened, TradeRecorded
-from libs.store import StoreUnavailable
+from libs.store import StoreRefused, StoreUnavailable
 from libs.store.trades import BATCH, RecordedTrade, Trades
 
 log = structlog.get_logger()
@@ -37,18 +40,24 @@ class Ledger:
         self._trades = trades
 
     async def record(self, batch: list[Delivery]) -> None:
-        """Raises Poison for what is no trade event, Unavailable while the database or the bus is away."""
+        """Raises Poison for what is no trade or is refused, Unavailable while the database or the bus is away."""
         events = [delivery.decode(_TYPES[delivery.subject.rsplit(".", 1)[1]]) for delivery in batch]
         try:
             with _seconds.time():
                 rows = await self._trades.record(events)
-            for event in events:
-                await self._announce(event, rows[event.order.order_id])
+            for type_ in (TradeOpened, TradeClosed):
+                await asyncio.gather(*(self._announce(event, rows) for event in events if isinstance(event, type_)))
         except (StoreUnavailable, BusUnavailable) as error:
             raise Unavailable(str(error)) from error
+        except StoreRefused as error:
+            raise Poison(str(error)) from error
 
-    async def _announce(self, event: TradeOpened | TradeClosed, row: RecordedTrade) -> None:
+    async def _announce(self, event: TradeOpened | TradeClosed, rows: Mapping[str, RecordedTrade]) -> None:
         """Stored before the trade event is acknowledged: a crash in between repeats it under the same id."""
+        row = rows.get(event.order.order_id)
+        if row is None:
+            log.info("trade_was_deleted", order_id=event.order.order_id)
+            return
         closed = event if isinstance(event, TradeClosed) else None
         opened = event if isinstance(event, TradeOpened) else None
         state = OrderState.CLOSED if closed else OrderState.OPENED

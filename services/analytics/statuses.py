@@ -1,13 +1,16 @@
 """The `bot_status` row of every user, kept as the buckets `accounts` and `bots` say."""
 
+import asyncio
 from collections.abc import Iterable
 
-from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Unavailable
+import msgspec
+
+from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable
 from libs.bus.topology import ACCOUNTS, BOTS
 from libs.contracts.account import Balances, SessionStatus
 from libs.contracts.bots import BotStatus
 from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError
-from libs.store import StoreUnavailable
+from libs.store import StoreRefused, StoreUnavailable
 from libs.store.bot_status import BATCH, BotStatuses, UserState
 
 _LINGER = 0.2
@@ -32,28 +35,35 @@ class Statuses:
         self._statuses = statuses
 
     async def follow(self, batch: list[Delivery]) -> None:
-        """A change says only whose state changed; what is written is read now, so an old change writes nothing old."""
+        """A change says only whose state changed; what is written is read now, so an old change writes nothing old.
+
+        Raises Poison for a state that cannot be read or is refused, Unavailable while database or bus are away.
+        """
         users = dict.fromkeys(delivery.subject.split(".")[2] for delivery in batch)
         try:
             await self._record(users)
         except (StoreUnavailable, BusUnavailable) as error:
             raise Unavailable(str(error)) from error
+        except (StoreRefused, msgspec.DecodeError) as error:
+            raise Poison(str(error)) from error
 
     async def record(self, request: OfUser) -> Nothing:
         """Answers `rpc.analytics.record_status`."""
         try:
             await self._record([request.user])
-        except StoreUnavailable as error:
-            raise RpcError(ErrorCode.UNAVAILABLE, "the database is not reachable") from error
+        except (StoreUnavailable, BusUnavailable) as error:
+            raise RpcError(ErrorCode.UNAVAILABLE, "the status cannot be recorded now") from error
         return Nothing()
 
     async def _record(self, users: Iterable[str]) -> None:
-        await self._statuses.record([await self._state(user) for user in users])
+        await self._statuses.record(await asyncio.gather(*(self._state(user) for user in users)))
 
     async def _state(self, user: str) -> UserState:
-        session = await self._accounts.get(f"{user}.session", SessionStatus)
-        balances = await self._accounts.get(f"{user}.balance", Balances)
-        bot = await self._bots.get(f"{user}.status", BotStatus)
+        session, balances, bot = await asyncio.gather(
+            self._accounts.get(f"{user}.session", SessionStatus),
+            self._accounts.get(f"{user}.balance", Balances),
+            self._bots.get(f"{user}.status", BotStatus),
+        )
         return UserState(
             user,
             session.value if session else None,

@@ -31,7 +31,7 @@ class ServiceProcess:
                 sys.executable, "-m", self.module, env=self._environment, stdout=log, stderr=log
             )
         async with asyncio.timeout(30), aiohttp.ClientSession() as http:
-            while not await self._ready(http):
+            while await self._failing(http) != []:
                 if self._process.returncode is not None:
                     raise RuntimeError(f"{self.module} ended: {self._log.read_text()}")
                 await asyncio.sleep(0.02)
@@ -54,18 +54,24 @@ class ServiceProcess:
         lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]
 
+    async def failing(self) -> list[str] | None:
+        """What keeps it from being ready; None when it does not answer at all."""
+        async with aiohttp.ClientSession() as http:
+            return await self._failing(http)
+
     async def stop(self) -> None:
         """At the end of a test, in whatever state it is."""
         if self._process is not None and self._process.returncode is None:
             self.resume()
             await self.kill()
 
-    async def _ready(self, http: aiohttp.ClientSession) -> bool:
+    async def _failing(self, http: aiohttp.ClientSession) -> list[str] | None:
         try:
             async with http.get(f"http://127.0.0.1:{self.health_port}/health/ready") as response:
-                return response.status == 200
+                failing: list[str] = (await response.json())["failing"]
+                return failing
         except aiohttp.ClientConnectionError:
-            return False
+            return None
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

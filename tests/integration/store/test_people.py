@@ -9,7 +9,7 @@ from libs.contracts.ids import new_id
 from libs.store import Database
 from libs.store.people import Counts, People, Profile
 from libs.store.trades import Trades
-from tests.integration.store.numbers import number
+from tests.integration.numbers import number
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import a_closing, a_position, an_order
 

@@ -11,7 +11,7 @@ from libs.contracts.orders import Order
 from libs.store import Database
 from libs.store.bot_status import BotStatuses, UserState
 from libs.store.trades import Trades
-from tests.integration.store.numbers import number
+from tests.integration.numbers import number
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import a_closing, a_position, a_settlement, an_opening, an_order
 

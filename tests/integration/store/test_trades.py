@@ -14,7 +14,7 @@ from libs.contracts.orders import Direction, Order, Position, TradeClosed, Trade
 from libs.store import Database, StoreRefused
 from libs.store.rows import read_rows
 from libs.store.trades import BATCH, Trades
-from tests.integration.store.numbers import number
+from tests.integration.numbers import number
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import NOW, a_closing, a_position, a_settlement, an_opening, an_order
 
