@@ -122,6 +122,8 @@ class Bus:
                     closed_cb=closed,
                 )
         except (NatsError, TimeoutError, OSError) as error:
+            bus._closing = True
+            await client.close()  # it leaves the socket of its last try open
             raise BusUnavailable(f"cannot connect to NATS at {url} as {user}: {error!r}") from error
         bus._connected_once = True
         return bus
