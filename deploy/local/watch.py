@@ -25,6 +25,8 @@ from libs.service.settings import load
 _TIMEOUT = aiohttp.ClientTimeout(total=20.0)
 _REFRESH = 8
 """Per second."""
+_AGAIN = 1.0
+"""Seconds before the next try."""
 
 
 class _Stats(msgspec.Struct, rename="camel"):
@@ -58,23 +60,37 @@ class Watch:
         self.screen = Screen(facts.demo.email, asset, timeframe)
         self._facts = facts
         self._wanted = {"asset": asset, "timeframe": timeframe, "strategy": "hybrid"}
-        self._socket = socketio.AsyncClient()
-        self._socket.on("*", self._hear)
-        self._socket.on("connect", self._connected)
-        self._socket.on("disconnect", self._disconnected)
 
     async def run(self) -> None:
-        """Until cancelled. Raises CannotStart when the stack does not let us in."""
+        """Until cancelled. Raises CannotStart when the stack does not let us in at first; later it tries again, each
+        time with a new log-in, because a token lasts an hour."""
+        await self._visit()
+        while True:
+            self.screen.link = "connection lost"
+            await asyncio.sleep(_AGAIN)
+            with suppress(CannotStart):
+                await self._visit()
+
+    async def _visit(self) -> None:
+        """Until the connection is lost."""
         try:
             async with aiohttp.ClientSession(timeout=_TIMEOUT) as http:
                 token = await self._log_in(http)
                 await self._look_back(http, token)
-            await self._socket.connect(self._facts.edge_url, auth={"token": token}, transports=["websocket"])
-            await self._socket.wait()
-        except (aiohttp.ClientError, socketio.exceptions.ConnectionError) as error:
+                await self._listen(http, token)
+        except (aiohttp.ClientError, TimeoutError, socketio.exceptions.SocketIOError) as error:
             raise CannotStart(f"the stack at {self._facts.edge_url} does not answer: {error}") from error
+
+    async def _listen(self, http: aiohttp.ClientSession, token: str) -> None:
+        client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
+        client.on("*", self._hear)
+        try:
+            await client.connect(self._facts.edge_url, auth={"token": token}, transports=["websocket"])
+            self.screen.link = "connected"
+            await client.emit("subscribe-candles", self._wanted)
+            await client.wait()
         finally:
-            await self._socket.disconnect()
+            await client.disconnect()
 
     async def _log_in(self, http: aiohttp.ClientSession) -> str:
         auth = Auth(http, self._facts.supabase_url, self._facts.supabase_publishable_key)
@@ -83,7 +99,8 @@ class Watch:
     async def _look_back(self, http: aiohttp.ClientSession, token: str) -> None:
         """What was so before the first event: the run's score, and the last trades as the clients read them."""
         bearer = {"Authorization": f"Bearer {token}"}
-        async with http.get(f"{self._facts.edge_url}/api/bot/runtime-status", headers=bearer) as response:
+        url = f"{self._facts.edge_url}/api/bot/runtime-status"
+        async with http.get(url, headers=bearer, raise_for_status=True) as response:
             runtime = msgspec.json.decode(await response.read(), type=_Runtime)
         stats = runtime.stats
         score = (
@@ -94,19 +111,12 @@ class Watch:
         self.screen.begin(runtime.status, score)
         url = f"{self._facts.supabase_url}/rest/v1/trade_history?select=*&order=data_abertura.desc&limit=12"
         key = {"apikey": self._facts.supabase_publishable_key}
-        async with http.get(url, headers=bearer | key) as response:
+        async with http.get(url, headers=bearer | key, raise_for_status=True) as response:
             rows = msgspec.json.decode(await response.read(), type=list[_Row], strict=False)
         for row in reversed(rows):
             opened = datetime.fromisoformat(row.data_abertura)
             trade = Trade(opened, row.ativo_nome, row.direction, row.valor, row.resultado or "", row.pnl or 0.0)
             self.screen.keep(str(row.id), trade)
-
-    async def _connected(self) -> None:
-        self.screen.link = "connected"
-        await self._socket.emit("subscribe-candles", self._wanted)
-
-    async def _disconnected(self, _reason: str = "") -> None:
-        self.screen.link = "connection lost"
 
     async def _hear(self, event: str, data: object = None) -> None:
         self.screen.hear(event, data)

@@ -26,19 +26,6 @@ HANDSHAKE = (
 )
 
 
-async def metric(edge: Edge, name: str) -> float:
-    """The value of one line of /metrics; 0 while it is not there."""
-    async with edge.http.get(f"http://127.0.0.1:{edge.process.health_port}/metrics") as response:
-        lines = (await response.text()).splitlines()
-    return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name} ")), 0.0)
-
-
-async def until_metric(edge: Edge, name: str, value: float) -> None:
-    async with asyncio.timeout(20):
-        while await metric(edge, name) != value:
-            await asyncio.sleep(0.05)
-
-
 @asynccontextmanager
 async def frozen_browser(edge: Edge, person: Person) -> AsyncIterator[socket.socket]:
     """Connects, logs in, and never reads again."""
@@ -61,14 +48,14 @@ async def test_a_socket_that_does_not_read_is_cut_off_and_the_others_miss_nothin
     edge, backend = own_stack.edge, own_stack.backend
     reader = await browse(person)
     async with frozen_browser(edge, person):
-        await until_metric(edge, "pregao_edge_sockets", 2)
+        await edge.until_metric("pregao_edge_sockets", 2)
         sent = 0
-        while await metric(edge, 'pregao_edge_sockets_cut_total{reason="overflow"}') == 0:
+        while await edge.metric('pregao_edge_sockets_cut_total{reason="overflow"}') == 0:
             assert sent < 20 * OVERFLOW
             for _ in range(100):
                 await backend.status(person.user, Activity.ANALYZING, label=f"{sent} " + "x" * 10_000)
                 sent += 1
-        await until_metric(edge, "pregao_edge_sockets", 1)
+        await edge.until_metric("pregao_edge_sockets", 1)
         await reader.heard("bot:status-update", sent)
     labels = [int(status["status"].split()[0]) for status in reader.named("bot:status-update")]
     assert labels == list(range(sent))
@@ -83,8 +70,8 @@ async def test_asking_without_reading_ends_the_same_way(own_stack: Stack, person
         with suppress(ConnectionError):
             while True:
                 await asyncio.get_running_loop().sock_sendall(raw, frame * 100)
-        await until_metric(edge, 'pregao_edge_sockets_cut_total{reason="flood"}', 1)
-    await until_metric(edge, "pregao_edge_sockets", 0)
+        await edge.until_metric('pregao_edge_sockets_cut_total{reason="flood"}', 1)
+    await edge.until_metric("pregao_edge_sockets", 0)
 
 
 async def test_a_socket_ends_with_its_token(
@@ -99,6 +86,6 @@ async def test_a_socket_ends_with_its_token(
 async def test_shutting_down_does_not_wait_for_who_does_not_read(own_stack: Stack, person: Person) -> None:
     edge = own_stack.edge
     async with frozen_browser(edge, person):
-        await until_metric(edge, "pregao_edge_sockets", 1)
+        await edge.until_metric("pregao_edge_sockets", 1)
         async with asyncio.timeout(4):
             assert await edge.process.terminate() == 0
