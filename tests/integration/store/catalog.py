@@ -9,10 +9,12 @@ from deploy.local.supabase import PACKAGE
 
 _SCRIPT = """
 import { PGlite } from '@electric-sql/pglite'
-const [directory, question, ...changes] = process.argv.slice(1)
+const [directory, preparation, ...rest] = process.argv.slice(1)
 const database = await PGlite.create(directory)
+await database.exec(preparation)
 const answers = []
-for (const change of changes) {
+for (let index = 0; index < rest.length; index += 2) {
+  const [change, question] = rest.slice(index)
   await database.exec('begin;' + change)
   answers.push((await database.query(question)).rows)
   await database.exec('rollback')
@@ -21,7 +23,9 @@ console.log(JSON.stringify(answers))
 await database.close()
 """
 
-_FINDINGS = """
+Rows = list[dict[str, str]]
+
+FINDINGS = """
 with
 tables as (
   select c.oid, c.relname as name, c.relkind, c.relrowsecurity, c.reloptions
@@ -69,18 +73,21 @@ select name, fault from findings order by name, fault
 
 
 class Catalog:
-    def __init__(self, directory: Path) -> None:
-        """`directory` of a server that does not run."""
-        self._database = directory / "supabase" / ".temp" / "data"
+    def __init__(self, directory: Path | None, preparation: str = "") -> None:
+        """`directory` of a server that does not run; None for an empty database in memory, which is then prepared."""
+        self._database = str(directory / "supabase" / ".temp" / "data") if directory else "memory://"
+        self._preparation = preparation
 
     def findings(self, *changes: str) -> list[list[tuple[str, str]]]:
         """For each change, applied and taken back: what then breaks a rule, as pairs of object and fault."""
-        return [[(row["name"], row["fault"]) for row in rows] for rows in self.ask(_FINDINGS, *changes)]
+        answers = self.ask(*((change, FINDINGS) for change in changes))
+        return [[(row["name"], row["fault"]) for row in rows] for rows in answers]
 
-    def ask(self, question: str, *changes: str) -> list[list[dict[str, str]]]:
-        """For each change, the rows that answer the question after it."""
+    def ask(self, *questions: tuple[str, str]) -> list[Rows]:
+        """For each pair of a change and a question, the rows that answer it once the change is applied."""
+        arguments = [text for question in questions for text in question]
         result = subprocess.run(
-            [node_path(), "--input-type=module", "-e", _SCRIPT, str(self._database), question, *changes],
+            [node_path(), "--input-type=module", "-e", _SCRIPT, self._database, self._preparation, *arguments],
             check=False,
             cwd=PACKAGE,
             capture_output=True,
@@ -88,5 +95,5 @@ class Catalog:
             timeout=60,
         )
         assert result.returncode == 0, result.stderr
-        answers: list[list[dict[str, str]]] = json.loads(result.stdout)
+        answers: list[Rows] = json.loads(result.stdout)
         return answers

@@ -1,6 +1,5 @@
 """Rules that every table, view, policy and function keeps, also those that do not exist yet."""
 
-from deploy.local.supabase import MIGRATIONS
 from tests.integration.store.catalog import Catalog
 
 
@@ -33,18 +32,3 @@ _BROKEN = {
 def test_each_rule_is_seen_when_it_is_broken(catalog: Catalog) -> None:
     found = catalog.findings(*_BROKEN.values())
     assert [[fault for _, fault in findings] for findings in found] == [[fault] for fault in _BROKEN]
-
-
-def test_the_realtime_publication_gets_what_the_clients_follow(catalog: Catalog) -> None:
-    """Hosted projects have the publication before the migrations run; here it is made and their block run again."""
-    [block] = [
-        block
-        for file in MIGRATIONS.glob("*.sql")
-        for block in file.read_text().split("\n\n")
-        if "supabase_realtime" in block
-    ]
-    [rows] = catalog.ask(
-        "select tablename from pg_publication_tables where pubname = 'supabase_realtime' order by tablename",
-        "create publication supabase_realtime;" + block,
-    )
-    assert [row["tablename"] for row in rows] == ["scanner_performance", "trade_history"]

@@ -5,7 +5,7 @@ from libs.contracts.ids import new_id
 from tests.integration.store.catalog import Catalog
 from tests.integration.supabase_server import Person, SupabaseServer
 
-_GRANTED = {
+GRANTED = {
     ("admin_users", "SELECT"),
     ("admin_users.last_login_at", "UPDATE"),
     ("available_assets", "SELECT"),
@@ -23,7 +23,7 @@ _GRANTED = {
 }
 """To users who are logged in."""
 
-_PRIVILEGES = """
+PRIVILEGES = """
 with granted as (
   select c.relname::text as name, acl.grantee, acl.privilege_type::text as privilege
   from pg_class c, aclexplode(c.relacl) acl where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'v')
@@ -38,9 +38,9 @@ from granted where grantee in (0, 'anon'::regrole, 'authenticated'::regrole)
 
 
 def test_users_have_the_privileges_that_are_meant_and_no_others(catalog: Catalog) -> None:
-    [rows] = catalog.ask(_PRIVILEGES, "")
+    [rows] = catalog.ask(("", PRIVILEGES))
     assert {row["role"] for row in rows} == {"authenticated"}
-    assert {(row["name"], row["privilege"]) for row in rows} == _GRANTED
+    assert {(row["name"], row["privilege"]) for row in rows} == GRANTED
 
 
 def rows_of(person: Person) -> dict[str, dict[str, object]]:
@@ -93,7 +93,7 @@ async def test_a_row_is_seen_by_whom_it_is_meant_for_and_changed_by_nobody(
     catalog: Catalog, supabase_server: SupabaseServer, owner: Person, stranger: Person
 ) -> None:
     rows = rows_of(owner)
-    [tables] = catalog.ask("select tablename from pg_tables where schemaname = 'public'", "")
+    [tables] = catalog.ask(("", "select tablename from pg_tables where schemaname = 'public'"))
     assert set(rows) == {row["tablename"] for row in tables}, "a new table needs a row here"
     seen = set()
     for table in sorted(rows, reverse=True):  # webhooks before their logs
