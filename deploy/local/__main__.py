@@ -35,6 +35,7 @@ class Launcher:
             raise self._failure
         if not self._life.cancelled():
             self._life.result()
+        print("Stopped.", flush=True)
         return 0 if self._healthy else 130
 
     async def _live(self) -> None:

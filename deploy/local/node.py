@@ -27,7 +27,7 @@ def install(folder: Path) -> None:
     print(f"Installing the packages of {folder / 'package-lock.json'}", flush=True)
     result = _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
     if result.returncode != 0:
-        said = " ".join(result.stdout.split())[:300]
+        said = " ".join(result.stdout.replace("npm error", "").split())[:300]
         raise CannotStart(f"npm cannot install {folder}: {said} (is the registry of npm's own settings reachable?)")
     stamp.write_text(lock)
 

@@ -37,8 +37,10 @@ async def stack(settings: LocalSettings, on_failure: Callable[[CannotStart], Non
         base, services = parts.infrastructure(), parts.services()
         _write_nats_configuration(settings, secrets)
         await parts.supabase.prepare()
+        _say(base)
         async with running("infrastructure", base, directory, on_failure, hold=[lock]) as below:
             await wait_healthy(base, timeout, directory)
+            _say(services)
             async with running("services", services, directory, on_failure, hold=[lock]) as above:
                 await wait_healthy(services, timeout, directory)
                 residents = await seed(parts, secrets)
@@ -49,6 +51,10 @@ async def stack(settings: LocalSettings, on_failure: Callable[[CannotStart], Non
                     yield told
                 finally:
                     facts.remove(directory)
+
+
+def _say(parts: tuple[Part, ...]) -> None:
+    print(f"Starting {', '.join(part.name for part in parts)} …", flush=True)
 
 
 def _write_nats_configuration(settings: LocalSettings, secrets: Secrets) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import gzip
 from collections.abc import Iterator, Sequence
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -12,7 +11,7 @@ import pytest
 
 from deploy.local.settings import ROOT
 from tests.e2e.stack import Stack
-from tests.e2e.user import User, sign_up
+from tests.e2e.user import User, money, sign_up
 
 MARKET = ROOT.parent / "shared" / "data" / "market"
 FILES = {"GBPUSD-OTC": MARKET / "gbpusd-m1-bid-2012.csv.gz", "USDJPY-OTC": MARKET / "usdjpy-m1-bid-2013.csv.gz"}
@@ -105,7 +104,7 @@ async def trade_once(user: User, ticker: str) -> None:
 
 def expect_recorded_prices(row: dict[str, Any], file: list[Bar]) -> None:
     """Both quotes lie inside the month, and the result is what they say."""
-    opened, closed = Decimal(row["open_quote"]), Decimal(row["close_quote"])
+    opened, closed = money(row["open_quote"]), money(row["close_quote"])
     low, high = min(bar.low for bar in file), max(bar.high for bar in file)
     assert low <= opened <= high
     assert low <= closed <= high

@@ -1,13 +1,12 @@
 """The main path: sign up, connect, watch, trade, stop; seen over REST, Socket.IO and in the database."""
 
-from decimal import Decimal
 from itertools import pairwise
 
 import aiohttp
 import pytest
 
 from tests.e2e.stack import Stack
-from tests.e2e.user import Json, Socket, User, log_in
+from tests.e2e.user import Json, Socket, User, log_in, money
 
 CANDLES = {"asset": "EURUSD-OTC", "timeframe": 5, "strategy": "hybrid"}
 BOT = {"mode": "auto", "strategy": "aggressive", "amount": 25, "maxTimeframe": 10, "accountType": "demo"}
@@ -29,7 +28,7 @@ async def test_a_new_user_connects_and_finds_a_demo_balance(user: User) -> None:
     assert answer.body["balanceAmount"] == 10000
     [row] = await user.rows("bot_status")  # committed before the answer
     assert row["is_connected"] is True
-    assert Decimal(row["broker_balance"]) == 10000
+    assert money(row["broker_balance"]) == 10000
     [profile] = await user.rows("profiles")
     assert profile["broker_user_id"] == user.broker_user_id
 
@@ -73,18 +72,18 @@ async def expect_one_trade(user: User, opened: Json, closed: Json, row: Json, so
     assert opened["userId"] == user.id
     assert closed["positionId"] == completed["positionId"] == opened["positionId"] == row["external_id"]
     assert closed["resultado"] == completed["result"] == row["resultado"]
-    assert Decimal(str(closed["pnl"])) == Decimal(str(score["pnl"])) == Decimal(row["pnl"])
+    assert money(closed["pnl"]) == money(score["pnl"]) == money(row["pnl"])
     assert row["status"] == "closed"
     assert row["direction"] == opened["direction"].lower()
-    assert (Decimal(row["pnl"]) > 0) == (row["resultado"] == "WIN")
+    assert (money(row["pnl"]) > 0) == (row["resultado"] == "WIN")
 
 
 async def expect_balance_to_follow(user: User) -> None:
     rows = await user.rows("trade_history")
     assert {row["status"] for row in rows} == {"closed"}  # a bot that stops waits for its position
-    profit = sum(Decimal(row["pnl"]) for row in rows)
+    profit = sum(money(row["pnl"]) for row in rows)
     demo, real = [await user.get("/api/bot/balance", accountType=kind) for kind in ("demo", "real")]
-    assert Decimal(str(demo.body["balance"]["amount"])) == 10000 + profit
+    assert money(demo.body["balance"]["amount"]) == 10000 + profit
     assert real.body["balance"]["amount"] == 0
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -96,6 +97,11 @@ class User:
             rows: list[Json] = await response.json()
             assert response.status == 200, rows
             return rows
+
+
+def money(value: object) -> Decimal:
+    """The database server may answer with numbers or with strings."""
+    return Decimal(str(value))
 
 
 async def until(condition: Callable[[], Awaitable[bool]], timeout: float = 45.0) -> None:
