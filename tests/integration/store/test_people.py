@@ -6,7 +6,7 @@ import pytest
 
 from libs.contracts.account import AccountType
 from libs.contracts.ids import new_id
-from libs.store import Database
+from libs.store import Database, StoreRefused
 from libs.store.people import Counts, People, Profile
 from libs.store.trades import Trades
 from tests.integration.numbers import number
@@ -66,6 +66,18 @@ async def test_a_role_is_known_while_it_is_active(
     assert await people.role(owner.user) == "support"
     assert await people.role(stranger.user) is None
     assert await people.role(new_id()) is None
+
+
+async def test_somebody_is_appointed_once_and_again_with_another_role(people: People, owner: Person) -> None:
+    for role in ("analyst", "super_admin"):
+        await people.appoint(owner.user, owner.email, role)
+        assert await people.role(owner.user) == role
+
+
+async def test_there_is_no_role_of_that_name(people: People, owner: Person) -> None:
+    with pytest.raises(StoreRefused):
+        await people.appoint(owner.user, owner.email, "owner")
+    assert await people.role(owner.user) is None
 
 
 class TestCheckAdminEmail:
