@@ -8,7 +8,6 @@ KNOWN = (
     "your-super-secret-jwt-token-with-at-least-32-characters-long",
     "your-256-bit-secret",
     "sb_secret_n7und0ugjktvk-uodkm0hg_xsvempvz",
-    "sb_publishable_acjwlzqhlzjbrregpvhfoxg_3bjgxaah",
 )
 """Defaults that are printed in public documentation, in lower case."""
 

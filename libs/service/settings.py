@@ -61,6 +61,7 @@ class ProcessSettings(BaseSettings):
     instance: str = Field(default_factory=_instance, pattern=r"^[A-Za-z0-9_-]+$")
     """Tells the processes of one service apart; by default host name and process id."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """What is logged: this and everything graver."""
     health_host: str = "127.0.0.1"
     """Where /health and /metrics listen."""
     health_port: Port = 0

@@ -38,7 +38,7 @@ class BotApi:
         broker_user_id = await self._broker_user_id(call.user)
         report = await self._bus.call(rpc.CONNECT, rpc.ConnectSession(user=call.user, broker_user_id=broker_user_id))
         await self._record(call.user)
-        self._events.connected(call.user)
+        self._events.connected(call.user, self._state.bot(call.user))
         balance = report.balances.of(AccountType.DEMO) if report.balances is not None else None
         return responses.Connected(
             message="Connected to Avalon",

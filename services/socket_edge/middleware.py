@@ -64,6 +64,8 @@ async def answer_in_json(request: web.Request, handler: Handler) -> web.StreamRe
             log.exception("request_failed", method=request.method, path=request.path)
             response = _error(internal())
         timer.labels(_route(request), response.status)
+        if response.status >= 500:
+            log.warning("answered_with_failure", method=request.method, path=request.path, status=response.status)
     return response
 
 

@@ -14,7 +14,9 @@ _CLIENT_PORTS = (5173, 4173, 5174)
 class Settings(SupabaseSettings, ServiceSettings):
     health_port: Port = 4105
     edge_host: str = "127.0.0.1"
+    """Where the edge listens; `0.0.0.0` behind a proxy that speaks TLS."""
     edge_port: Port = 4001
+    """REST and Socket.IO."""
     edge_cors_origins: Annotated[tuple[str, ...], NoDecode] = tuple(
         f"http://localhost:{port}" for port in _CLIENT_PORTS
     )

@@ -64,9 +64,12 @@ class UserEvents:
         if line is not None and line.timer is not None:
             line.timer.cancel()
 
-    def connected(self, user: str) -> None:
-        """Their session to the broker was opened."""
-        self._add(user, "", events.of_connection(user, self._clock.now()))
+    def connected(self, user: str, bot: BotStatus | None) -> None:
+        """Their session to the broker is open. What a running bot does matters more, and is told again instead."""
+        if bot is not None and bot.state.alive:
+            self._add(user, "", events.of_status(bot))
+        else:
+            self._add(user, "", events.of_connection(user, self._clock.now()))
 
     async def _on_ledger(self, subject: str, recorded: TradeRecorded) -> None:
         news = events.of_ledger(recorded)

@@ -243,6 +243,17 @@ async def test_connecting_to_the_broker_is_told(browse: Browse, edge: Edge, back
     assert told["status"] == "Connected to broker"
 
 
+async def test_connecting_does_not_hide_what_a_running_bot_does(
+    browse: Browse, edge: Edge, backend: Backend, person: Person
+) -> None:
+    browser = await browse(person)
+    await backend.status(person.user, Activity.TRACKING)
+    await browser.heard("bot:status-update")
+    await edge.post("/api/bot/connect", person)
+    statuses = await browser.heard("bot:status-update", 2)
+    assert [status["state"] for status in statuses] == ["tracking", "tracking"]
+
+
 async def test_a_restarted_edge_serves_clients_that_come_back(own_stack: Stack, browse: Browse, person: Person) -> None:
     browser = await browse(person)
     assert await own_stack.edge.process.terminate() == 0
