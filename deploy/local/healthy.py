@@ -28,7 +28,7 @@ async def _wait(part: Part, timeout: float, directory: Path, http: aiohttp.Clien
                 await asyncio.sleep(_INTERVAL)
     except TimeoutError:
         raise CannotStart(
-            f"{part.name} is not healthy after {timeout:.0f} s ({answer}); PREGAO_START_TIMEOUT changes that; "
+            f"{part.name} is not healthy after {timeout:g} s ({answer}); PREGAO_START_TIMEOUT changes that; "
             f"it said: {describe(part, directory)}"
         ) from None
 
