@@ -152,7 +152,7 @@ class Bot:
         await self._tell(Activity.ANALYZING, self._obstacle() or labels.ANALYZING)
         await self._heard(None)
         board = self._take_board()
-        if board is None or self._obstacle() or not self._desired.running:
+        if board is None or self._run.order is not None or self._obstacle() or not self._desired.running:
             return
         choice = choose(self._desired.config, board, self._desk.actives, self._desk.clock.now())
         if choice is not None:
