@@ -56,7 +56,6 @@ class Candles:
         panel = self._panels[feed.size]
         if panel.append(candle) is Appended.GAP:
             log.info("candle_gap", active_id=feed.active_id, size=feed.size, candle=candle.id)
-            panel.clear(feed.active_id)
             self._history.ask(feed)
             return
         self._rounds[feed.size].closed(feed.active_id, candle.end)

@@ -101,7 +101,7 @@ async def test_when_one_process_is_killed_another_takes_over(
 async def test_a_process_told_to_end_hands_over_at_once(
     start_runtime: StartRuntime, gateway: Gateway, observer: Observer
 ) -> None:
-    first, second = await start_runtime(), await start_runtime()
+    first, second = [await start_runtime(PREGAO_LEASE_SECONDS="30") for _ in range(2)]
     await observer.start_bot()
     order = await gateway.next_order()
     assert await first.terminate() == 0
