@@ -73,6 +73,7 @@ class Bus:
         self._mirrors: set[Mirror[Any]] = set()
         self._probe: NatsSubscription | None = None
         self._echoes: dict[bytes, asyncio.Future[None]] = {}
+        self._on_closed: Callable[[], None] | None = None
         self._connected_once = False
         self._closing = False
 
@@ -93,9 +94,12 @@ class Bus:
         client = Client()
         bus = cls(client, service, instance, clock)
 
+        if on_closed is not None:
+            bus._on_closed = on_closed
+
         async def closed() -> None:
-            if not bus._closing and on_closed is not None:
-                on_closed()
+            if not bus._closing:
+                bus._give_up()
 
         async def report(error: Exception) -> None:
             await _report(error)
@@ -232,7 +236,7 @@ class Bus:
 
     async def consume(self, spec: Consumer, handler: BatchHandler) -> Consumption:
         """Start a durable consumer; see Consumer for what happens to a batch whose handler raises."""
-        consumption = Consumption(self._client, self._jetstream, spec, handler)
+        consumption = Consumption(self._client, self._jetstream, spec, handler, self._give_up)
         await consumption.start()
         return consumption
 
@@ -286,6 +290,11 @@ class Bus:
             await server.drain()
 
         return Subscription(subscription, settle)
+
+    def _give_up(self) -> None:
+        """The process cannot do its work any more: better that it ends and is started again."""
+        if self._on_closed is not None:
+            self._on_closed()
 
     async def _reconnected(self) -> None:
         log.info("bus_reconnected")

@@ -85,7 +85,16 @@ def _delivery(message: Msg) -> Delivery:
 class Consumption:
     """A running consumer."""
 
-    def __init__(self, client: Client, jetstream: JetStream, spec: Consumer, handler: BatchHandler) -> None:
+    def __init__(
+        self,
+        client: Client,
+        jetstream: JetStream,
+        spec: Consumer,
+        handler: BatchHandler,
+        failed: Callable[[], None],
+    ) -> None:
+        """`failed` is told if it ends by an error of ours: a process that reads nothing must not look well."""
+        self._failed = failed
         self._client = client
         self._jetstream = jetstream
         self._spec = spec
@@ -102,6 +111,7 @@ class Consumption:
         await self._declare()
         self._subscription = await self._client.subscribe(self._inbox)
         self._task = asyncio.create_task(self._run(), name=f"consume:{self._spec.durable}")
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         """Finishes the batch in hand; what is not acknowledged is delivered again."""
@@ -115,6 +125,11 @@ class Consumption:
         if self._subscription is not None:
             with suppress(NatsError):
                 await self._subscription.unsubscribe()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("consumer_failed", consumer=self._spec.durable, exc_info=task.exception())
+            self._failed()
 
     async def _declare(self) -> None:
         spec = self._spec

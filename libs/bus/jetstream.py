@@ -108,9 +108,12 @@ class JetStream:
         """
         try:
             try:
-                await self.api.update_stream(config)
+                known = await self.api.stream_info(str(config.name))
             except NotFoundError:
                 await self.api.add_stream(config)
+            else:
+                # How many replicas there are is the operator's to say, not ours to undo.
+                await self.api.update_stream(config.evolve(num_replicas=known.config.num_replicas))
         except APIError as error:
             raise BusError(f"stream {config.name}: {error.description} ({error.err_code})") from error
         except (NatsError, TimeoutError) as error:

@@ -36,7 +36,7 @@ class Lease:
         self._revision = 0
         self._renewer: asyncio.Task[None] | None = None
         self.token = 0
-        """Grows with every new holder; a write that carries an older one is refused."""
+        """Grows with every new holder, so that a store which remembers the highest can refuse an older one."""
         self.on_lost: Callable[[], None] | None = None
         """Called once when the lease is lost; not when it is released."""
 
@@ -71,18 +71,24 @@ class Lease:
             await self._leases.delete(self._name, self._revision)
 
     async def _renew(self) -> None:
-        while self.held:
-            await asyncio.sleep(min(self._ttl / 4, max(0.0, self._deadline - self._clock.monotonic())))
-            asked = self._clock.monotonic()
-            try:
-                self._revision = await self._leases.update(self._name, self._holder, self._revision, ttl=self._ttl)
-            except RevisionConflict:
-                break
-            except BusError as error:
-                log.warning("lease_not_renewed", lease=self._name, error=str(error))
-            else:
-                self._extend(asked)
+        try:
+            while self.held:
+                await asyncio.sleep(min(self._ttl / 4, max(0.0, self._deadline - self._clock.monotonic())))
+                await self._renew_once()
+        except RevisionConflict:
+            log.warning("lease_taken", lease=self._name)
+        except Exception:
+            log.exception("lease_renewal_failed", lease=self._name)
         self._lost()
+
+    async def _renew_once(self) -> None:
+        asked = self._clock.monotonic()
+        try:
+            self._revision = await self._leases.update(self._name, self._holder, self._revision, ttl=self._ttl)
+        except BusUnavailable as error:
+            log.warning("lease_not_renewed", lease=self._name, error=str(error))
+        else:
+            self._extend(asked)
 
     def _extend(self, asked: float) -> None:
         """The server counts from when it stored the key, which is not before we asked."""

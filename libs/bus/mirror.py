@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Generic, TypeVar
 
+import msgspec
 import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
@@ -189,7 +190,13 @@ class Mirror(Generic[T]):
         known = self._entries.get(key)
         if known is not None and known.revision == revision:
             return
-        value = decode(message.data, self._type)
+        try:
+            value = decode(message.data, self._type)
+        except msgspec.DecodeError as error:
+            # Somebody wrote what this key never holds: the others must still be seen.
+            log.error("undecodable_value", bucket=self._bucket.name, key=key, error=str(error))
+            self._remove(key)
+            return
         if self._keep is not None and not self._keep(value):
             self._remove(key)
             return

@@ -111,6 +111,8 @@ class OrderRecord(Message, frozen=True, kw_only=True):
     updated_at: datetime
     sent_at: datetime | None = None
     """When the permission to send was taken."""
+    broker_user_id: str = ""
+    """The account at the broker it was sent for; empty until the permission to send is taken."""
     balance_id: int | None = None
     """The broker's balance it was sent for."""
     position: Position | None = None

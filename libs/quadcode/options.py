@@ -20,6 +20,9 @@ from libs.quadcode.errors import (
 from libs.quadcode.frames import Result
 from libs.quadcode.option_actives import GET_INITIALIZATION_DATA, GetInitializationData, InitializationData
 
+_PLATFORM_FAULT = 5000
+"""From this status on it is the platform that failed, not the request: it may have booked the option before."""
+
 
 class OptionType(IntEnum):
     BINARY = 1
@@ -120,6 +123,8 @@ class Options:
         try:
             return await self._channel.request(OPEN_OPTION, purchase, timeout)
         except RequestRefused as refusal:
+            if refusal.status >= _PLATFORM_FAULT:
+                raise OrderOutcomeUnknown(str(refusal)) from refusal
             raise OrderRejected(refusal.status, refusal.message) from refusal
         except (ConnectionLost, RequestTimeout, UnexpectedReply) as error:
             raise OrderOutcomeUnknown(str(error)) from error

@@ -128,6 +128,8 @@ async def _live(settings: SettingsT, app: App[SettingsT], service: Service) -> N
         await stack.enter_async_context(serve_health(service.health, settings.health_host, settings.health_port))
         if isinstance(settings, ServiceSettings):
             await _connect(settings, service, stack)
+        # Twice: what was started before a failed start ends before the bus does, and what runs ends before its app.
+        stack.push_async_callback(service._end_background)
         await stack.enter_async_context(app(settings, service))
         stack.push_async_callback(service._end_background)
         if service._bus is not None:
@@ -146,7 +148,7 @@ async def _connect(settings: ServiceSettings, service: Service, stack: AsyncExit
         service=service.name,
         instance=service.instance,
         clock=service.clock,
-        on_closed=lambda: service.fail("the connection to NATS is closed for good"),
+        on_closed=lambda: service.fail("the message bus does not work any more; the lines before say why"),
     )
     stack.push_async_callback(bus.close)
     service.health.add("nats", lambda: bus.connected)

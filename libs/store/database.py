@@ -17,8 +17,8 @@ _OUR_FAULT = ("22", "23", "54", "P0")
 """SQLSTATE classes that speak of what was sent: data, constraints, limits, exceptions raised by our own functions."""
 _BAD_REQUEST = "PGRST1"
 """PostgREST's errors about the request itself; its others are about its database, its schema cache and its keys."""
-_UNRECOGNISED = "SUP"
-"""The local server's word for errors of the database that it does not know, most of them constraints."""
+_UNRECOGNISED, _CONSTRAINT = "SUP", "violates"
+"""The local server's word for errors of the database that it has no code for, and PostgreSQL's for a constraint."""
 
 
 class Database:
@@ -68,16 +68,18 @@ async def _answer(query: AsyncQueryRequestBuilder | AsyncRPCFilterRequestBuilder
     except httpx.HTTPError as error:
         raise StoreUnavailable(f"{what}: {type(error).__name__}") from error
     except APIError as error:
-        kind = StoreRefused if _is_refusal(error.code or "") else StoreUnavailable
+        kind = StoreRefused if _is_refusal(error.code or "", error.message or "") else StoreUnavailable
         raise kind(f"{what}: {error.code} {error.message}") from error
     if isinstance(data, str):
         raise StoreUnavailable(f"{what}: the answer is no JSON")
     return data
 
 
-def _is_refusal(code: str) -> bool:
+def _is_refusal(code: str, message: str) -> bool:
     """Whether a retry of the same cannot help. Everything else can be repaired by others while we wait: a proxy without
     a server behind it, a key that was changed, a migration that is not there yet."""
     if len(code) == 5:
         return code.startswith(_OUR_FAULT)
-    return code == _UNRECOGNISED or code.startswith(_BAD_REQUEST)
+    if code == _UNRECOGNISED:
+        return _CONSTRAINT in message
+    return code.startswith(_BAD_REQUEST)

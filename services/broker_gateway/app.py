@@ -55,9 +55,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
 
         market = MarketDesk(bus, connect_market)
         sessions = Sessions(bus, connect, timedelta(seconds=settings.order_grace))
+        await sessions.start()
         service.background(market.run(), "market")
         service.background(sessions.run(), "sessions")
-        desk = Desk(bus)
+        desk = Desk(bus, settings.broker_system_user_id)
         await desk.start()
         yield
         await desk.stop()

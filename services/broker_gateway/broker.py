@@ -95,6 +95,10 @@ class Market(Protocol):
 
     async def close(self) -> None: ...
 
+    async def refused(self) -> None:
+        """Returns when the broker has refused the session for good."""
+        ...
+
     async def actives(self) -> tuple[Active, ...]:
         """Everything blitz options are offered on. Raises BrokerUnavailable."""
         ...

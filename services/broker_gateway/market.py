@@ -81,6 +81,7 @@ class MarketDesk:
             asyncio.create_task(tape.run(), name="market:tape"),
             asyncio.create_task(Feeds(market, tape, feeds).run(self._changed), name="market:feeds"),
             asyncio.create_task(self._refreshing(market), name="market:catalogue"),
+            asyncio.create_task(market.refused(), name="market:refused"),
             asyncio.create_task(lost.wait(), name="market:lost"),
         ]
         try:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -54,6 +55,8 @@ class OrderDesk:
         self._clock = clock
         self._grace = grace
         self._in_hand: set[str] = set()
+        self._confirmed: dict[str, Position] = {}
+        """Answered by the broker and not stored yet."""
         self._owner: dict[int, str] = {}
         self._early: OrderedDict[int, BrokerPosition] = OrderedDict()
 
@@ -98,17 +101,24 @@ class OrderDesk:
         records = [record for record in unsettled if record.order.order_id not in self._in_hand]
         for record in records:
             if record.state is OrderState.INTENDED:
-                await self._records.expire(record.order.order_id)
+                with suppress(OrderGone):
+                    await self._records.expire(record.order.order_id)
         sent = [record for record in records if record.sent_at is not None]
         if not sent:
             return
         listed_at = self._clock.now()
         books = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
         for record in sent:
-            if record.position is not None:
-                await self._follow(record.order.order_id, record.position, books)
-            elif record.state is OrderState.SENDING:
-                await self._decide(record, books, listed_at)
+            with suppress(OrderGone):
+                await self._catch_up(record, books, listed_at)
+
+    async def _catch_up(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
+        if record.position is not None:
+            await self._follow(record.order.order_id, record.position, books)
+        elif record.order.order_id in self._confirmed:
+            await self._confirm(record.order.order_id, books)
+        elif record.state is OrderState.SENDING:
+            await self._decide(record, books, listed_at)
 
     async def _send(self, entry: Entry[OrderRecord]) -> OrderRecord:
         order = entry.value.order
@@ -137,8 +147,14 @@ class OrderDesk:
             log.warning("order_unanswered", order_id=order.order_id, error=str(error))
             return claimed
         _latency.observe(self._clock.monotonic() - asked)
-        record = await self._records.open(order.order_id, position)
-        await self._follow(order.order_id, position, ())
+        self._confirmed[order.order_id] = position
+        return await self._confirm(order.order_id, ())
+
+    async def _confirm(self, order_id: str, books: Iterable[BrokerPosition]) -> OrderRecord:
+        position = self._confirmed[order_id]
+        record = await self._records.open(order_id, position)
+        del self._confirmed[order_id]
+        await self._follow(order_id, position, books)
         return record
 
     async def _decide(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
@@ -151,7 +167,9 @@ class OrderDesk:
             reason = "the broker did not answer and has not booked it"
             await self._records.reject(order_id, RejectCode.NOT_BOOKED, reason)
         elif judgement.verdict is Verdict.UNDECIDED:
-            await self._records.give_up(order_id, "sent, unanswered, and more than one position could be it")
+            await self._records.give_up(
+                order_id, "sent, unanswered, and the broker's books do not tell which position it is"
+            )
 
     async def _follow(self, order_id: str, position: Position, books: Iterable[BrokerPosition]) -> None:
         """Its events are this order's from now on; what is known of it already is applied."""

@@ -40,6 +40,7 @@ log = structlog.get_logger()
 
 OPEN_TIMEOUT = 8.0
 _BLITZ = (InstrumentType.BLITZ_OPTION,)
+_DIRECTIONS = tuple(Direction)
 _ACCOUNT_TYPES = {int(BalanceType.REAL): AccountType.REAL, int(BalanceType.DEMO): AccountType.DEMO}
 
 Dial = Callable[["Credentials", Callable[[ConnectionState], None]], Client]
@@ -194,6 +195,8 @@ def _read(positions: Iterable[QuadcodePosition]) -> Iterable[BrokerPosition]:
     for position in positions:
         option, expiry = position.option, position.expires_at
         if position.instrument_type != InstrumentType.BLITZ_OPTION or option is None or expiry is None:
+            continue
+        if option.direction not in _DIRECTIONS:
             continue
         yield BrokerPosition(
             position=Position(

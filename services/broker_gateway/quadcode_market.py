@@ -10,7 +10,7 @@ from msgspec import UNSET
 from libs.contracts.market import Active, Candle, Feed, TradingHours
 from libs.quadcode.candles import Candle as PastCandle
 from libs.quadcode.candles import CandleGenerated, GetCandles
-from libs.quadcode.client import Client
+from libs.quadcode.client import Client, ConnectionState
 from libs.quadcode.declarations import Subscription
 from libs.quadcode.epoch import from_nanoseconds, from_seconds, seconds
 from libs.quadcode.errors import QuadcodeError, TranslationsUnavailable
@@ -28,7 +28,8 @@ _CATEGORIES = {"commodity": "commodities", "index": "indices", "indice": "indice
 
 class QuadcodeMarket:
     def __init__(self, dial: Dial, credentials: Credentials, translations_host: str) -> None:
-        self._client: Client = dial(credentials, lambda _: None)
+        self._client: Client = dial(credentials, self._state_changed)
+        self._refused = asyncio.Event()
         self._host = translations_host
         self._categories: dict[int, str] = {}
         self._subscriptions: dict[Feed, Subscription] = {}
@@ -38,6 +39,13 @@ class QuadcodeMarket:
 
     async def close(self) -> None:
         await self._client.close()
+
+    async def refused(self) -> None:
+        await self._refused.wait()
+
+    def _state_changed(self, state: ConnectionState) -> None:
+        if state is ConnectionState.AUTHENTICATION_FAILED:
+            self._refused.set()
 
     async def actives(self) -> tuple[Active, ...]:
         try:

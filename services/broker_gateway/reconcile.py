@@ -18,7 +18,7 @@ class Verdict(Enum):
     BOOKED = auto()
     NOT_BOOKED = auto()
     UNDECIDED = auto()
-    """Two or more positions could be it."""
+    """Two or more positions could be it, or one whose time does not fit."""
     WAIT = auto()
     """Not there, but it may still appear."""
 
@@ -41,26 +41,31 @@ def judge(
     Absence is only certain when the books were read later than `grace` after the order could have been sent: brokers
     of this family have booked purchases as late as a minute (field-notes §C1).
     """
-    candidates = [
-        position for position in books if position.position.position_id not in linked and _fits(position, record, grace)
+    alike = [
+        position for position in books if position.position.position_id not in linked and _is_alike(position, record)
     ]
+    candidates = [position for position in alike if _is_timely(position, record, grace)]
     if len(candidates) == 1:
         return Judgement(Verdict.BOOKED, candidates[0])
     if candidates:
         return Judgement(Verdict.UNDECIDED)
-    if listed_at > record.order.expires_at + grace:
-        return Judgement(Verdict.NOT_BOOKED)
-    return Judgement(Verdict.WAIT)
+    if listed_at <= record.order.expires_at + grace:
+        return Judgement(Verdict.WAIT)
+    # One that is alike in everything but the time may be it, if a clock is wrong: then absence is not certain.
+    return Judgement(Verdict.UNDECIDED if alike else Verdict.NOT_BOOKED)
 
 
-def _fits(candidate: BrokerPosition, record: OrderRecord, grace: timedelta) -> bool:
+def _is_alike(candidate: BrokerPosition, record: OrderRecord) -> bool:
     order, position = record.order, candidate.position
-    sent_at = record.sent_at or order.at
     return (
         candidate.active_id == order.active_id
         and candidate.direction is order.direction
         and candidate.stake == order.stake
         and (record.balance_id is None or position.balance_id == record.balance_id)
         and abs(position.expiry - position.opened_at - timedelta(seconds=order.duration)) <= _DURATION_TOLERANCE
-        and sent_at - _CLOCK_TOLERANCE <= position.opened_at <= order.expires_at + grace + _CLOCK_TOLERANCE
     )
+
+
+def _is_timely(candidate: BrokerPosition, record: OrderRecord, grace: timedelta) -> bool:
+    first = (record.sent_at or record.order.at) - _CLOCK_TOLERANCE
+    return first <= candidate.position.opened_at <= record.order.expires_at + grace + _CLOCK_TOLERANCE

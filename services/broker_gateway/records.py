@@ -45,8 +45,10 @@ class OrderGone(Exception):
 class Records:
     """Every method raises BusError when the bus does not confirm; repeating it is safe."""
 
-    def __init__(self, user: str, bus: Bus) -> None:
+    def __init__(self, user: str, bus: Bus, account: str = "") -> None:
+        """`account`: the broker user whose session orders are claimed for."""
         self._user = user
+        self._account = account
         self._bus = bus
         self._clock = bus.clock
         self._orders = bus.bucket(ORDERS)
@@ -71,7 +73,14 @@ class Records:
     async def claim(self, entry: Entry[OrderRecord], balance_id: int | None) -> OrderRecord | None:
         """Move *intended* to *sending*: the permission to send. None when somebody else has it."""
         now = self._clock.now()
-        claimed = replace(entry.value, state=OrderState.SENDING, sent_at=now, updated_at=now, balance_id=balance_id)
+        claimed = replace(
+            entry.value,
+            state=OrderState.SENDING,
+            sent_at=now,
+            updated_at=now,
+            broker_user_id=self._account,
+            balance_id=balance_id,
+        )
         try:
             await self._orders.update(entry.key, claimed, entry.revision)
         except RevisionConflict:

@@ -4,6 +4,7 @@ They write down what is wanted; the gateway that holds the user's lease makes it
 """
 
 import asyncio
+from dataclasses import dataclass
 
 from libs.bus import Bus, BusError, Entry, Mirror
 from libs.bus.rpc import Served
@@ -19,12 +20,21 @@ _PATIENCE = 9.0
 """Seconds `connect` waits for its outcome; its callers wait 10."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    wish: str
+    """`DesiredSession.id`."""
+    outcome: "asyncio.Future[SessionStatus]"
+
+
 class Desk:
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, system_user_id: str) -> None:
+        """`system_user_id`: the broker user that market data is read with, which is nobody's to trade on."""
         self._bus = bus
+        self._system_user_id = system_user_id
         self._desired = bus.bucket(DESIRED)
         self._accounts = bus.bucket(ACCOUNTS)
-        self._waiting: dict[str, list[asyncio.Future[SessionStatus]]] = {}
+        self._waiting: dict[str, list[_Waiting]] = {}
         self._statuses: Mirror[SessionStatus] | None = None
         self._served: Served | None = None
 
@@ -41,17 +51,21 @@ class Desk:
 
     async def connect(self, request: ConnectSession) -> SessionReport:
         """Raises RpcError: BROKER_REFUSED, BROKER_UNREACHABLE (it goes on trying; a later call may find it there)."""
+        if request.broker_user_id == self._system_user_id:
+            raise RpcError(ErrorCode.BROKER_REFUSED, "this broker account is the platform's own")
         desired = self._desire(request.user, request.broker_user_id, connected=True)
-        outcome: asyncio.Future[SessionStatus] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(desired.id, []).append(outcome)
+        waiting = _Waiting(desired.id, asyncio.get_running_loop().create_future())
+        self._waiting.setdefault(request.user, []).append(waiting)
         try:
             await self._write(desired)
             async with asyncio.timeout(_PATIENCE):
-                status = await outcome
+                status = await waiting.outcome
         except TimeoutError:
             raise RpcError(ErrorCode.BROKER_UNREACHABLE, "the broker could not be reached in time") from None
         finally:
-            del self._waiting[desired.id]
+            self._waiting[request.user].remove(waiting)
+            if not self._waiting[request.user]:
+                del self._waiting[request.user]
         if status.state is SessionState.FAILED:
             raise RpcError(ErrorCode.BROKER_REFUSED, status.reason)
         return await self._report(status)
@@ -88,6 +102,7 @@ class Desk:
     def _status_changed(self, _key: str, entry: Entry[SessionStatus] | None) -> None:
         if entry is None or entry.value.state is SessionState.CONNECTING:
             return
-        for outcome in self._waiting.get(entry.value.request, ()):
-            if not outcome.done():
-                outcome.set_result(entry.value)
+        for waiting in self._waiting.get(entry.value.user, ()):
+            # A later wish than ours (its id sorts after) has taken our place: what became of it is our answer, too.
+            if entry.value.request >= waiting.wish and not waiting.outcome.done():
+                waiting.outcome.set_result(entry.value)

@@ -9,7 +9,7 @@ from functools import partial
 import structlog
 from prometheus_client import Counter
 
-from libs.bus import Bus, BusError, Lease
+from libs.bus import Bus, BusError
 from libs.bus.topology import ACCOUNTS
 from libs.contracts import subjects
 from libs.contracts.account import Balance, Balances, DesiredSession, SessionState, SessionStatus
@@ -24,9 +24,12 @@ from services.broker_gateway.broker import (
 )
 from services.broker_gateway.orders import OrderDesk
 from services.broker_gateway.records import OrderGone, Records
+from services.broker_gateway.tenure import Tenure
 
 log = structlog.get_logger()
 
+_LATE = timedelta(seconds=2)
+"""After its expiry, a position whose settlement has not been heard of is looked up."""
 _SWEEP = 3.0
 """Seconds between looks at what is unsettled."""
 _BACKOFF = (1.0, 30.0)
@@ -77,20 +80,20 @@ class Session:
         """Until it is not needed."""
         pause = _BACKOFF[0]
         while self.needed:
-            lease = self._bus.lease(f"session.{self._user}")
-            lease.on_lost = self.woken.set
-            if await lease.acquire():
-                try:
-                    await self._hold(lease)
-                    pause = _BACKOFF[0]
-                except AuthenticationRefused as error:
-                    await self._until_asked_anew(str(error))
-                except (BrokerUnavailable, BusError) as error:
-                    log.warning("session_not_available", user=self._user, error=str(error))
-                    await self._publish(SessionState.CONNECTING, str(error))
-                    pause = min(pause * 2, _BACKOFF[1])
-                finally:
-                    await lease.release()
+            account = self._account()
+            tenure = Tenure(self._bus, self._user, account, self.woken.set)
+            try:
+                if await tenure.acquire():
+                    await self._hold(tenure, account)
+                pause = _BACKOFF[0]
+            except AuthenticationRefused as error:
+                await self._until_asked_anew(str(error))
+            except (BrokerUnavailable, BusError) as error:
+                log.warning("session_not_available", user=self._user, error=str(error))
+                await self._publish(SessionState.CONNECTING, str(error))
+                pause = min(pause * 2, _BACKOFF[1])
+            finally:
+                await tenure.release()
             await self._pause(pause)
         await self._publish(SessionState.DISCONNECTED)
 
@@ -116,24 +119,28 @@ class Session:
             self._positions.put_nowait(position)
         self.woken.set()
 
-    async def _hold(self, lease: Lease) -> None:
+    def _account(self) -> str:
+        """The broker user to be: the one that is wanted, but first any other that still owes us a settlement."""
         desired = self._wanted()
-        if desired is None:
-            return
+        wanted = desired.broker_user_id if desired else ""
+        owing = {record.broker_user_id for record in self._unsettled() if record.broker_user_id}
+        return min(owing - {wanted}, default=wanted)
+
+    async def _hold(self, tenure: Tenure, account: str) -> None:
         self._refused = False
-        connection = self._connect(desired.broker_user_id, self)
+        connection = self._connect(account, self)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(connection.close)
             await connection.open()
             self._link_up = self._reconcile = True
-            records = Records(self._user, self._bus)
-            desk = OrderDesk(records, connection, lease, lambda: self._balances, self._bus.clock, self._grace)
+            records = Records(self._user, self._bus, account)
+            desk = OrderDesk(records, connection, tenure, lambda: self._balances, self._bus.clock, self._grace)
             serving: AsyncExitStack | None = None
             try:
-                while self._holds(lease, desired.broker_user_id):
+                while self.needed and self._account() == account and tenure.held and not self._refused:
                     self.woken.clear()
-                    serving = await self._serve(desk, serving)
-                    await self._work(desk)
+                    serving = await self._serve(desk, account, serving)
+                    await self._work(desk, account)
                     await self._wait()
             finally:
                 if serving is not None:
@@ -141,15 +148,9 @@ class Session:
         if self._refused:
             raise AuthenticationRefused("the broker refuses this user's session")
 
-    def _holds(self, lease: Lease, broker_user_id: str) -> bool:
-        desired = self._wanted()
-        same = desired is not None and desired.broker_user_id == broker_user_id
-        return self.needed and same and lease.held and not self._refused
-
-    async def _serve(self, desk: OrderDesk, serving: AsyncExitStack | None) -> AsyncExitStack | None:
-        """New orders are taken while the user wants the session; what is unsettled is followed regardless."""
-        desired = self._wanted()
-        takes = desired is not None and desired.connected and self._link_up
+    async def _serve(self, desk: OrderDesk, account: str, serving: AsyncExitStack | None) -> AsyncExitStack | None:
+        """New orders are taken while the user wants this session; what is unsettled is followed regardless."""
+        takes = self._wants(account) and self._link_up
         if takes and serving is None:
             serving = AsyncExitStack()
             subject = subjects.session_rpc(self._user, SUBMIT_ORDER.name)
@@ -160,17 +161,26 @@ class Session:
             serving = None
         return serving
 
-    async def _work(self, desk: OrderDesk) -> None:
-        if self._balances_fresh and self._balances is not None:
+    def _wants(self, account: str) -> bool:
+        desired = self._wanted()
+        return desired is not None and desired.connected and desired.broker_user_id == account
+
+    async def _work(self, desk: OrderDesk, account: str) -> None:
+        if self._balances_fresh and self._balances is not None and self._wants(account):
             self._balances_fresh = False
             await self._accounts.put(f"{self._user}.balance", self._balances)
-        await self._report()
+        await self._report(account)
         while not self._positions.empty():
             await self._attempt(partial(desk.position_changed, self._positions.get_nowait()))
-        unsettled = self._unsettled()
-        if self._link_up and (self._reconcile or unsettled):
+        unsettled = [record for record in self._unsettled() if record.broker_user_id in ("", account)]
+        if self._link_up and (self._reconcile or self._overdue(unsettled)):
             self._reconcile = False
             await self._attempt(partial(desk.reconcile, unsettled))
+
+    def _overdue(self, unsettled: list[OrderRecord]) -> bool:
+        """Whether something should be known by now: the broker's books are not read for what simply runs."""
+        now = self._bus.clock.now() - _LATE
+        return any(record.position is None or record.position.expiry < now for record in unsettled)
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
         """What fails now is done by the next reconciliation, from the records and the broker's books."""
@@ -180,10 +190,12 @@ class Session:
             self._reconcile = True
             log.warning("order_work_postponed", user=self._user, error=str(error))
 
-    async def _report(self) -> None:
+    async def _report(self, account: str) -> None:
         desired = self._wanted()
         if desired is None or not desired.connected:
             await self._publish(SessionState.DISCONNECTED)
+        elif desired.broker_user_id != account:
+            await self._publish(SessionState.CONNECTING, "orders of the account before are still to be settled")
         elif self._link_up:
             await self._publish(SessionState.CONNECTED)
         else:
@@ -209,11 +221,15 @@ class Session:
             log.warning("session_state_not_published", user=self._user, error=str(error))
 
     async def _until_asked_anew(self, reason: str) -> None:
-        """Terminal: the broker will go on refusing, so nothing is tried until the user connects anew."""
+        """The broker will go on refusing, so nothing is tried until the user connects anew; but as long as an order is
+        unsettled, now and then all the same."""
         await self._publish(SessionState.FAILED, reason)
         desired = self._wanted()
         refused = desired.id if desired else ""
+        until = self._bus.clock.monotonic() + _BACKOFF[1]
         while self.needed and (latest := self._wanted()) is not None and latest.id == refused:
+            if self._unsettled() and self._bus.clock.monotonic() > until:
+                return
             self.woken.clear()
             await self._wait()
 

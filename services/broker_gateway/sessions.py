@@ -31,12 +31,15 @@ class Sessions:
         self._unsettled: dict[str, dict[str, OrderRecord]] = {}
         self._changed = asyncio.Event()
 
-    async def run(self) -> None:
-        """Until cancelled; then every session is given up in order."""
+    async def start(self) -> None:
+        """Returns when it is known who wants a session and what is unsettled."""
         self._orders = await self._bus.mirror(
             ORDERS, ">", OrderRecord, self._order_changed, keep=lambda record: not record.state.final
         )
         self._desired = await self._bus.mirror(DESIRED, "session.*", DesiredSession, self._desire_changed)
+
+    async def run(self) -> None:
+        """Until cancelled; then every session is given up in order."""
         try:
             while True:
                 self._changed.clear()
@@ -54,21 +57,23 @@ class Sessions:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def _fit(self) -> None:
-        for user in self._users():
-            session, task = self._running.get(user, (None, None))
-            if task is not None and not task.done():
-                continue
-            if task is not None and not task.cancelled() and task.exception() is not None:
-                log.error("session_failed", user=user, exc_info=task.exception())
+        for user, (_, task) in list(self._running.items()):
+            if task.done():
+                del self._running[user]
+                if not task.cancelled() and task.exception() is not None:
+                    log.error("session_failed", user=user, exc_info=task.exception())
+        for user in self._needed() - self._running.keys():
             session = self._session(user)
-            if session.needed:
-                self._running[user] = session, asyncio.create_task(session.run(), name=f"session:{user}")
-        self._running = {user: running for user, running in self._running.items() if not running[1].done()}
+            task = asyncio.create_task(session.run(), name=f"session:{user}")
+            task.add_done_callback(lambda _: self._changed.set())
+            self._running[user] = session, task
         _sessions.set(len(self._running))
 
-    def _users(self) -> set[str]:
+    def _needed(self) -> set[str]:
+        """Users who want a session, and those with an unsettled order."""
         assert self._desired is not None  # noqa: S101
-        return {entry.value.user for _, entry in self._desired.items()}
+        desired = [entry.value for _, entry in self._desired.items()]
+        return {wish.user for wish in desired if wish.connected or wish.user in self._unsettled}
 
     def _session(self, user: str) -> Session:
         desired = self._desired

@@ -19,6 +19,8 @@ log = structlog.get_logger()
 
 _RENEW_AFTER = (22 * 3600.0, 23 * 3600.0)
 """Seconds; the broker accepts an id for about 24 h. A random point, so that renewals do not come all at once."""
+_NOT_ABOUT_THE_USER = (401, 403, 408, 429)
+"""Our token, our pace or the network: an operator mends it, and no user's session is given up for it."""
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0)
 
 _requests = Counter("pregao_session_ids_total", "Session ids asked for", ["outcome"])
@@ -51,7 +53,7 @@ class SessionIds:
     async def get(self, broker_user_id: str) -> str:
         """A session id that the broker should accept. Callers at the same time share one request.
 
-        Raises AuthenticationRefused (the API knows no such user, or refuses us), BrokerUnavailable.
+        Raises AuthenticationRefused (the API has no session for this user), BrokerUnavailable.
         """
         known = self._known.get(broker_user_id)
         if known is not None and self._clock.monotonic() < known.renew_at:
@@ -86,7 +88,7 @@ class SessionIds:
 
     def _read(self, status: int, body: bytes) -> str:
         """Never puts the body into an error: it may hold a session id."""
-        if status == 429 or status >= 500:
+        if status in _NOT_ABOUT_THE_USER or status >= 500:
             _requests.labels("unavailable").inc()
             raise BrokerUnavailable(f"session API answered {status}")
         if status >= 400:

@@ -1,5 +1,6 @@
 """Sessions, market data and orders over the real protocol."""
 
+import asyncio
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
 from libs.contracts.orders import OrderState, RejectCode
 from libs.contracts.rpc import CandleQuery, ErrorCode, Nothing, OfUser, RpcError
 from libs.contracts.subjects import candle, closed_candle
-from tests.integration.broker_gateway.rig import Rig, until
+from tests.integration.broker_gateway.rig import BROKER_USER, SYSTEM_USER, Rig, until
 from tests.integration.nats_server import eventually
 from tests.messages import OTHER_USER, USER
 
@@ -66,12 +67,50 @@ async def test_users_have_sessions_of_their_own(rig: Rig) -> None:
     assert await rig.session() is SessionState.CONNECTED
 
 
-async def test_a_user_whom_the_session_api_refuses_is_told_so(rig: Rig) -> None:
+async def test_an_operators_wrong_token_gives_up_nobodys_session(rig: Rig) -> None:
     await rig.start_gateway(PREGAO_BROKER_API_TOKEN="a-token-nobody-knows")
     with pytest.raises(RpcError) as raised:
         await rig.connect()
+    assert raised.value.code is ErrorCode.BROKER_UNREACHABLE
+    assert await rig.session() is SessionState.CONNECTING
+
+
+async def test_the_account_of_the_market_data_is_nobodys_to_trade_on(rig: Rig) -> None:
+    await rig.start_gateway()
+    with pytest.raises(RpcError) as raised:
+        await rig.connect(broker_user=SYSTEM_USER)
     assert raised.value.code is ErrorCode.BROKER_REFUSED
-    assert await rig.session() is SessionState.FAILED
+
+
+async def test_one_broker_account_is_driven_by_one_user_only(rig: Rig) -> None:
+    await rig.start_gateway()
+    await rig.connect()
+    with pytest.raises(RpcError) as raised:
+        await rig.connect(OTHER_USER)
+    assert raised.value.code is ErrorCode.BROKER_UNREACHABLE
+    assert await rig.session() is SessionState.CONNECTED
+    assert await rig.balances(OTHER_USER) is None
+
+
+async def test_two_tabs_that_connect_at_once_are_both_connected(rig: Rig) -> None:
+    await rig.start_gateway()
+    reports = await asyncio.gather(*(rig.connect() for _ in range(4)))
+    assert [report.status.state for report in reports] == [SessionState.CONNECTED] * 4
+
+
+async def test_another_account_is_taken_only_when_the_first_has_settled(rig: Rig) -> None:
+    """Orders are looked for where they were sent, never in the books of another account."""
+    await rig.start_gateway()
+    await catalogue_is_there(rig)
+    await rig.connect()
+    order_id = await rig.intend()
+    record = await rig.submit(order_id)
+    assert record.broker_user_id == str(BROKER_USER)
+    report = await rig.connect(broker_user=5152)
+    assert report.status.state is SessionState.CONNECTED
+    assert (await rig.record(order_id)).state is OrderState.CLOSED
+    another = await rig.intend()
+    assert (await rig.submit(another)).broker_user_id == "5152"
 
 
 async def test_a_broker_that_cannot_be_reached_is_said_to_be(rig: Rig) -> None:

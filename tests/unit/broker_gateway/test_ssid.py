@@ -120,15 +120,25 @@ async def test_each_name_the_api_has_used_is_understood(ids: SessionIds, api: Ap
     assert await ids.get("5150") == "abc"
 
 
-@pytest.mark.parametrize("status", [401, 403, 404])
-async def test_a_refusal_is_final(ids: SessionIds, api: Api, status: int) -> None:
+@pytest.mark.parametrize("status", [400, 404, 422])
+async def test_a_refusal_of_the_user_is_final(ids: SessionIds, api: Api, status: int) -> None:
     api.answer = lambda _: (status, "no")
     with pytest.raises(AuthenticationRefused, match=str(status)):
         await ids.get("5150")
 
 
 @pytest.mark.parametrize(
-    ("status", "text"), [(500, "oops"), (503, ""), (429, ""), (200, "not json"), (200, "{}"), (200, '{"ssid": 5}')]
+    ("status", "text"),
+    [
+        (500, "oops"),
+        (503, ""),
+        (429, ""),
+        (401, "our token"),
+        (403, "our token"),
+        (200, "not json"),
+        (200, "{}"),
+        (200, '{"ssid": 5}'),
+    ],
 )
 async def test_anything_else_can_be_tried_again(ids: SessionIds, api: Api, status: int, text: str) -> None:
     api.answer = lambda _: (status, text)
