@@ -61,7 +61,7 @@ class Engine:
         """Nothing happens when the socket is gone."""
         socket = self._socket(sid)
         if socket is not None and not socket.closed:
-            socket.queue.put_nowait(packet)
+            socket.queue.send(packet)
 
     def waiting(self, sid: str) -> int:
         """Packets that this socket's client has not taken yet."""

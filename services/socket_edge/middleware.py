@@ -47,6 +47,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
 @web.middleware
 async def answer_in_json(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Whatever goes wrong, the client gets the error body of the contract, and only the log has the details."""
+    if request.path.startswith(SOCKETS):
+        return await handler(request)
     with _duration.time() as timer:
         try:
             response = await handler(request)

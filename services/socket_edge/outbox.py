@@ -15,7 +15,7 @@ _FULL = 64 * 1024
 
 
 class Outbox(asyncio.Queue[Packet | None]):
-    """In order, because a packet passes the queue by only while it is empty and its reader waits for more."""
+    """What engine.io itself sends goes through the queue as ever: its pings keep the task that reads it alive."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,15 +32,12 @@ class Outbox(asyncio.Queue[Packet | None]):
         if self._connection is not None:
             self._connection.abort()
 
-    async def put(self, item: Packet | None) -> None:
-        self.put_nowait(item)
-
-    def put_nowait(self, item: Packet | None) -> None:
-        connection = self._connection
-        if item is None or item.binary or connection is None or not self._passable(connection):
-            super().put_nowait(item)
+    def send(self, packet: Packet) -> None:
+        """In order: a text packet passes the queue by only while that is empty and its reader waits for more."""
+        if self._connection is not None and self._passable(self._connection):
+            self._connection.write(frame(packet))
         else:
-            connection.write(frame(item))
+            self.put_nowait(packet)
 
     def _passable(self, connection: asyncio.Transport) -> bool:
         reader_waits = any(not getter.done() for getter in self._getters)  # type: ignore[attr-defined]  # asyncio's own

@@ -10,10 +10,13 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import cast
+from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 import uvloop
+from websockets.frames import Frame, Opcode
 
 from libs.contracts.clock import SystemClock
 from libs.quadcode import Client, FixedSessionId
@@ -21,6 +24,9 @@ from libs.quadcode.candles import CandleGenerated
 
 TICK = 500_000_000
 """Nanoseconds between the updates of a feed; they come at whole multiples."""
+
+
+_PING = b"\x81\x012"
 
 
 class Task(msgspec.Struct):
@@ -51,36 +57,73 @@ async def of_broker(task: Task, notes: Notes) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def of_browsers(task: Task, notes: Notes) -> AsyncIterator[None]:
-    """Plain Engine.IO: a Socket.IO client costs more than what is measured."""
-    async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
-        browsers = []
-        for number, token in enumerate(task.tokens):
-            socket = await http.ws_connect(f"{task.url}/socket.io/?EIO=4&transport=websocket", compress=0)
-            await socket.send_str("40" + json.dumps({"token": token}))
-            subscribed = asyncio.Event()
-            ticker = list(task.feeds)[number % len(task.feeds)]
-            browsers.append(group.create_task(_browse(socket, ticker, task.size, notes, subscribed)))
-            await subscribed.wait()
-        yield
-        for browser in browsers:
-            browser.cancel()
+    browsers = []
+    where = urlsplit(task.url)
+    for number, token in enumerate(task.tokens):
+        ticker = list(task.feeds)[number % len(task.feeds)]
+        _, browser = await asyncio.get_running_loop().create_connection(
+            partial(Browser, where.netloc, token, ticker, task.size, notes), where.hostname or "", where.port or 0
+        )
+        await browser.subscribed
+        browsers.append(browser)
+    yield
+    for browser in browsers:
+        browser.leave()
 
 
-async def _browse(
-    socket: aiohttp.ClientWebSocketResponse, ticker: str, size: int, notes: Notes, subscribed: asyncio.Event
-) -> None:
-    async for message in socket:
-        text: str = message.data
-        if text.startswith('42["candle-update"'):
-            now = time.time_ns()
-            notes.append((ticker, now // TICK, now))
-        elif text == "2":
-            await socket.send_str("3")
-        elif text.startswith("40"):
-            await socket.send_str("42" + json.dumps(["subscribe-candles", {"asset": ticker, "timeframe": size}]))
-        elif text.startswith('42["subscribed"'):
-            subscribed.set()
-    raise ConnectionError("a browser lost its connection")
+class Browser(asyncio.Protocol):
+    """Just enough Engine.IO over WebSocket: a hundred real clients in one process would cost more than what is
+    measured, where every user's browser has a machine of its own."""
+
+    def __init__(self, host: str, token: str, ticker: str, size: int, notes: Notes) -> None:
+        self.subscribed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._host = host
+        self._token = token
+        self._ticker = ticker
+        self._size = size
+        self._notes = notes
+        self._read = b""
+        self._leaving = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass of it
+        self._transport.write(
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            "Sec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
+
+    def data_received(self, data: bytes) -> None:
+        now = time.time_ns()
+        if b'42["candle-update"' in data:
+            self._notes.append((self._ticker, now // TICK, now))
+        if _PING in data:
+            self._send("3")
+        if not self.subscribed.done():
+            self._log_in(data)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """One that is lost early spoils the figure: better none."""
+        if not self._leaving:
+            sys.exit(f"a browser lost its connection: {error!r}")
+
+    def leave(self) -> None:
+        self._leaving = True
+        self._transport.close()
+
+    def _log_in(self, data: bytes) -> None:
+        self._read += data
+        if b'42["subscribed"' in self._read:
+            self.subscribed.set_result(None)
+        elif b"40{" in self._read:
+            self._read = b""
+            self._send("42" + json.dumps(["subscribe-candles", {"asset": self._ticker, "timeframe": self._size}]))
+        elif b"0{" in self._read:
+            self._read = b""
+            self._send("40" + json.dumps({"token": self._token}))
+
+    def _send(self, text: str) -> None:
+        self._transport.write(Frame(Opcode.TEXT, text.encode()).serialize(mask=True))
 
 
 async def main(what: str) -> None:

@@ -119,6 +119,14 @@ async def test_a_crash_in_the_background_ends_it_with_one_error_line(spawn: Spaw
     assert said[-2:] == ["leave second", "leave first"]
 
 
+async def test_a_failed_start_says_why_and_leaves_nothing_running(spawn: Spawn) -> None:
+    code, said, events = await outcome(await spawn(TINY_BEHAVIOUR="fail"))
+    (error,) = [event for event in events if event["level"] == "error"]
+    assert code == 1
+    assert "ValueError: the start failed" in error["exception"]
+    assert said == ["enter first", "enter second", "leave second", "leave first", "background ended"]
+
+
 async def test_a_second_signal_ends_it_at_once(spawn: Spawn, port: int) -> None:
     process = await spawn(TINY_BEHAVIOUR="hang")
     await get(port, "/health/ready", 200)

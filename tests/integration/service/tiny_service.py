@@ -51,6 +51,9 @@ async def app(_settings: ProcessSettings, service: Service) -> AsyncIterator[Non
             await opened(Path(gate))
         service.health.add("gate", lambda: not Path(os.environ.get("TINY_FAIL", "/nonexistent")).exists())
         service.background(crash() if behaviour == "crash" else wait_until_cancelled(), "watcher")
+        if behaviour == "fail":
+            await asyncio.sleep(0)
+            raise ValueError("the start failed")
         yield
         if behaviour == "hang":
             print("hanging", flush=True)

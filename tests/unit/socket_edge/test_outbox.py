@@ -77,7 +77,7 @@ async def test_to_a_socket_that_keeps_up_it_is_written_at_once(
     outbox: Outbox, connection: tuple[asyncio.Transport, Peer]
 ) -> None:
     reader = await waiting_reader(outbox)
-    outbox.put_nowait(text("hello"))
+    outbox.send(text("hello"))
     assert connection[1].read() == b"\x81\x064hello"
     assert outbox.empty()
     reader.cancel()
@@ -85,10 +85,10 @@ async def test_to_a_socket_that_keeps_up_it_is_written_at_once(
 
 async def test_what_the_reader_still_holds_is_not_overtaken(outbox: Outbox) -> None:
     reader = await waiting_reader(outbox)
-    asyncio.Queue.put_nowait(outbox, text("first"))
-    outbox.put_nowait(text("second"))
+    outbox.put_nowait(text("first"))
+    outbox.send(text("second"))
     first = await reader
-    outbox.put_nowait(text("third"))
+    outbox.send(text("third"))
     rest = [outbox.get_nowait() for _ in range(outbox.qsize())]
     assert [packet.data for packet in (first, *rest) if packet] == ["first", "second", "third"]
 
@@ -96,27 +96,28 @@ async def test_what_the_reader_still_holds_is_not_overtaken(outbox: Outbox) -> N
 async def test_nothing_passes_by_before_the_upgrade(outbox: Outbox, engine_socket: SimpleNamespace) -> None:
     engine_socket.upgraded = False
     reader = await waiting_reader(outbox)
-    outbox.put_nowait(text("polled"))
+    outbox.send(text("polled"))
     packet = await reader
     assert packet is not None
     assert packet.data == "polled"
 
 
-async def test_the_end_goes_to_the_reader(outbox: Outbox) -> None:
+@pytest.mark.parametrize("own", [None, Packet()])
+async def test_what_engine_io_sends_goes_to_the_reader(outbox: Outbox, own: Packet | None) -> None:
     reader = await waiting_reader(outbox)
-    outbox.put_nowait(None)
-    assert await reader is None
+    await outbox.put(own)
+    assert await reader is own
 
 
 async def test_behind_a_full_connection_packets_wait(outbox: Outbox) -> None:
     reader = await waiting_reader(outbox)
     for _ in range(1000):
-        outbox.put_nowait(text("x" * 10_000))
+        outbox.send(text("x" * 10_000))
     assert 900 < outbox.qsize() < 1000
     reader.cancel()
 
 
 async def test_without_a_connection_packets_wait() -> None:
     outbox = Outbox()
-    outbox.put_nowait(text("x"))
+    outbox.send(text("x"))
     assert outbox.qsize() == 1
