@@ -40,7 +40,7 @@ watch: setup
 # Unit tests share the cores; the others start servers and get the machine to themselves.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
-	$(BIN)/pytest tests/integration
+	$(BIN)/pytest tests/integration -n 2
 	$(BIN)/pytest tests/e2e
 
 lint: setup
