@@ -130,6 +130,7 @@ async def main(what: str) -> None:
     notes: Notes = []
     task = msgspec.json.decode(sys.stdin.readline(), type=Task)
     async with (of_broker if what == "broker" else of_browsers)(task, notes):
+        notes.clear()  # what a browser gets at once when it subscribes is not an update's way
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
     print(json.dumps(notes), flush=True)
