@@ -1,6 +1,7 @@
 """Which errors a retry can help, told from answers of the real server and of what may stand in front of it."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -53,11 +54,26 @@ async def test_a_retry_can_help(status: int, content_type: str, body: str) -> No
 
 @pytest.mark.parametrize(
     ("status", "code"),
-    [(409, "23505"), (409, "23503"), (400, "23514"), (400, "22P02"), (400, "P0001"), (400, "PGRST102"), (500, "SUP")],
+    [(409, "23505"), (409, "23503"), (400, "23514"), (400, "22P02"), (400, "P0001"), (400, "PGRST102")],
 )
 async def test_a_retry_cannot_help(status: int, code: str) -> None:
     with pytest.raises(StoreRefused, match=code):
         await ask(status, "application/json", f'{{"code": "{code}", "message": "no"}}')
+
+
+@pytest.mark.parametrize(
+    ("message", "error"),
+    [
+        ('new row for relation "trade_history" violates check constraint "trade_history_valor_check"', StoreRefused),
+        ("deadlock detected", StoreUnavailable),
+        ("terminating connection due to administrator command", StoreUnavailable),
+    ],
+)
+async def test_what_the_local_server_has_no_code_for_is_refused_only_for_a_constraint(
+    message: str, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="SUP"):
+        await ask(500, "application/json", json.dumps({"code": "SUP", "message": message}))
 
 
 async def ask(status: int, content_type: str, body: str) -> None:
