@@ -18,6 +18,7 @@ help:
 	@echo 'make bench    all figures, or those of ONLY=name'
 	@echo 'make setup    the virtual environment alone'
 	@echo 'make lock     compile requirements/*.in'
+	@echo 'make settings the table of settings in README.md'
 	@echo 'make clean    remove what was made: environment, packages, data'
 
 setup: $(READY)
@@ -37,11 +38,11 @@ run: setup
 watch: setup
 	@exec $(BIN)/python -m deploy.local.watch
 
-# Unit tests share the cores; the others start servers and get the machine to themselves.
+# Tests that start servers mostly wait, so that three files at a time fit two cores; a file's tests share its servers.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
-	$(BIN)/pytest tests/integration -n 2
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest tests/integration -n 3 --dist loadfile
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -58,10 +59,10 @@ lock: setup
 	    requirements/$$name.in -o requirements/$$name.txt || exit 1; \
 	done
 
-# By name, so that a PREGAO_LOCAL_DIR that holds other things keeps them.
 settings: setup
 	@$(BIN)/python -m deploy.settings_table
 
+# By name, so that a PREGAO_LOCAL_DIR that holds other things keeps them.
 clean:
 	@test ! -e '$(PREGAO_LOCAL_DIR)/stack.json' || \
 	  { echo 'a stack runs on $(PREGAO_LOCAL_DIR): stop it first (after a crash, remove its stack.json)' >&2; exit 1; }

@@ -25,18 +25,27 @@ class LocalSettings(BaseSettings):
     edge_port: Port = 4001
     """REST and Socket.IO."""
     supabase_port: Port = 54321
+    """The Supabase-compatible server: Auth and PostgREST."""
     nats_port: Port = 4222
+    """The message bus."""
     nats_monitor_port: Port = 8222
+    """The message bus's own monitoring pages, and its health."""
     paper_port: Port = 4500
     """The paper broker: WebSocket API and session API."""
     gateway_health_port: Port = 4101
+    """/health and /metrics of broker-gateway."""
     bots_health_port: Port = 4102
+    """/health and /metrics of bot-runtime."""
     analytics_health_port: Port = 4103
+    """/health and /metrics of analytics."""
     crm_health_port: Port = 4104
+    """/health and /metrics of crm."""
     edge_health_port: Port = 4105
+    """/health and /metrics of socket-edge."""
     paper_health_port: Port = 4106
+    """/health and /metrics of the paper broker."""
     start_timeout: float = Field(default=90.0, gt=0)
-    """Seconds in which everything must be healthy."""
+    """Seconds in which nats, supabase and the paper broker must be healthy, and then once more the services."""
 
     @property
     def directory(self) -> Path:
