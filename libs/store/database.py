@@ -11,7 +11,9 @@ from supabase import AsyncClient, AsyncClientOptions, create_async_client
 from libs.store.errors import StoreError, StoreRefused, StoreUnavailable
 
 _TIMEOUT = httpx.Timeout(10.0, connect=3.0)
-_CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10)
+_CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=4.0)
+"""Given up before the other side does: servers on Node close an idle connection after 5 seconds, and a request that is
+on its way at that moment fails."""
 
 _OUR_FAULT = ("22", "23", "54", "P0")
 """SQLSTATE classes that speak of what was sent: data, constraints, limits, exceptions raised by our own functions."""

@@ -75,6 +75,12 @@ class Engine:
     def members(self, room: str) -> Iterable[str]:
         return [sid for sid, _ in self.server.manager.get_participants(_NAMESPACE, room)]
 
+    def release(self, sid: str) -> None:
+        """Its client has left: a request that still polls for it is answered, a WebSocket is closed."""
+        socket = self._socket(sid)
+        if socket is not None:
+            socket.queue.put_nowait(None)
+
     def cut(self, sid: str) -> None:
         """End the connection without waiting for its client, which sees a lost connection and comes back by itself
         (after a proper Socket.IO goodbye browsers would not)."""

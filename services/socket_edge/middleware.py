@@ -52,22 +52,9 @@ async def answer_in_json(request: web.Request, handler: Handler) -> web.StreamRe
     with _duration.time() as timer:
         try:
             response = await handler(request)
-        except ApiError as error:
-            response = _error(error)
-        except RpcError as error:
-            response = _error(of_rpc(error))
-        except (BusError, StoreUnavailable):
-            response = _error(unavailable())
-        except web.HTTPException as error:
-            response = _error(_of_http(error))
-        except (web.RequestPayloadError, ConnectionError):
-            response = _error(invalid("The body could not be read"))
-        except Exception:
-            log.exception("request_failed", method=request.method, path=request.path)
-            response = _error(internal())
+        except Exception as error:  # noqa: BLE001 - the last place that can answer
+            response = _error(request, _answer_to(error), error)
         timer.labels(_route(request), response.status)
-        if response.status >= 500:
-            log.warning("answered_with_failure", method=request.method, path=request.path, status=response.status)
     return response
 
 
@@ -103,9 +90,29 @@ def _of_http(error: web.HTTPException) -> ApiError:
     return ApiError(error.status, _CODES.get(error.status, "HTTP_ERROR"), error.reason, headers=headers)
 
 
-def _error(error: ApiError) -> web.Response:
-    body = wire.encode(error.body(request_id.get()))
-    return web.Response(status=error.status, body=body, content_type=JSON, headers=error.headers)
+def _answer_to(error: Exception) -> ApiError:
+    match error:
+        case ApiError():
+            return error
+        case RpcError():
+            return of_rpc(error)
+        case BusError() | StoreUnavailable():
+            return unavailable()
+        case web.HTTPException():
+            return _of_http(error)
+        case web.RequestPayloadError() | ConnectionError():
+            return invalid("The body could not be read")
+        case _:
+            return internal()
+
+
+def _error(request: web.Request, answer: ApiError, cause: Exception) -> web.Response:
+    if answer.status == 500:
+        log.error("request_failed", method=request.method, path=request.path, exc_info=cause)
+    elif answer.status > 500:
+        log.warning("request_not_served", method=request.method, path=request.path, reason=str(cause))
+    body = wire.encode(answer.body(request_id.get()))
+    return web.Response(status=answer.status, body=body, content_type=JSON, headers=answer.headers)
 
 
 def _route(request: web.Request) -> str:

@@ -99,6 +99,8 @@ class Sockets:
     async def _disconnect(self, sid: str, reason: str) -> None:
         if reason == self._engine.server.reason.PING_TIMEOUT:
             self._engine.cut(sid)
+        else:
+            self._engine.release(sid)
         self._forget(sid)
 
     def _forget(self, sid: str) -> None:
