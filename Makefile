@@ -38,11 +38,11 @@ run: setup
 watch: setup
 	@exec $(BIN)/python -m deploy.local.watch
 
-# Tests that start servers mostly wait, so that three files at a time fit two cores; a file's tests share its servers.
+# Tests that start servers mostly wait, so that three files at a time fit two cores; the whole stack has the machine to itself.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
 	$(BIN)/pytest tests/integration -n 3 --dist loadfile
-	$(BIN)/pytest tests/e2e -n 2 --dist loadfile
+	$(BIN)/pytest tests/e2e
 
 lint: setup
 	$(BIN)/ruff format --check .
