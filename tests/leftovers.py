@@ -9,8 +9,9 @@ import pytest
 from libs.contracts.ids import new_id
 from tests.processes import described, processes_with
 
-_RUN = "PREGAO_TEST_RUN"
-"""Inherited by everything a session starts; a worker of xdist has its session's value."""
+_RUN = "TESTS_OF_PREGAO"
+"""Inherited by everything a session starts; a worker of xdist has its session's value. Without the prefix of our
+settings, which fixtures keep from the processes they start."""
 
 _GRACE = 5.0
 """Seconds."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -38,10 +39,11 @@ class NodeClient:
 
 @asynccontextmanager
 async def node_client(user: User, edge_url: str, asset: str, timeframe: int) -> AsyncIterator[NodeClient]:
+    told = {"EDGE_URL": edge_url, "TOKEN": user.token, "ASSET": asset, "TIMEFRAME": str(timeframe)}
     process = await asyncio.create_subprocess_exec(
         node_path(),
         FOLDER / "client.mjs",
-        env={"EDGE_URL": edge_url, "TOKEN": user.token, "ASSET": asset, "TIMEFRAME": str(timeframe)},
+        env={**os.environ, **told},
         stdin=PIPE,
         stdout=PIPE,
         limit=1024 * 1024,

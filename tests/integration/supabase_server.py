@@ -1,6 +1,7 @@
 """A real Supabase-compatible server with this repository's migrations, run as the local stack runs it."""
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
@@ -59,7 +60,7 @@ class SupabaseServer:
             self._process = subprocess.Popen(
                 self._server.command,
                 cwd=self._server.directory,
-                env=dict(self._server.environment),
+                env={**os.environ, **self._server.environment},
                 stdout=log,
                 stderr=log,
             )

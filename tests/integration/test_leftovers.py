@@ -22,7 +22,7 @@ def test_untidy():
 def session(test: str, directory: Path) -> subprocess.CompletedProcess[str]:
     file = directory / "test_it.py"
     file.write_text(test)
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PREGAO_", "PYTEST_"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("TESTS_OF_", "PYTEST_"))}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-s", "-p", "tests.leftovers", "-c", os.devnull, "--rootdir", directory, file],
         check=False,
