@@ -6,6 +6,7 @@ the last commits, which is right for a simulator. The file is locked for one pro
 """
 
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,6 +84,7 @@ class Storage:
             if path != IN_MEMORY:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
             self._database = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+            self._close = weakref.finalize(self, self._database.close)
             self._database.row_factory = sqlite3.Row
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("PRAGMA journal_mode = WAL")
@@ -93,7 +95,8 @@ class Storage:
             raise CannotOpen(f"{path}: {error}") from error
 
     def close(self) -> None:
-        self._database.close()
+        """Happens also when it is dropped."""
+        self._close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
