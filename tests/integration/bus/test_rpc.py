@@ -65,6 +65,7 @@ async def test_a_call_during_an_outage_is_unavailable_at_once_and_never_sent_lat
     assert raised.value.code is ErrorCode.UNAVAILABLE
     nats_server.start()
     await eventually(lambda: client.connected and server.connected)
+    await server.ready()  # its endpoints are back, too
     await client.call(CRM_STATS, Nothing())
     assert asked == 1
 
