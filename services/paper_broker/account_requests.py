@@ -52,14 +52,8 @@ def features(_: Broker, __: Caller, query: FeaturesQuery) -> Reply:
     return Reply("features", {"features": items})
 
 
-def profile(_: Broker, caller: Caller, __: Nothing) -> Reply:
-    user = caller.user_id
-    result = {
-        "user_id": user,
-        "first_name": "Paper",
-        "last_name": f"Trader {user}",
-        "email": f"trader-{user}@paper.invalid",
-    }
+def profile(broker: Broker, caller: Caller, __: Nothing) -> Reply:
+    result = {"user_id": caller.user_id, **broker.accounts.person(caller.user_id)._asdict()}
     return Reply("profile", {"isSuccessful": True, "result": result})
 
 
@@ -69,8 +63,8 @@ def balances(broker: Broker, caller: Caller, query: BalancesQuery) -> Reply:
 
 
 def subscribe_margin_balance(broker: Broker, caller: Caller, query: OfBalance) -> Reply:
-    """Accepted for every balance, margin or not; there are no margin balances, so nothing follows."""
-    _owned(broker, caller, query.user_balance_id)
+    """Accepted for every balance, margin or not; only a margin balance has something to tell."""
+    broker.accounts.watch(_owned(broker, caller, query.user_balance_id))
     return acknowledged()
 
 
@@ -109,5 +103,5 @@ def _shown(balance: Balance) -> dict[str, object]:
         "bonus_amount": 0,
         "currency": balance.currency,
         "user_id": balance.user_id,
-        "is_marginal": False,
+        "is_marginal": balance.is_marginal,
     }

@@ -8,7 +8,7 @@ from aiohttp import web
 from libs.contracts.clock import Clock
 from libs.service import CannotStart, Service
 from libs.service.health import listen
-from services.paper_broker.accounts import Accounts, Opening
+from services.paper_broker.accounts import Accounts, BalanceType, Opening
 from services.paper_broker.announcer import Announcer
 from services.paper_broker.broker import Broker
 from services.paper_broker.candles import History
@@ -55,8 +55,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     """Raises CannotStart when a file of the settings cannot be used."""
     catalogue, market = _market(settings, storage, clock)
     ledger = Ledger(storage)
-    opening = Opening(settings.paper_currency, settings.paper_demo_balance, settings.paper_real_balance)
-    accounts = Accounts(storage, ledger, opening, clock)
+    accounts = Accounts(storage, ledger, _openings(settings), clock)
     positions = Positions(storage)
     hub = Hub()
     return Broker(
@@ -73,6 +72,13 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         faults=Faults(),
         hub=hub,
         announcer=Announcer(hub, accounts),
+    )
+
+
+def _openings(settings: Settings) -> tuple[Opening, ...]:
+    return (
+        Opening(BalanceType.REAL, settings.paper_currency, settings.paper_real_balance),
+        Opening(BalanceType.DEMO, settings.paper_currency, settings.paper_demo_balance),
     )
 
 

@@ -1,5 +1,6 @@
-"""Session ids: what a client authenticates with. Only their digests are stored."""
+"""Session ids and access tokens: what a client authenticates with. Only their digests are stored."""
 
+from collections.abc import Iterable
 from hashlib import sha256
 from secrets import token_hex
 from typing import NamedTuple
@@ -7,6 +8,9 @@ from typing import NamedTuple
 from libs.contracts.clock import Clock
 from services.paper_broker.epoch import milliseconds
 from services.paper_broker.storage import Storage
+
+_NEVER = 2**62
+"""Epoch milliseconds at which a token of the file of accounts expires."""
 
 
 class Session(NamedTuple):
@@ -39,6 +43,16 @@ class Sessions:
         if row is None or row["expires_at"] <= milliseconds(self._clock):
             return None
         return Session(row["user_id"], row["expires_at"])
+
+    def seed(self, tokens: Iterable[tuple[str, int]]) -> None:
+        """Tokens with the user of each: valid without an end, in place of all that were seeded before."""
+        with self._storage.transaction():
+            self._storage.change("DELETE FROM sessions WHERE seeded = 1")
+            for token, user_id in tokens:
+                self._storage.change(
+                    "INSERT OR REPLACE INTO sessions (digest, user_id, expires_at, seeded) VALUES (?, ?, ?, 1)",
+                    *(_digest(token), user_id, _NEVER),
+                )
 
     def expire(self, user_id: int) -> None:
         """End all sessions of a user."""

@@ -10,18 +10,24 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from zlib import crc32
 
 IN_MEMORY = ":memory:"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS users (
     id INTEGER PRIMARY KEY,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    email TEXT COLLATE NOCASE UNIQUE,
+    password BLOB,
+    first_name TEXT,
+    last_name TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sessions (
     digest BLOB PRIMARY KEY,
     user_id INTEGER NOT NULL REFERENCES users,
-    expires_at INTEGER NOT NULL
+    expires_at INTEGER NOT NULL,
+    seeded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id);
 CREATE TABLE IF NOT EXISTS balances (
@@ -29,8 +35,10 @@ CREATE TABLE IF NOT EXISTS balances (
     user_id INTEGER NOT NULL REFERENCES users,
     type INTEGER NOT NULL,
     currency TEXT NOT NULL,
+    is_marginal INTEGER NOT NULL DEFAULT 0,
+    watched INTEGER NOT NULL DEFAULT 0,
     amount INTEGER NOT NULL CHECK (amount >= 0),
-    UNIQUE (user_id, type)
+    UNIQUE (user_id, type, currency, is_marginal)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS positions (
     external_id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -70,7 +78,13 @@ CREATE TABLE IF NOT EXISTS replays (
     anchor INTEGER NOT NULL
 ) STRICT;
 """
-"""Times are epoch milliseconds, `expiration` epoch seconds, money the units of money.py, `payout` percent."""
+"""Times are epoch milliseconds, `expiration` epoch seconds, money the units of money.py, `payout` percent.
+
+`sessions.seeded`: named by the file of accounts. `balances.watched`: its user asked for margin events.
+"""
+
+_FINGERPRINT = crc32(_SCHEMA.encode()) >> 1
+"""Kept in `user_version`: a file with other tables is recognised, and nobody has to count versions."""
 
 
 class CannotOpen(Exception):
@@ -90,13 +104,20 @@ class Storage:
             self._database.execute("PRAGMA journal_mode = WAL")
             self._database.execute("PRAGMA synchronous = NORMAL")
             self._database.execute("PRAGMA foreign_keys = ON")
-            self._database.executescript(_SCHEMA)
+            self._make_tables(path)
         except (sqlite3.Error, OSError) as error:
             raise CannotOpen(f"{path}: {error}") from error
 
     def close(self) -> None:
         """Happens also when it is dropped."""
         self._close()
+
+    def _make_tables(self, path: str) -> None:
+        (made_for,) = self._database.execute("PRAGMA user_version").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables and made_for != _FINGERPRINT:
+            raise CannotOpen(f"{path}: was made by another version of the paper broker; move or delete it")
+        self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_FINGERPRINT}; COMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

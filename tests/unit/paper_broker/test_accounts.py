@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from services.paper_broker.accounts import BalanceType
+from services.paper_broker.accounts import FIRST_USER, BalanceType, EmailTaken, Opening, Person
 from services.paper_broker.ledger import InsufficientFunds, Reason
 from tests.unit.paper_broker.world import OTHER_USER, USER, World
 
@@ -58,3 +58,42 @@ def test_a_balance_never_becomes_negative(world: World) -> None:
 def test_an_entry_for_no_balance_is_an_error(world: World) -> None:
     with pytest.raises(LookupError), world.storage.transaction():
         world.broker.ledger.post(999, Decimal(1), Reason.RESET, 0)
+
+
+def test_a_user_can_have_one_balance_of_each_type_currency_and_margin_flag(world: World) -> None:
+    accounts = world.broker.accounts
+    margin = Opening(BalanceType.DEMO, "USD", Decimal(700), is_marginal=True)
+    with world.storage.transaction():
+        for opening in (margin, margin._replace(amount=Decimal(1)), margin._replace(currency="EUR")):
+            accounts.open(USER, opening)
+    added = accounts.balances(USER)[2:]
+    assert [(each.currency, each.amount, each.is_marginal) for each in added] == [
+        ("USD", Decimal(700), True),
+        ("EUR", Decimal(700), True),
+    ]
+
+
+def test_who_signs_up_gets_a_number_nobody_has_and_the_usual_balances(world: World) -> None:
+    ada, alan = Person("ada@sim.invalid", "Ada", "Trader"), Person("alan@sim.invalid", "Alan", "Trader")
+    world.broker.accounts.ensure(2**40)
+    first = world.broker.accounts.sign_up(ada, b"digest")
+    second = world.broker.accounts.sign_up(alan, b"digest")
+    assert (first, second) == (FIRST_USER, FIRST_USER + 1)
+    assert world.broker.accounts.person(second) == alan
+    assert [each.amount for each in world.broker.accounts.balances(first)] == [Decimal(0), Decimal(10000)]
+
+
+def test_an_e_mail_address_belongs_to_one_user_however_it_is_written(world: World) -> None:
+    accounts = world.broker.accounts
+    user = accounts.sign_up(Person("ada@sim.invalid", "Ada", "Trader"), b"digest")
+    with pytest.raises(EmailTaken, match=f"belongs to user {user} already"):
+        accounts.sign_up(Person("ADA@sim.invalid", "Ada", "Other"), b"other digest")
+    assert accounts.identified("Ada@Sim.invalid") == (user, b"digest")
+    assert not accounts.exists(user + 1)
+
+
+def test_a_watched_balance_stays_watched(world: World) -> None:
+    assert not world.balance().watched
+    world.broker.accounts.watch(world.balance())
+    assert world.balance().watched
+    assert not world.balance(BalanceType.REAL).watched

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -58,3 +60,13 @@ def test_a_file_that_is_no_database_is_refused_by_name(tmp_path: Path) -> None:
         Storage(str(path))
     with pytest.raises(CannotOpen):
         Storage(str(path / "below-a-file" / "broker.sqlite"))
+
+
+def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "broker.sqlite"
+    with closing(sqlite3.connect(path)) as old:
+        old.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+    with pytest.raises(CannotOpen, match=r"broker\.sqlite: was made by another version .* move or delete it"):
+        Storage(str(path))
+    with closing(sqlite3.connect(path)) as old:
+        assert old.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (1,)
