@@ -116,6 +116,10 @@ class Accounts:
             other = self.identified(person.email)
             raise EmailTaken(other[0] if other else user_id) from None
 
+    def forget_address(self, user_id: int) -> None:
+        """It is free for others; inside a transaction."""
+        self._storage.change("UPDATE users SET email = NULL WHERE id = ?", user_id)
+
     def change_password(self, user_id: int, password: bytes | None) -> None:
         """To what a digest stands for, or to none: then nobody can log in. Inside a transaction."""
         self._storage.change("UPDATE users SET password = ? WHERE id = ?", password, user_id)

@@ -15,18 +15,22 @@ from services.paper_broker.candles import History
 from services.paper_broker.catalogue import BadCatalogue, Catalogue
 from services.paper_broker.control import Control
 from services.paper_broker.faults import Faults
-from services.paper_broker.http_api import SessionApi, Tokens, Translations, json_errors
+from services.paper_broker.http_api import SessionApi, Tokens, TranslationsApi, json_errors
 from services.paper_broker.hub import Hub
 from services.paper_broker.ledger import Ledger
 from services.paper_broker.market import Market
 from services.paper_broker.options import Options
 from services.paper_broker.positions import Positions
 from services.paper_broker.replayed import BadMarket, load
+from services.paper_broker.seed_file import BadSeed, SeedFile
+from services.paper_broker.seed_file import load as load_seed
+from services.paper_broker.seeding import sow
 from services.paper_broker.server import PATH, WebSocketServer
 from services.paper_broker.sessions import Sessions
 from services.paper_broker.settings import Settings
 from services.paper_broker.storage import CannotOpen, Storage
 from services.paper_broker.ticker import Ticker
+from services.paper_broker.translations import Translations
 from services.paper_broker.watch import Watch
 
 
@@ -56,7 +60,9 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     catalogue, market = _market(settings, storage, clock)
     ledger = Ledger(storage)
     accounts = Accounts(storage, ledger, _openings(settings), clock)
+    sessions = Sessions(storage, settings.paper_session_seconds, clock)
     positions = Positions(storage)
+    seed = _seed(settings, storage, accounts, sessions)
     hub = Hub()
     return Broker(
         clock=clock,
@@ -64,7 +70,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         market=market,
         history=History(catalogue, market),
         accounts=accounts,
-        sessions=Sessions(storage, settings.paper_session_seconds, clock),
+        sessions=sessions,
         ledger=ledger,
         positions=positions,
         options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
@@ -72,7 +78,18 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         faults=Faults(),
         hub=hub,
         announcer=Announcer(hub, accounts),
+        translations=Translations(catalogue, seed.translations),
     )
+
+
+def _seed(settings: Settings, storage: Storage, accounts: Accounts, sessions: Sessions) -> SeedFile:
+    """Without a file, what an earlier one named does not hold any more."""
+    try:
+        seed = load_seed(settings.paper_accounts) if settings.paper_accounts is not None else SeedFile()
+        sow(seed, storage, accounts, sessions)
+    except BadSeed as error:
+        raise CannotStart(f"PREGAO_PAPER_ACCOUNTS: {settings.paper_accounts}: {error}") from error
+    return seed
 
 
 def _openings(settings: Settings) -> tuple[Opening, ...]:
@@ -98,7 +115,7 @@ def _web(settings: Settings, broker: Broker, sockets: WebSocketServer) -> web.Ap
     application = web.Application(middlewares=[json_errors])
     application.router.add_get(PATH, sockets.handle)
     application.router.add_post("/sessions/{user}", SessionApi(broker, tokens).create)
-    application.router.add_get("/api/lang/route-translations", Translations(broker).get)
+    application.router.add_get("/api/lang/route-translations", TranslationsApi(broker.translations).get)
     if settings.paper_control:
         application.router.add_routes(Control(broker, tokens).routes())
     return application

@@ -16,6 +16,7 @@ from services.paper_broker.market import Market
 from services.paper_broker.options import Options
 from services.paper_broker.positions import Positions
 from services.paper_broker.sessions import Sessions
+from services.paper_broker.translations import Translations
 from services.paper_broker.watch import Watch
 
 
@@ -34,6 +35,7 @@ class Broker:
     faults: Faults
     hub: Hub
     announcer: Announcer
+    translations: Translations
 
     def now(self) -> int:
         """Epoch milliseconds."""

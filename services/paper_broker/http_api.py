@@ -8,10 +8,9 @@ import structlog
 from aiohttp import web
 
 from services.paper_broker.broker import Broker
-from services.paper_broker.market_requests import LOCALIZED
+from services.paper_broker.translations import Translations
 
 _USER_ID = re.compile(r"[0-9]{1,18}")
-_GROUPS = ("front", "assets", "desktop")
 
 log = structlog.get_logger()
 
@@ -60,20 +59,14 @@ class SessionApi:
         return web.json_response({"ssid": self._broker.sessions.create(int(user)), "userId": int(user)})
 
 
-class Translations:
-    """Names of actives, in every language the same."""
-
-    def __init__(self, broker: Broker) -> None:
-        self._names = {}
-        for active in broker.catalogue:
-            self._names[active.ticker] = active.name
-            self._names[f"{active.ticker}-description"] = active.name
+class TranslationsApi:
+    def __init__(self, translations: Translations) -> None:
+        self._translations = translations
 
     async def get(self, request: web.Request) -> web.Response:
         """`GET /api/lang/route-translations?route=en&groups[]=front`."""
         language = request.query.get("route", "")
         if not language:
             return failure(400, "route is required")
-        groups = [group for group in request.query.getall("groups[]", [LOCALIZED[:-1]]) if group in _GROUPS]
-        texts = {f"{group}.{key}": name for group in groups for key, name in self._names.items()}
+        texts = self._translations.texts(language, request.query.getall("groups[]", ["front"]))
         return web.json_response({"isSuccessful": True, "result": {language: texts}})

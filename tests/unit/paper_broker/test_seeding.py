@@ -1,0 +1,118 @@
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libs.service import CannotStart
+from services.paper_broker.accounts import BalanceType, Person
+from services.paper_broker.passwords import matches
+from tests.unit.paper_broker.world import USER, World
+
+ADA = {
+    "id": 5150,
+    "email": "ada@sim.invalid",
+    "password": "correct horse",
+    "first_name": "Ada",
+    "last_name": "Trader",
+    "access_token": "token-of-ada",
+    "balances": [
+        {"type": "real", "currency": "EUR", "amount": 50},
+        {"type": "demo", "amount": 10000},
+        {"type": "demo", "amount": 700, "is_marginal": True},
+    ],
+}
+ALAN = {"id": 5151, "email": "alan@sim.invalid"}
+
+Start = Callable[..., World]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Start:
+    """Start on the same database with these accounts; what ran before ends."""
+    running: list[World] = []
+
+    def start(*accounts: dict[str, Any], **more: Any) -> World:
+        path = tmp_path / "accounts.json"
+        path.write_text(json.dumps({"accounts": accounts, **more}))
+        for world in running:
+            world.storage.close()
+        running.append(World(database=str(tmp_path / "broker.sqlite"), paper_accounts=path))
+        return running[-1]
+
+    return start
+
+
+def test_an_account_has_the_names_and_balances_of_the_file(start: Start) -> None:
+    accounts = start(ADA).broker.accounts
+    assert accounts.person(5150) == Person("ada@sim.invalid", "Ada", "Trader")
+    assert [(each.type, each.currency, each.amount, each.is_marginal) for each in accounts.balances(5150)] == [
+        (BalanceType.REAL, "EUR", Decimal(50), False),
+        (BalanceType.DEMO, "USD", Decimal(10000), False),
+        (BalanceType.DEMO, "USD", Decimal(700), True),
+    ]
+
+
+def test_an_account_without_balances_has_those_of_a_new_user(start: Start) -> None:
+    balances = start(ALAN).broker.accounts.balances(5151)
+    assert [(each.type, each.amount) for each in balances] == [
+        (BalanceType.REAL, Decimal(0)),
+        (BalanceType.DEMO, Decimal(10000)),
+    ]
+
+
+def test_its_access_token_is_good_for_ever_and_stored_as_a_digest(start: Start, tmp_path: Path) -> None:
+    world = start(ADA)
+    world.clock.advance(10 * 365 * 86_400)
+    assert world.stranger().ask("authenticate", {"ssid": "token-of-ada"})["msg"] is True
+    world.storage.close()
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("broker.sqlite*"))
+    assert b"ada@sim.invalid" in stored
+    assert b"token-of-ada" not in stored
+    assert b"correct horse" not in stored
+
+
+def test_a_restart_keeps_the_money(start: Start) -> None:
+    world = start(ADA)
+    for balance in world.broker.accounts.balances(USER):
+        world.broker.accounts.reset(balance, Decimal(1))
+    again = start(ADA).broker
+    assert [balance.amount for balance in again.accounts.balances(USER)] == [Decimal(1)] * 3
+    assert [again.ledger.total(balance.id) for balance in again.accounts.balances(USER)] == [Decimal(1)] * 3
+
+
+def test_a_restart_follows_the_file_in_names_passwords_and_tokens(start: Start) -> None:
+    start(ADA, ALAN | {"access_token": "token-of-alan"})
+    changed = ADA | {"email": "alan@sim.invalid", "password": "other", "access_token": "another-token"}
+    broker = start(changed, ALAN | {"email": "ada@sim.invalid"}).broker
+    user, digest = broker.accounts.identified("alan@sim.invalid") or (0, None)
+    assert user == 5150
+    assert matches("other", digest)
+    assert broker.accounts.identified("ada@sim.invalid") == (5151, None)
+    assert broker.sessions.find("another-token") is not None
+    assert broker.sessions.find("token-of-ada") is None
+    assert broker.sessions.find("token-of-alan") is None
+
+
+def test_a_balance_that_is_new_in_the_file_is_added(start: Start) -> None:
+    start(ALAN)
+    more = {"balances": [{"type": "demo", "amount": 1}, {"type": "demo", "currency": "BRL", "amount": 9}]}
+    balances = start(ALAN | more).broker.accounts.balances(5151)
+    assert [(each.currency, int(each.amount)) for each in balances] == [("USD", 0), ("USD", 10000), ("BRL", 9)]
+
+
+def test_an_address_of_somebody_else_is_refused_by_name(start: Start) -> None:
+    user = start().broker.accounts.sign_up(Person("ada@sim.invalid", "Ada", "First"), b"digest")
+    with pytest.raises(CannotStart, match=rf"PREGAO_PAPER_ACCOUNTS: .*accounts\[1\]\.email: belongs to user {user}"):
+        start(ALAN, ADA)
+
+
+def test_translations_are_added_to_those_of_the_actives(start: Start) -> None:
+    translations = start(translations={"pt": {"front.EURUSD-OTC": "Euro", "desktop.hello": "Olá"}}).broker.translations
+    texts = translations.texts("pt", ["front", "desktop"])
+    assert (texts["front.EURUSD-OTC"], texts["desktop.EURUSD-OTC"]) == ("Euro", "EUR/USD OTC")
+    assert texts["desktop.hello"] == "Olá"
+    assert translations.texts("en", ["front"])["front.EURUSD-OTC"] == "EUR/USD OTC"
+    assert "desktop.hello" not in translations.texts("pt", ["front"])
