@@ -1,7 +1,7 @@
 """The composition root: the parts of the platform, from the database to the port."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
 
 from aiohttp import web
 
@@ -14,15 +14,19 @@ from services.paper_broker.broker import Broker
 from services.paper_broker.candles import History
 from services.paper_broker.catalogue import BadCatalogue, Catalogue
 from services.paper_broker.control import Control
+from services.paper_broker.cors import cors
 from services.paper_broker.faults import Faults
 from services.paper_broker.http_api import SessionApi, Tokens, TranslationsApi, json_errors
 from services.paper_broker.hub import Hub
 from services.paper_broker.ledger import Ledger
+from services.paper_broker.login_api import LoginApi
 from services.paper_broker.market import Market
+from services.paper_broker.oauth import OAuth
+from services.paper_broker.oauth_api import OAuthApi
 from services.paper_broker.options import Options
 from services.paper_broker.positions import Positions
 from services.paper_broker.replayed import BadMarket, load
-from services.paper_broker.seed_file import BadSeed, SeedFile
+from services.paper_broker.seed_file import BadSeed
 from services.paper_broker.seed_file import load as load_seed
 from services.paper_broker.seeding import sow
 from services.paper_broker.server import PATH, WebSocketServer
@@ -62,15 +66,17 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     accounts = Accounts(storage, ledger, _openings(settings), clock)
     sessions = Sessions(storage, settings.paper_session_seconds, clock)
     positions = Positions(storage)
-    seed = _seed(settings, storage, accounts, sessions)
+    with _accounts_file(settings):
+        seed = load_seed(settings.paper_accounts)
     hub = Hub()
-    return Broker(
+    broker = Broker(
         clock=clock,
         catalogue=catalogue,
         market=market,
         history=History(catalogue, market),
         accounts=accounts,
         sessions=sessions,
+        oauth=OAuth(storage, sessions, seed.clients, settings.paper_token_seconds, clock),
         ledger=ledger,
         positions=positions,
         options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
@@ -80,16 +86,17 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         announcer=Announcer(hub, accounts),
         translations=Translations(catalogue, seed.translations),
     )
+    with _accounts_file(settings):
+        sow(seed, storage, broker)
+    return broker
 
 
-def _seed(settings: Settings, storage: Storage, accounts: Accounts, sessions: Sessions) -> SeedFile:
-    """Without a file, what an earlier one named does not hold any more."""
+@contextmanager
+def _accounts_file(settings: Settings) -> Iterator[None]:
     try:
-        seed = load_seed(settings.paper_accounts) if settings.paper_accounts is not None else SeedFile()
-        sow(seed, storage, accounts, sessions)
+        yield
     except BadSeed as error:
         raise CannotStart(f"PREGAO_PAPER_ACCOUNTS: {settings.paper_accounts}: {error}") from error
-    return seed
 
 
 def _openings(settings: Settings) -> tuple[Opening, ...]:
@@ -112,9 +119,11 @@ def _market(settings: Settings, storage: Storage, clock: Clock) -> tuple[Catalog
 
 def _web(settings: Settings, broker: Broker, sockets: WebSocketServer) -> web.Application:
     tokens = Tokens(settings.paper_api_token.get_secret_value())
-    application = web.Application(middlewares=[json_errors])
+    application = web.Application(middlewares=[cors, json_errors])
     application.router.add_get(PATH, sockets.handle)
     application.router.add_post("/sessions/{user}", SessionApi(broker, tokens).create)
+    application.router.add_post("/v2/login", LoginApi(broker).post)
+    application.router.add_routes(OAuthApi(broker).routes())
     application.router.add_get("/api/lang/route-translations", TranslationsApi(broker.translations).get)
     if settings.paper_control:
         application.router.add_routes(Control(broker, tokens).routes())

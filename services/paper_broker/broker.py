@@ -13,6 +13,7 @@ from services.paper_broker.faults import Faults
 from services.paper_broker.hub import Connection, Hub
 from services.paper_broker.ledger import Ledger
 from services.paper_broker.market import Market
+from services.paper_broker.oauth import OAuth
 from services.paper_broker.options import Options
 from services.paper_broker.positions import Positions
 from services.paper_broker.sessions import Sessions
@@ -28,6 +29,7 @@ class Broker:
     history: History
     accounts: Accounts
     sessions: Sessions
+    oauth: OAuth
     ledger: Ledger
     positions: Positions
     options: Options

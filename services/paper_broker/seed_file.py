@@ -11,6 +11,7 @@ from msgspec import Meta
 from services.paper_broker.accounts import BalanceType, Opening, Person
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.money import whole_coins
+from services.paper_broker.oauth import Client
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Secret = Annotated[str, Meta(min_length=1, max_length=1000)]
@@ -43,6 +44,7 @@ class SeedAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     first_name: Text = "Paper"
     last_name: Text = "Trader"
     access_token: Secret | None = None
+    refresh_token: Secret | None = None
     balances: tuple[SeedBalance, ...] = ()
     """None: those of any new user."""
 
@@ -53,12 +55,16 @@ class SeedAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class SeedFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     accounts: tuple[SeedAccount, ...] = ()
+    clients: tuple[Client, ...] = ()
+    """Applications; none: every client id is accepted."""
     translations: dict[str, dict[str, str]] = {}
     """By language and key, e.g. `{"en": {"front.greeting": "Hello"}}`."""
 
 
-def load(path: Path) -> SeedFile:
-    """Raises BadSeed."""
+def load(path: Path | None) -> SeedFile:
+    """Without a path an empty one: then what an earlier file named holds no more. Raises BadSeed."""
+    if path is None:
+        return SeedFile()
     try:
         seed = msgspec.json.decode(path.read_bytes(), type=SeedFile)
     except msgspec.ValidationError as error:
@@ -75,6 +81,7 @@ def load(path: Path) -> SeedFile:
 def _problems(seed: SeedFile) -> Iterator[str]:
     for field, value in _UNIQUE.items():
         yield from _repeated([value(account) for account in seed.accounts], "accounts", f".{field}")
+    yield from _repeated([client.id for client in seed.clients], "clients", ".id")
     for number, account in enumerate(seed.accounts):
         yield from _of_balances(account.balances, f"accounts[{number}].balances")
 
@@ -102,4 +109,5 @@ _UNIQUE: dict[str, Callable[[SeedAccount], Hashable]] = {
     "id": lambda account: account.id,
     "email": lambda account: account.email.lower(),
     "access_token": lambda account: account.access_token,
+    "refresh_token": lambda account: account.refresh_token,
 }

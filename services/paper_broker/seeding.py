@@ -5,14 +5,15 @@ that is there keeps its amount, so a restart changes nothing.
 """
 
 from services.paper_broker.accounts import Accounts, EmailTaken
+from services.paper_broker.broker import Broker
 from services.paper_broker.passwords import digest
 from services.paper_broker.seed_file import BadSeed, SeedAccount, SeedFile
-from services.paper_broker.sessions import Sessions
 from services.paper_broker.storage import Storage
 
 
-def sow(seed: SeedFile, storage: Storage, accounts: Accounts, sessions: Sessions) -> None:
+def sow(seed: SeedFile, storage: Storage, broker: Broker) -> None:
     """Raises BadSeed when an address belongs to a user the file does not name."""
+    accounts = broker.accounts
     with storage.transaction():
         for account in seed.accounts:
             _open(account, accounts)
@@ -23,7 +24,8 @@ def sow(seed: SeedFile, storage: Storage, accounts: Accounts, sessions: Sessions
             except EmailTaken as error:
                 raise BadSeed(f"accounts[{number}].email: {error}") from error
             accounts.change_password(account.id, digest(account.password) if account.password else None)
-    sessions.seed((each.access_token, each.id) for each in seed.accounts if each.access_token is not None)
+    broker.sessions.seed((each.access_token, each.id) for each in seed.accounts if each.access_token is not None)
+    broker.oauth.seed((each.refresh_token, each.id) for each in seed.accounts if each.refresh_token is not None)
 
 
 def _open(account: SeedAccount, accounts: Accounts) -> None:

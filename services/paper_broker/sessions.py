@@ -26,14 +26,14 @@ class Sessions:
         self._lifetime = lifetime * 1000
         self._clock = clock
 
-    def create(self, user_id: int) -> str:
-        """A new session id of an existing user; the ones before stay valid."""
+    def create(self, user_id: int, lifetime: int | None = None) -> str:
+        """A new session id of an existing user, good for the usual time or so many seconds; those before stay valid."""
         ssid, now = token_hex(16), milliseconds(self._clock)
         with self._storage.transaction():
             self._storage.change("DELETE FROM sessions WHERE expires_at <= ?", now)
             self._storage.change(
                 "INSERT INTO sessions (digest, user_id, expires_at) VALUES (?, ?, ?)",
-                *(_digest(ssid), user_id, now + self._lifetime),
+                *(_digest(ssid), user_id, now + (self._lifetime if lifetime is None else lifetime * 1000)),
             )
         return ssid
 

@@ -51,6 +51,8 @@ class Settings(ProcessSettings):
     """Of new users, in major units."""
     paper_session_seconds: int = Field(default=86400, ge=1)
     """How long a session id is valid."""
+    paper_token_seconds: int = Field(default=3600, ge=1)
+    """How long an OAuth access token is valid."""
     paper_accounts: Path | None = None
     """JSON file of accounts that exist from the start (services/paper_broker/README.md)."""
     paper_control: bool = False

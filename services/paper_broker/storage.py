@@ -30,6 +30,13 @@ CREATE TABLE IF NOT EXISTS sessions (
     seeded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX IF NOT EXISTS sessions_of_user ON sessions (user_id);
+CREATE TABLE IF NOT EXISTS refresh_tokens (
+    digest BLOB PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users,
+    client_id INTEGER,
+    scope TEXT NOT NULL,
+    seeded INTEGER NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS balances (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     user_id INTEGER NOT NULL REFERENCES users,
@@ -80,7 +87,7 @@ CREATE TABLE IF NOT EXISTS replays (
 """
 """Times are epoch milliseconds, `expiration` epoch seconds, money the units of money.py, `payout` percent.
 
-`sessions.seeded`: named by the file of accounts. `balances.watched`: its user asked for margin events.
+`seeded`: named by the file of accounts. `balances.watched`: its user asked for margin events.
 """
 
 _FINGERPRINT = crc32(_SCHEMA.encode()) >> 1
