@@ -12,6 +12,8 @@ from services.paper_broker.ledger import Ledger, Reason
 from services.paper_broker.money import from_units
 from services.paper_broker.storage import Storage
 
+EMAIL = r"^[^@\s]+@[^@\s]+$"
+"""What an e-mail address looks like; only a mail can tell more."""
 FIRST_USER = 1_000_001
 """Users who sign up are numbered from here on."""
 _LAST_USER = 2**31

@@ -35,6 +35,7 @@ from services.paper_broker.settings import Settings
 from services.paper_broker.storage import CannotOpen, Storage
 from services.paper_broker.ticker import Ticker
 from services.paper_broker.translations import Translations
+from services.paper_broker.users_api import Countries, UsersApi
 from services.paper_broker.watch import Watch
 
 
@@ -122,6 +123,8 @@ def _web(settings: Settings, broker: Broker, sockets: WebSocketServer) -> web.Ap
     application = web.Application(middlewares=[cors, json_errors])
     application.router.add_get(PATH, sockets.handle)
     application.router.add_post("/sessions/{user}", SessionApi(broker, tokens).create)
+    countries = Countries(settings.paper_country, settings.paper_refused_countries)
+    application.router.add_post("/users", UsersApi(broker.accounts, tokens, countries).post)
     application.router.add_post("/v2/login", LoginApi(broker).post)
     application.router.add_routes(OAuthApi(broker).routes())
     application.router.add_get("/api/lang/route-translations", TranslationsApi(broker.translations).get)

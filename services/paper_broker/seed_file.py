@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from services.paper_broker.accounts import BalanceType, Opening, Person
+from services.paper_broker.accounts import EMAIL, BalanceType, Opening, Person
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.money import whole_coins
 from services.paper_broker.oauth import Client
@@ -38,7 +38,7 @@ class SeedBalance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 class SeedAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: UserId
-    email: Annotated[str, Meta(pattern=r"^[^@\s]+@[^@\s]+$", max_length=200)]
+    email: Annotated[str, Meta(pattern=EMAIL, max_length=200)]
     password: Secret | None = None
     """Without one there is no log-in by password."""
     first_name: Text = "Paper"

@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator
 from pydantic_settings import NoDecode
 
 from libs.service import Password, ProcessSettings
@@ -20,6 +20,14 @@ def _markets(text: object) -> object:
     if any(not ticker.strip() or not path.strip() for ticker, _, path in pairs):
         raise ValueError("must read TICKER=path,TICKER=path")
     return {ticker.strip(): path.strip() for ticker, _, path in pairs}
+
+
+def _names(text: object) -> object:
+    """`A,B` as a list."""
+    return [name.strip() for name in text.split(",") if name.strip()] if isinstance(text, str) else text
+
+
+Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
 
 
 class Settings(ProcessSettings):
@@ -53,6 +61,12 @@ class Settings(ProcessSettings):
     """How long a session id is valid."""
     paper_token_seconds: int = Field(default=3600, ge=1)
     """How long an OAuth access token is valid."""
+    paper_country: Country = "BR"
+    """Of users who sign up without saying where they are from."""
+    paper_refused_countries: Annotated[frozenset[Country], NoDecode, BeforeValidator(_names)] = Field(
+        default_factory=frozenset
+    )
+    """Who is from there cannot sign up: two-letter codes, separated by commas."""
     paper_accounts: Path | None = None
     """JSON file of accounts that exist from the start (services/paper_broker/README.md)."""
     paper_control: bool = False

@@ -70,3 +70,11 @@ def test_help_names_every_setting_with_its_default() -> None:
         assert f"PREGAO_{name.upper()}" in text
     assert "PREGAO_PAPER_API_TOKEN (required)" in text
     assert "PREGAO_PAPER_PORT [4500]\n      One port for all of them." in text
+
+
+def test_refused_countries_are_a_list_of_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PREGAO_PAPER_REFUSED_COUNTRIES", "US, FR,")
+    assert Settings().paper_refused_countries == {"US", "FR"}  # type: ignore[call-arg]  # from the environment
+    monkeypatch.setenv("PREGAO_PAPER_REFUSED_COUNTRIES", "France")
+    with pytest.raises(ValidationError, match="paper_refused_countries"):
+        Settings()  # type: ignore[call-arg]  # the rest comes from the environment
