@@ -1,4 +1,4 @@
-"""Requests about the user: features, profile, balances, currencies (quadcode-protocol §6 to §9)."""
+"""Requests about the user: features, profile, balances, currencies, chats (quadcode-protocol §6 to §9, §17)."""
 
 from decimal import Decimal
 
@@ -86,6 +86,10 @@ def currency(_: Broker, __: Caller, query: CurrencyQuery) -> Reply:
     if found is None:
         raise Refused(Status.NOT_FOUND, f"unknown currency {query.name}")
     return Reply("currency", found)
+
+
+def chat_rooms(broker: Broker, _: Caller, __: Nothing) -> Reply:
+    return Reply("chat-room", {"isSuccessful": True, "data": broker.chats.rooms()})
 
 
 def _owned(broker: Broker, caller: Caller, balance_id: int) -> Balance:

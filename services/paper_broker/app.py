@@ -13,6 +13,8 @@ from services.paper_broker.announcer import Announcer
 from services.paper_broker.broker import Broker
 from services.paper_broker.candles import History
 from services.paper_broker.catalogue import BadCatalogue, Catalogue
+from services.paper_broker.chat_control import ChatControl
+from services.paper_broker.chats import Chats
 from services.paper_broker.control import Control
 from services.paper_broker.cors import cors
 from services.paper_broker.faults import Faults
@@ -86,6 +88,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         hub=hub,
         announcer=Announcer(hub, accounts),
         translations=Translations(catalogue, seed.translations),
+        chats=Chats(hub, clock),
     )
     with _accounts_file(settings):
         sow(seed, storage, broker)
@@ -130,4 +133,5 @@ def _web(settings: Settings, broker: Broker, sockets: WebSocketServer) -> web.Ap
     application.router.add_get("/api/lang/route-translations", TranslationsApi(broker.translations).get)
     if settings.paper_control:
         application.router.add_routes(Control(broker, tokens).routes())
+        application.router.add_routes(ChatControl(broker.chats, tokens).routes())
     return application

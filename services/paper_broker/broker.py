@@ -8,6 +8,7 @@ from services.paper_broker.accounts import Accounts
 from services.paper_broker.announcer import Announcer
 from services.paper_broker.candles import History
 from services.paper_broker.catalogue import Catalogue
+from services.paper_broker.chats import Chats
 from services.paper_broker.epoch import milliseconds
 from services.paper_broker.faults import Faults
 from services.paper_broker.hub import Connection, Hub
@@ -38,6 +39,7 @@ class Broker:
     hub: Hub
     announcer: Announcer
     translations: Translations
+    chats: Chats
 
     def now(self) -> int:
         """Epoch milliseconds."""

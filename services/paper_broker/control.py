@@ -4,6 +4,8 @@ POST   /control/faults            arm or apply a fault (services.paper_broker.fa
 DELETE /control/faults?user=N     forget what is armed
 GET    /control/positions?user=N  all positions, open and closed, oldest first
 GET    /control/balances?user=N   balances, each with the sum of its ledger
+
+Chat messages are said in chat_control.py.
 """
 
 from aiohttp import web
@@ -12,7 +14,7 @@ from services.paper_broker import wire
 from services.paper_broker.broker import Broker
 from services.paper_broker.errors import Refused
 from services.paper_broker.faults import DropConnections, ExpireSession, Fault
-from services.paper_broker.http_api import Answer, Tokens, failure
+from services.paper_broker.http_api import Tokens, guarded
 from services.paper_broker.portfolio import record
 
 
@@ -23,10 +25,10 @@ class Control:
 
     def routes(self) -> list[web.RouteDef]:
         return [
-            web.post("/control/faults", self._guarded(self.add_fault)),
-            web.delete("/control/faults", self._guarded(self.forget_faults)),
-            web.get("/control/positions", self._guarded(self.positions)),
-            web.get("/control/balances", self._guarded(self.balances)),
+            web.post("/control/faults", guarded(self._tokens, self.add_fault)),
+            web.delete("/control/faults", guarded(self._tokens, self.forget_faults)),
+            web.get("/control/positions", guarded(self._tokens, self.positions)),
+            web.get("/control/balances", guarded(self._tokens, self.balances)),
         ]
 
     async def add_fault(self, request: web.Request) -> web.Response:
@@ -60,17 +62,6 @@ class Control:
             for balance in self._broker.accounts.balances(_user(request))
         ]
         return _answer(shown)
-
-    def _guarded(self, answer: Answer) -> Answer:
-        async def guarded(request: web.Request) -> web.StreamResponse:
-            if not self._tokens.accepts(request):
-                return failure(401, "a valid bearer token is required")
-            try:
-                return await answer(request)
-            except Refused as refused:
-                return web.Response(body=wire.encode(refused.details), status=400, content_type="application/json")
-
-        return guarded
 
 
 def _decoded(data: bytes) -> Fault:

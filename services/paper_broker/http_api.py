@@ -7,7 +7,9 @@ from hmac import compare_digest
 import structlog
 from aiohttp import web
 
+from services.paper_broker import wire
 from services.paper_broker.broker import Broker
+from services.paper_broker.errors import Refused
 from services.paper_broker.translations import Translations
 
 _USER_ID = re.compile(r"[0-9]{1,18}")
@@ -41,6 +43,20 @@ class Tokens:
 
     def accepts(self, request: web.Request) -> bool:
         return compare_digest(request.headers.get("Authorization", "").encode(errors="surrogateescape"), self._expected)
+
+
+def guarded(tokens: Tokens, answer: Answer) -> Answer:
+    """Only with the token; what it refuses is a 400 that names the field."""
+
+    async def only_with_token(request: web.Request) -> web.StreamResponse:
+        if not tokens.accepts(request):
+            return failure(401, "a valid bearer token is required")
+        try:
+            return await answer(request)
+        except Refused as refused:
+            return web.Response(body=wire.encode(refused.details), status=400, content_type="application/json")
+
+    return only_with_token
 
 
 class SessionApi:

@@ -34,6 +34,7 @@ HANDLERS: dict[tuple[str, str], Handler] = {
         account_requests.ResetBalance, account_requests.reset_demo_balance
     ),
     ("get-currency", "5.0"): _handler(account_requests.CurrencyQuery, account_requests.currency),
+    ("request-chat-room", "1.0"): _handler(Nothing, account_requests.chat_rooms),
     ("get-active", "5.0"): _handler(market_requests.ActiveQuery, market_requests.get_active),
     ("get-first-candles", "1.0"): _handler(market_requests.FirstCandlesQuery, market_requests.get_first_candles),
     ("quotes-history.get-candles", "2.0"): _handler(CandleQuery, market_requests.get_candles),

@@ -16,6 +16,7 @@ MARGIN_BALANCE = "marginal-portfolio.balance-changed"
 POSITION = "portfolio.position-changed"
 POSITIONS_STATE = "portfolio.positions-state"
 ORDER = "portfolio.order-changed"
+CHAT_MESSAGE = "chat-message-public-generated"
 
 _INSTRUMENT_TYPES = (
     "binary-option",
@@ -73,6 +74,10 @@ def _of_feed(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int 
     return (*_of_active(filters, user_id, catalogue), size)
 
 
+def _of_room(filters: Filters, _: int, __: Catalogue) -> tuple[int | str, ...]:
+    return (_required(filters, "room_id"),)
+
+
 def _required(filters: Filters, name: str) -> int | str:
     value = filters.get(name)
     if value is None:
@@ -88,5 +93,6 @@ _EVENTS = {
     POSITION: _Event("3.0", _of_user),
     POSITIONS_STATE: _Event("1.0", _of_user),
     ORDER: _Event("2.0", _of_user_and_instrument),
+    CHAT_MESSAGE: _Event("1.0", _of_room),
 }
 """Margin balances and orders never change while only blitz options are on offer."""

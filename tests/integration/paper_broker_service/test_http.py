@@ -79,3 +79,17 @@ async def test_several_sessions_and_connections_of_a_user_live_side_by_side(pape
         await second.login(ssid)
         profiles = [await wire.call("core.get-profile", "1.0", {}) for wire in (first, second, third)]
         assert [profile["result"]["user_id"] for profile in profiles] == [7, 7, 7]
+
+
+async def test_a_chat_message_is_said_over_the_control_api(paper_broker: PaperBroker) -> None:
+    async with connected(paper_broker, 7) as wire, aiohttp.ClientSession(paper_broker.api_url, headers=BEARER) as http:
+        await wire.subscribe("chat-message-public-generated", "1.0", room_id="global-en")
+        body = {"room_id": "global-en", "text": "Hello"}
+        async with http.post("/control/chat-messages", json=body) as answer:
+            assert answer.status == 200
+            said = await answer.json()
+        assert await wire.event("chat-message-public-generated") == {"data": [said]}
+        async with http.post("/control/chat-messages", json=body | {"room_id": "cellar"}) as answer:
+            assert (answer.status, list(await answer.json())) == (400, ["room_id"])
+    status, _ = await ask(paper_broker, "POST", "/control/chat-messages")
+    assert status == 401

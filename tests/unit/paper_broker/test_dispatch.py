@@ -120,7 +120,7 @@ def test_a_failure_of_ours_is_answered_too(world: World, client: Client) -> None
 @pytest.mark.parametrize(("name", "version"), sorted(HANDLERS))
 def test_every_request_without_a_body_is_answered(client: Client, name: str, version: str) -> None:
     reply = client.ask("sendMessage", {"name": name, "version": version})
-    assert reply["name"] in {"error", "features", "profile", "available-balances", "initialization-data"}
+    assert reply["name"] in {"chat-room", "error", "features", "profile", "available-balances", "initialization-data"}
 
 
 def test_a_subscription_is_acknowledged_and_so_is_its_end(client: Client) -> None:
