@@ -12,15 +12,6 @@ from services.paper_broker.money import whole_coins
 from services.paper_broker.wire import Id, Nothing
 
 MAX_RESET = Decimal(1_000_000)
-_NOT_OFFERED = (
-    "turbo-instrument",
-    "binary-instrument",
-    "digital-instrument",
-    "margin-forex-instrument",
-    "margin-cfd-instrument",
-    "margin-crypto-instrument",
-)
-"""Features that are switched off; what is not listed is available."""
 
 
 class FeaturesQuery(msgspec.Struct, frozen=True):
@@ -44,12 +35,8 @@ class CurrencyQuery(msgspec.Struct, frozen=True):
     name: str
 
 
-def features(_: Broker, __: Caller, query: FeaturesQuery) -> Reply:
-    items = [
-        {"id": number, "name": name, "category": query.category, "version": "1.0", "status": "disabled", "params": {}}
-        for number, name in enumerate(_NOT_OFFERED, 1)
-    ]
-    return Reply("features", {"features": items})
+def features(broker: Broker, _: Caller, query: FeaturesQuery) -> Reply:
+    return Reply("features", {"features": broker.features.listed(query.category)})
 
 
 def profile(broker: Broker, caller: Caller, __: Nothing) -> Reply:

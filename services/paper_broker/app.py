@@ -18,6 +18,7 @@ from services.paper_broker.chats import Chats
 from services.paper_broker.control import Control
 from services.paper_broker.cors import cors
 from services.paper_broker.faults import Faults
+from services.paper_broker.features import Features
 from services.paper_broker.http_api import SessionApi, Tokens, TranslationsApi, json_errors
 from services.paper_broker.hub import Hub
 from services.paper_broker.ledger import Ledger
@@ -89,6 +90,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         announcer=Announcer(hub, accounts),
         translations=Translations(catalogue, seed.translations),
         chats=Chats(hub, clock),
+        features=Features(settings.paper_disabled_features),
     )
     with _accounts_file(settings):
         sow(seed, storage, broker)

@@ -11,6 +11,7 @@ from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.chats import Chats
 from services.paper_broker.epoch import milliseconds
 from services.paper_broker.faults import Faults
+from services.paper_broker.features import Features
 from services.paper_broker.hub import Connection, Hub
 from services.paper_broker.ledger import Ledger
 from services.paper_broker.market import Market
@@ -40,6 +41,7 @@ class Broker:
     announcer: Announcer
     translations: Translations
     chats: Chats
+    features: Features
 
     def now(self) -> int:
         """Epoch milliseconds."""

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import structlog
 
 from services.paper_broker import wire
@@ -9,6 +10,7 @@ from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.hub import Connection
 from services.paper_broker.requests import answer
+from services.paper_broker.sessions import Session
 from services.paper_broker.topics import topic
 
 log = structlog.get_logger()
@@ -25,7 +27,7 @@ class Dispatcher:
             frame = wire.decode(data, wire.ClientFrame)
             request_id = str(frame.request_id)
             if frame.name == "authenticate":
-                self._authenticate(connection, request_id, wire.decode(frame.msg, wire.Authentication))
+                self._authenticate(connection, request_id, frame.msg)
                 return
             self._send(connection, request_id, self._reply(connection, frame))
         except Refused as refused:
@@ -54,15 +56,21 @@ class Dispatcher:
             case _:
                 raise Refused(Status.UNKNOWN_MESSAGE, f"unknown frame {frame.name}")
 
-    def _authenticate(self, connection: Connection, request_id: str, request: wire.Authentication) -> None:
-        """A connection keeps its user; it may show a newer session id of the same one."""
-        session = self._broker.sessions.find(request.ssid)
+    def _authenticate(self, connection: Connection, request_id: str, msg: msgspec.Raw) -> None:
+        """Always answered by true or false. A connection keeps its user, who may show a newer session id."""
+        session = self._session(msg)
         if session is not None and connection.session is not None and connection.session.user_id != session.user_id:
             session = None
         connection.send(wire.authenticated(request_id, session is not None))
         if session is not None:
             connection.session = session
             connection.send(wire.time_sync(self._broker.now()))
+
+    def _session(self, msg: msgspec.Raw) -> Session | None:
+        try:
+            return self._broker.sessions.find(wire.decode(msg, wire.Authentication).ssid)
+        except Refused:
+            return None
 
     def _send(self, connection: Connection, request_id: str, reply: Reply) -> None:
         if reply.lost:

@@ -4,12 +4,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 from pydantic_settings import NoDecode
 
 from libs.service import Password, ProcessSettings
 from services.paper_broker.catalogue import BUILT_IN
 from services.paper_broker.currencies import CURRENCIES
+from services.paper_broker.features import FEATURES
 
 
 def _markets(text: object) -> object:
@@ -28,6 +29,15 @@ def _names(text: object) -> object:
 
 
 Country = Annotated[str, StringConstraints(pattern="^[A-Z]{2}$")]
+
+
+def _feature(name: str) -> str:
+    if name not in FEATURES:
+        raise ValueError(f"must be one of {', '.join(FEATURES)}")
+    return name
+
+
+Feature = Annotated[str, AfterValidator(_feature)]
 
 
 class Settings(ProcessSettings):
@@ -61,6 +71,10 @@ class Settings(ProcessSettings):
     """How long a session id is valid."""
     paper_token_seconds: int = Field(default=3600, ge=1)
     """How long an OAuth access token is valid."""
+    paper_disabled_features: Annotated[frozenset[Feature], NoDecode, BeforeValidator(_names)] = Field(
+        default_factory=frozenset
+    )
+    """What clients are told is not available (quadcode-protocol §6), separated by commas: `digital-instrument,…`."""
     paper_country: Country = "BR"
     """Of users who sign up without saying where they are from."""
     paper_refused_countries: Annotated[frozenset[Country], NoDecode, BeforeValidator(_names)] = Field(

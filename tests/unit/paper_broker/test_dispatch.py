@@ -41,6 +41,12 @@ def test_a_wrong_session_is_refused_by_false_and_not_by_an_error(world: World) -
     assert client.login().connection.session is not None
 
 
+@pytest.mark.parametrize("msg", [{}, None, [], "ssid", {"ssid": None}, {"ssid": 5}, {"ssid": ""}])
+def test_what_is_no_session_is_refused_by_false_too(world: World, msg: object) -> None:
+    """An error status would make clients try again for ever (quadcode-protocol §4.1, pitfall P4)."""
+    assert world.stranger().ask("authenticate", msg) == {"name": "authenticated", "request_id": "1", "msg": False}
+
+
 def test_a_connection_keeps_its_user(world: World) -> None:
     client = world.client(USER)
     world.broker.accounts.ensure(OTHER_USER)

@@ -32,14 +32,6 @@ async def buy(world: World, client: Client, **changes: Any) -> Frame:
     return client.call("binary-options.open-option", "2.0", order(world, **changes))
 
 
-def test_features_switch_off_what_is_not_on_offer(client: Client) -> None:
-    reply = client.call("features.get-features", "2.0", {"category": "client-sdk-js"})
-    disabled = {item["name"] for item in reply["msg"]["features"] if item["status"] == "disabled"}
-    assert "turbo-instrument" in disabled
-    assert not disabled & {"client-sdk", "blitz-instrument"}
-    assert all(item["category"] == "client-sdk-js" for item in reply["msg"]["features"])
-
-
 def test_the_profile_names_the_user(client: Client) -> None:
     result = client.call("core.get-profile", "1.0")["msg"]["result"]
     assert result["user_id"] == USER

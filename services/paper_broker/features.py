@@ -1,0 +1,42 @@
+"""Switches that clients ask for before they use something (quadcode-protocol §6)."""
+
+FEATURES = (
+    "client-sdk",
+    "blitz-instrument",
+    "turbo-instrument",
+    "binary-instrument",
+    "digital-instrument",
+    "margin-forex-instrument",
+    "margin-cfd-instrument",
+    "margin-crypto-instrument",
+)
+NOT_OFFERED = frozenset(
+    {
+        "turbo-instrument",
+        "binary-instrument",
+        "digital-instrument",
+        "margin-forex-instrument",
+        "margin-cfd-instrument",
+        "margin-crypto-instrument",
+    }
+)
+"""Off in any case."""
+
+
+class Features:
+    def __init__(self, disabled: frozenset[str]) -> None:
+        self._disabled = disabled | NOT_OFFERED
+
+    def listed(self, category: str) -> list[dict[str, object]]:
+        """Of any category the same: clients look only at names, and only for `disabled`."""
+        return [
+            {
+                "id": number,
+                "name": name,
+                "category": category,
+                "version": "1.0",
+                "status": "disabled" if name in self._disabled else "enabled",
+                "params": {},
+            }
+            for number, name in enumerate(FEATURES, 1)
+        ]
