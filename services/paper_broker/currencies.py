@@ -19,9 +19,10 @@ class Currency(msgspec.Struct, frozen=True, kw_only=True):
     rate_usd: Decimal
     min_deal_amount: Decimal
     max_deal_amount: Decimal
-    minor_units: int = 2
+    minor_units: int
+    image: str
+    """Without the address of the server it is on."""
     unit: int = 1
-    image: str = ""
     is_visible: bool = True
     is_tradable: bool = True
     is_crypto: bool = False
@@ -29,7 +30,9 @@ class Currency(msgspec.Struct, frozen=True, kw_only=True):
     interest_rate: int = 0
 
 
-def _currency(id: int, name: str, description: str, symbol: str, rate: str, limits: tuple[int, int]) -> Currency:
+def _currency(
+    id: int, name: str, description: str, symbol: str, rate: str, limits: tuple[int, int], minor_units: int = 2
+) -> Currency:
     low, high = limits
     return Currency(
         id=id,
@@ -42,6 +45,8 @@ def _currency(id: int, name: str, description: str, symbol: str, rate: str, limi
         rate_usd=Decimal(rate),
         min_deal_amount=Decimal(low),
         max_deal_amount=Decimal(high),
+        minor_units=minor_units,
+        image=f"currency/{name.lower()}.png",
     )
 
 
@@ -50,6 +55,10 @@ CURRENCIES = {
     for currency in (
         _currency(1, "USD", "US Dollar", "$", "1", (1, 20000)),
         _currency(2, "EUR", "Euro", "€", "1.08", (1, 20000)),
+        _currency(3, "GBP", "Pound Sterling", "£", "1.27", (1, 20000)),
+        _currency(4, "JPY", "Japanese Yen", "¥", "0.0067", (150, 3000000), minor_units=0),
+        _currency(5, "MXN", "Mexican Peso", "MX$", "0.055", (20, 400000)),
         _currency(6, "BRL", "Brazilian Real", "R$", "0.18", (5, 100000)),
     )
 }
+"""Only the number of BRL is known of the real platform; the others are ours."""

@@ -83,10 +83,27 @@ def test_a_real_balance_cannot_be_reset(world: World, client: Client) -> None:
     assert world.balance(BalanceType.REAL).amount == 0
 
 
-def test_a_currency_tells_its_smallest_coin_and_its_stakes(client: Client) -> None:
-    currency = client.call("get-currency", "5.0", {"name": "BRL"})["msg"]
-    assert (currency["id"], currency["symbol"], currency["minor_units"]) == (6, "R$", 2)
-    assert 0 < currency["min_deal_amount"] < currency["max_deal_amount"]
+def test_a_currency_has_all_fields_of_the_specification(client: Client) -> None:
+    assert client.call("get-currency", "5.0", {"name": "BRL"})["msg"] == {
+        "id": 6,
+        "name": "BRL",
+        "description": "Brazilian Real",
+        "symbol": "R$",
+        "is_visible": True,
+        "mask": "R$%s",
+        "is_tradable": True,
+        "code": "BRL",
+        "unit": 1,
+        "rate": 0.18,
+        "rate_usd": 0.18,
+        "min_deal_amount": 5,
+        "max_deal_amount": 100000,
+        "minor_units": 2,
+        "image": "currency/brl.png",
+        "is_crypto": False,
+        "is_inout": True,
+        "interest_rate": 0,
+    }
     assert client.call("get-currency", "5.0", {"name": "XXX"})["status"] == 4040
 
 
