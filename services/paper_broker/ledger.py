@@ -13,6 +13,8 @@ class Reason(StrEnum):
     PAYOUT = "payout"
     REFUND = "refund"
     RESET = "reset"
+    HISTORY = "history"
+    """Around past positions of the file of accounts: lends their stakes, then takes back what is more than before."""
 
 
 class InsufficientFunds(Exception):

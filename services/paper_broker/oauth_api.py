@@ -10,6 +10,7 @@ from yarl import URL
 from services.paper_broker.broker import Broker
 from services.paper_broker.log_in import LogIn
 from services.paper_broker.oauth import Authorization, CodeGrant, OAuthError, RefreshGrant
+from services.paper_broker.wire import located
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CLIENT_ID = re.compile(r"[0-9]{1,18}")
@@ -115,8 +116,7 @@ def _grant(data: bytes) -> CodeGrant | RefreshGrant:
     try:
         return msgspec.json.decode(data, type=CodeGrant | RefreshGrant)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        field = path.strip("`.")
+        field, problem = located(error)
         if field == "grant_type":
             raise OAuthError("unsupported_grant_type", f"grant_type: {problem}") from error
         raise OAuthError("invalid_request", f"{field}: {problem}" if field else problem) from error

@@ -74,6 +74,12 @@ class Options:
         self._positions.opened(position)
         return position
 
+    def book_past(self, balance: Balance, order: OpenOption, at: int) -> None:
+        """Bought at `at` (epoch milliseconds), expired since and settled; inside a transaction. Raises Refused."""
+        position = self._positions.insert(self._position(order, self._offered(order, at // 1000), balance, at))
+        self._ledger.post(balance.id, -order.price, Reason.STAKE, at, position.external_id)
+        self._settled(position)
+
     def settle(self) -> list[Position]:
         """Pay and close everything that has expired, at the price of its expiry second, however long ago that was."""
         due = self._positions.due(milliseconds(self._clock) // 1000)

@@ -128,6 +128,14 @@ class Positions:
         )
         return [_position(row) for row in rows]
 
+    def count_closed(self, user_id: int, instrument_type: InstrumentType) -> int:
+        row = self._storage.row(
+            "SELECT count(*) AS closed FROM positions"
+            " WHERE user_id = ? AND instrument_type = ? AND close_time IS NOT NULL",
+            *(user_id, instrument_type),
+        )
+        return 0 if row is None else int(row["closed"])
+
     def all(self, user_id: int) -> list[Position]:
         """Oldest first."""
         rows = self._storage.rows("SELECT * FROM positions WHERE user_id = ? ORDER BY external_id", user_id)

@@ -12,11 +12,14 @@ from services.paper_broker.accounts import EMAIL, BalanceType, Opening, Person
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.money import whole_coins
 from services.paper_broker.oauth import Client
+from services.paper_broker.positions import InstrumentType
+from services.paper_broker.wire import located
 
 Text = Annotated[str, Meta(min_length=1, max_length=200)]
 Secret = Annotated[str, Meta(min_length=1, max_length=1000)]
 UserId = Annotated[int, Meta(gt=0, lt=10**18)]
 MAX_AMOUNT = Decimal(10**9)
+MAX_CLOSED = 10_000
 _TYPES = {"real": BalanceType.REAL, "demo": BalanceType.DEMO}
 
 
@@ -47,6 +50,8 @@ class SeedAccount(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     refresh_token: Secret | None = None
     balances: tuple[SeedBalance, ...] = ()
     """None: those of any new user."""
+    closed_positions: dict[InstrumentType, Annotated[int, Meta(ge=0, le=MAX_CLOSED)]] = {}
+    """At least so many are in the account's history."""
 
     @property
     def person(self) -> Person:
@@ -68,8 +73,8 @@ def load(path: Path | None) -> SeedFile:
     try:
         seed = msgspec.json.decode(path.read_bytes(), type=SeedFile)
     except msgspec.ValidationError as error:
-        what, _, field = str(error).partition(" - at `$")
-        raise BadSeed(f"{field.strip('`.') or 'file'}: {what}") from error
+        field, what = located(error)
+        raise BadSeed(f"{field or 'file'}: {what}") from error
     except (OSError, msgspec.DecodeError) as error:
         raise BadSeed(str(error)) from error
     problem = next(_problems(seed), None)
@@ -84,6 +89,8 @@ def _problems(seed: SeedFile) -> Iterator[str]:
     yield from _repeated([client.id for client in seed.clients], "clients", ".id")
     for number, account in enumerate(seed.accounts):
         yield from _of_balances(account.balances, f"accounts[{number}].balances")
+        if account.closed_positions and account.balances and all(each.is_marginal for each in account.balances):
+            yield f"accounts[{number}].closed_positions: needs a balance that is not marginal"
 
 
 def _of_balances(balances: tuple[SeedBalance, ...], path: str) -> Iterator[str]:

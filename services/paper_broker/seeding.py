@@ -7,6 +7,7 @@ that is there keeps its amount, so a restart changes nothing.
 from services.paper_broker.accounts import Accounts, EmailTaken
 from services.paper_broker.broker import Broker
 from services.paper_broker.passwords import digest
+from services.paper_broker.past import deepen
 from services.paper_broker.seed_file import BadSeed, SeedAccount, SeedFile
 from services.paper_broker.storage import Storage
 
@@ -24,6 +25,9 @@ def sow(seed: SeedFile, storage: Storage, broker: Broker) -> None:
             except EmailTaken as error:
                 raise BadSeed(f"accounts[{number}].email: {error}") from error
             accounts.change_password(account.id, digest(account.password) if account.password else None)
+        for account in seed.accounts:
+            for instrument_type, count in account.closed_positions.items():
+                deepen(account.id, instrument_type, count, broker)
     broker.sessions.seed((each.access_token, each.id) for each in seed.accounts if each.access_token is not None)
     broker.oauth.seed((each.refresh_token, each.id) for each in seed.accounts if each.refresh_token is not None)
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from services.paper_broker.accounts import EMAIL, Accounts, EmailTaken, Person
 from services.paper_broker.http_api import Tokens
 from services.paper_broker.passwords import digest
+from services.paper_broker.wire import located
 
 _MIN_PASSWORD = 6
 _MAX_TEXT = 200
@@ -58,8 +59,7 @@ class UsersApi:
         try:
             user = msgspec.json.decode(await request.read(), type=NewUser)
         except msgspec.ValidationError as error:
-            message, _, path = str(error).partition(" - at `$")
-            field = path.strip("`.")
+            field, message = located(error)
             return _invalid([Problem(field, "invalid", message)]) if field else _refused(400, "bad_request", message)
         except msgspec.DecodeError as error:
             return _refused(400, "bad_request", f"malformed JSON: {error}")

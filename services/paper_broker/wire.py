@@ -56,10 +56,16 @@ def decode(data: bytes | msgspec.Raw, type_: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=type_)
     except msgspec.ValidationError as error:
-        problem, _, path = str(error).partition(" - at `$")
-        raise invalid(path.strip("`.") or "msg", problem) from error
+        field, problem = located(error)
+        raise invalid(field or "msg", problem) from error
     except msgspec.DecodeError as error:
         raise Refused(Status.MALFORMED, f"malformed JSON: {error}") from error
+
+
+def located(error: msgspec.ValidationError) -> tuple[str, str]:
+    """Path of the wrong field, empty for the whole, and what is wrong with it."""
+    problem, _, place = str(error).partition(" - at ")
+    return place.partition("`$")[2].strip("`."), problem
 
 
 def encode(message: object) -> bytes:

@@ -60,6 +60,12 @@ DEMO = {"type": "demo"}
         ({"balances": [DEMO | {"amount": -1}]}, r"accounts\[1\]\.balances\[0\]\.amount: "),
         ({"balances": [DEMO | {"amount": "NaN"}]}, r"accounts\[1\]\.balances\[0\]\.amount: must be between 0"),
         ({"balances": [DEMO | {"amount": 0.001}]}, r"accounts\[1\]\.balances\[0\]\.amount: must have at most 2"),
+        ({"closed_positions": {"bets": 1}}, r"accounts\[1\]\.closed_positions.*Invalid enum value 'bets'"),
+        ({"closed_positions": {"blitz-option": -1}}, r"accounts\[1\]\.closed_positions"),
+        (
+            {"closed_positions": {"blitz-option": 1}, "balances": [DEMO | {"is_marginal": True}]},
+            r"accounts\[1\]\.closed_positions: needs a balance that is not marginal",
+        ),
         ({"balances": [DEMO, DEMO]}, r"accounts\[1\]\.balances\[1\]: is the same as accounts\[1\]\.balances\[0\]"),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from libs.service import CannotStart
 from services.paper_broker.accounts import BalanceType, Person
 from services.paper_broker.passwords import matches
-from tests.unit.paper_broker.world import USER, World
+from tests.unit.paper_broker.world import START, USER, Frame, World
 
 ADA = {
     "id": 5150,
@@ -94,6 +94,49 @@ def test_a_restart_follows_the_file_in_names_passwords_and_tokens(start: Start) 
     assert broker.sessions.find("another-token") is not None
     assert broker.sessions.find("token-of-ada") is None
     assert broker.sessions.find("token-of-alan") is None
+
+
+def history(world: World, limit: int = 30, offset: int = 0) -> list[Frame]:
+    """A page of Ada's."""
+    body = {"instrument_types": ["blitz-option"], "limit": limit, "offset": offset}
+    client = world.stranger()
+    assert client.ask("authenticate", {"ssid": "token-of-ada"})["msg"] is True
+    positions: list[Frame] = client.call("portfolio.get-history-positions", "2.0", body)["msg"]["positions"]
+    return positions
+
+
+def test_closed_positions_are_a_history_to_page_through(start: Start) -> None:
+    world = start(ADA | {"closed_positions": {"blitz-option": 45}})
+    first, second, third = history(world), history(world, offset=30), history(world, offset=60)
+    assert (len(first), len(second), len(third)) == (30, 15, 0)
+    closed = [position["close_time"] for position in first + second]
+    assert closed == sorted(closed, reverse=True)
+    assert closed[0] < START.timestamp() * 1000
+    assert {position["close_reason"] for position in first + second} >= {"win", "loose"}
+    assert world.broker.positions.open(USER) == []
+
+
+def test_closed_positions_leave_the_money_as_it_was(start: Start) -> None:
+    world = start(ADA | {"closed_positions": {"blitz-option": 45}})
+    for balance, amount in zip(world.broker.accounts.balances(USER), (50, 10000, 700), strict=True):
+        assert balance.amount == world.broker.ledger.total(balance.id) == Decimal(amount)
+
+
+def test_closed_positions_need_no_money(start: Start) -> None:
+    empty = {"balances": [{"type": "real", "currency": "BRL"}], "closed_positions": {"blitz-option": 3}}
+    world = start(ADA | empty)
+    (balance,) = world.broker.accounts.balances(USER)
+    assert (balance.amount, world.broker.ledger.total(balance.id)) == (Decimal(0), Decimal(0))
+    assert [position["invest"] for position in history(world)] == [5, 5, 5]
+
+
+def test_closed_positions_are_made_once(start: Start) -> None:
+    seeded = ADA | {"closed_positions": {"blitz-option": 5}}
+    ids = [position["id"] for position in history(start(seeded))]
+    assert [position["id"] for position in history(start(seeded))] == ids
+    more = history(start(ADA | {"closed_positions": {"blitz-option": 7}}))
+    assert len(more) == 7
+    assert {position["id"] for position in more} > set(ids)
 
 
 def test_a_balance_that_is_new_in_the_file_is_added(start: Start) -> None:
