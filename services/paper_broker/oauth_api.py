@@ -60,7 +60,10 @@ class OAuthApi:
             return _refused(error)
 
     async def log_in(self, request: web.Request) -> web.Response:
-        """What the form sends, to the address of the page: back to the application with `code` and `state`."""
+        """What the form sends, to the address of the page: back to the application with `code` and `state`.
+
+        They go into the query, before the fragment that applications with hash routes have in their address.
+        """
         try:
             authorization = self._authorization(request)
             form = await request.post()
@@ -95,7 +98,7 @@ class OAuthApi:
             raise OAuthError("invalid_request", "client_id: must be a number")
         redirect_uri = query.get("redirect_uri", "")
         if not _is_address(redirect_uri):
-            raise OAuthError("invalid_request", "redirect_uri: must be an http or https address without a fragment")
+            raise OAuthError("invalid_request", "redirect_uri: must be an http or https address")
         scope = query.get("scope", "full")[:_MAX_TEXT]
         authorization = Authorization(int(query["client_id"]), redirect_uri, query["code_challenge"], scope)
         self._oauth.check(authorization)
@@ -107,7 +110,7 @@ def _is_address(text: str) -> bool:
         return False
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.fragment and bool(URL(text))
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and bool(URL(text))
     except ValueError:
         return False
 

@@ -1,8 +1,9 @@
-"""What clients show instead of keys (quadcode-protocol §5): names of actives, and texts of the file of accounts."""
+"""What clients show for keys (quadcode-protocol §5): names of actives and rooms, texts of the file of accounts."""
 
 from collections.abc import Iterable, Mapping
 
 from services.paper_broker.catalogue import Catalogue
+from services.paper_broker.chats import ROOMS
 
 GROUPS = ("front", "assets", "desktop")
 
@@ -15,9 +16,11 @@ class Translations:
         for active in catalogue:
             self._names[active.ticker] = active.name
             self._names[f"{active.ticker}-description"] = active.name
+        for room in ROOMS.values():
+            self._names[room.name_loc.removeprefix("front.")] = room.name
 
     def texts(self, language: str, groups: Iterable[str]) -> dict[str, str]:
-        """Of those groups, each key with its group in front; actives are named the same in every language."""
+        """Of those groups, each key with its group in front; the built-in ones are the same in every language."""
         asked = tuple(f"{group}." for group in groups)
         names = {prefix + key: name for prefix in asked if prefix[:-1] in GROUPS for key, name in self._names.items()}
         added = self._added.get(language, {})

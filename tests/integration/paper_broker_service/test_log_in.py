@@ -15,7 +15,7 @@ from tests.integration.paper_broker_service.wire import dialled
 ADA = {"id": 5150, "email": "ada@sim.invalid", "password": "correct horse", "first_name": "Ada", "last_name": "Trader"}
 TOKENS = {"access_token": "token-of-ada", "refresh_token": "refresh-of-ada"}
 VERIFIER = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"
-CALLBACK = "https://app.sim.invalid/callback?kept=1"
+CALLBACK = "https://app.sim.invalid/?kept=1#/oauth/callback"
 QUESTION = {
     "response_type": "code",
     "client_id": "82",
@@ -82,7 +82,7 @@ async def test_a_user_logs_in_on_the_page_and_the_application_gets_tokens(
     async with http.post(AUTHORIZE, params=QUESTION, data=form, allow_redirects=False) as answer:
         assert answer.status == 303
         location = URL(answer.headers["Location"])
-    assert str(location.with_query(None)) == "https://app.sim.invalid/callback"
+    assert str(location.with_query(None)) == "https://app.sim.invalid/#/oauth/callback"
     assert (location.query["kept"], location.query["state"]) == ("1", "a state")
 
     status, tokens = await post(http, TOKEN, GRANT | {"code": location.query["code"]})
@@ -118,7 +118,6 @@ async def test_the_page_is_shown_only_for_a_sound_question(http: aiohttp.ClientS
         ("redirect_uri", "javascript:alert(1)"),
         ("redirect_uri", "https://"),
         ("redirect_uri", "https://app.sim.invalid:notaport/"),
-        ("redirect_uri", "https://app.sim.invalid/#fragment"),
     ):
         async with http.get(AUTHORIZE, params=QUESTION | {field: value}) as answer:
             assert answer.status == 400, value

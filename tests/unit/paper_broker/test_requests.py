@@ -61,6 +61,7 @@ def test_margin_changes_of_any_balance_can_be_subscribed_to(world: World, client
     for type_ in BalanceType:
         body = {"user_balance_id": world.balance(type_).id}
         assert client.call("marginal-portfolio.subscribe-balance-changed", "1.0", body)["msg"] == ACK
+        assert world.balance(type_).watched
     assert client.call("marginal-portfolio.subscribe-balance-changed", "1.0", {"user_balance_id": 99})["status"] == 4220
 
 

@@ -158,4 +158,5 @@ def test_translations_are_added_to_those_of_the_actives(start: Start) -> None:
     assert (texts["front.EURUSD-OTC"], texts["desktop.EURUSD-OTC"]) == ("Euro", "EUR/USD OTC")
     assert texts["desktop.hello"] == "Olá"
     assert translations.texts("en", ["front"])["front.EURUSD-OTC"] == "EUR/USD OTC"
+    assert translations.texts("en", ["front"])["front.chat-support"] == "Support"
     assert "desktop.hello" not in translations.texts("pt", ["front"])
