@@ -42,6 +42,12 @@ class Bars(NamedTuple):
         opens, highs, lows, closes = (column.reshape(-1, size) for column in self)
         return Bars(opens[:, 0], highs.max(axis=1), lows.min(axis=1), closes[:, -1])
 
+    def cut(self, begins: Integers) -> "Bars":
+        """One candle from each of the ascending `begins` until the next, the last one until the end."""
+        ends = np.append(begins[1:], self.length) - 1
+        highs, lows = np.maximum.reduceat(self.high, begins), np.minimum.reduceat(self.low, begins)
+        return Bars(self.open[begins], highs, lows, self.close[ends])
+
     def whole(self) -> Bar:
         """All of them as one candle."""
         return Bar(int(self.open[0]), int(self.high.max()), int(self.low.min()), int(self.close[-1]))

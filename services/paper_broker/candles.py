@@ -6,11 +6,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from libs.contracts.market import CANDLE_SIZES
-from services.paper_broker.bars import Bar, Bars
 from services.paper_broker.catalogue import Active, Catalogue
-from services.paper_broker.epoch import TICKS_PER_SECOND, candle_id, first_slot, slot_of, ticks_before
 from services.paper_broker.errors import invalid
-from services.paper_broker.market import Market
+from services.paper_broker.grid import Grid
+from services.paper_broker.market import Market, Running
 
 MAX_COUNT = 1000
 MAX_IDS = 1001
@@ -27,6 +26,10 @@ class CandleQuery(msgspec.Struct, frozen=True, kw_only=True):
     to_id: int | None = None
     count: int | None = None
     only_closed: bool = False
+    backoff: int | None = None
+    kind: str | None = None
+    split_normalization: bool = False
+    """These three change nothing: there is one price, without pauses to wait for and without splits."""
 
 
 class Candle(msgspec.Struct, frozen=True):
@@ -42,8 +45,8 @@ class Candle(msgspec.Struct, frozen=True):
     """Epoch nanoseconds of the last update; only a running candle has it."""
 
 
-class _Slots(NamedTuple):
-    """A range of candle slots, `last` included."""
+class _Range(NamedTuple):
+    """Numbers of candles, `last` included."""
 
     first: int
     last: int
@@ -57,24 +60,20 @@ class History:
     def candles(self, query: CandleQuery, now: int) -> list[Candle]:
         """Ascending and without holes; `now` in epoch milliseconds. Raises Refused (4220)."""
         active = self._validated(query, now // 1000)
-        size, current = query.size, now // 1000 // query.size
-        running = size > 1 and not query.only_closed
-        wanted = _wanted(query, current if running else current - 1)
-        closed = _Slots(max(wanted.first, first_slot(size)), min(wanted.last, current - 1))
-        candles = self._closed(active, size, closed) if closed.first <= closed.last else []
-        if wanted.first <= current <= wanted.last and running:
-            candles += self._running(active, size, current, now)
-        return candles
+        grid = Grid(active.hours, query.size)
+        ended = grid.before(now // 1000 - query.size + 1)
+        running = self._running(active, query, now, ended)
+        wanted = _wanted(query, grid, ended + len(running))
+        closed = _Range(max(wanted.first, 1), min(wanted.last, ended))
+        candles = self._closed(active, grid, closed) if closed.first <= closed.last else []
+        return candles + [candle for candle in running if wanted.first <= candle.id <= wanted.last]
 
     def first(self, active_id: int) -> dict[str, Candle]:
         """The oldest candle of every size, by size. Raises Refused (4220)."""
         active = self._catalogue.get(active_id)
         if active is None:
             raise invalid("active_id", "unknown active")
-        return {
-            str(size): self._closed(active, size, _Slots(first_slot(size), first_slot(size)))[0]
-            for size in CANDLE_SIZES
-        }
+        return {str(size): self._closed(active, Grid(active.hours, size), _Range(1, 1))[0] for size in CANDLE_SIZES}
 
     def _validated(self, query: CandleQuery, now: int) -> Active:
         active = self._catalogue.get(query.active_id)
@@ -92,50 +91,47 @@ class History:
             raise invalid("to_id", f"must be less than from_id + {MAX_IDS}")
         return active
 
-    def _closed(self, active: Active, size: int, slots: _Slots) -> list[Candle]:
-        bars = self._market.bars(active, size, slots.first, slots.last - slots.first + 1)
-        return self._written(active, size, slots.first, bars)
-
-    def _written(self, active: Active, size: int, first: int, bars: Bars) -> list[Candle]:
+    def _closed(self, active: Active, grid: Grid, numbers: _Range) -> list[Candle]:
+        bars = self._market.bars(active, grid.size, numbers.first, numbers.last - numbers.first + 1)
         scale = 10 ** self._market.precision(active)
         columns = ((column / scale).tolist() for column in (bars.open, bars.close, bars.low, bars.high))
         return [
-            Candle(candle_id(size, slot), slot * size, slot * size + size, *prices)
-            for slot, prices in enumerate(zip(*columns, strict=True), first)
+            Candle(number, start := grid.start(number), start + grid.size, *prices)
+            for number, prices in enumerate(zip(*columns, strict=True), numbers.first)
         ]
 
-    def _running(self, active: Active, size: int, slot: int, now: int) -> list[Candle]:
-        tick = ticks_before(now)
-        if tick <= slot * size * TICKS_PER_SECOND:
+    def _running(self, active: Active, query: CandleQuery, now: int, ended: int) -> list[Candle]:
+        """One or none; never one of a second, which the platform does not show before it is over."""
+        if query.size == 1 or query.only_closed:
             return []
-        bar = self._market.running(active, slot * size, tick)
-        return [written(bar, size, slot, now * 1_000_000, 10 ** self._market.precision(active))]
+        running = self._market.running(active, query.size, now)
+        if running is None or running.number <= ended:
+            return []
+        return [written(running, query.size, now * 1_000_000, 10 ** self._market.precision(active))]
 
 
-def written(bar: Bar, size: int, slot: int, at: int, scale: int) -> Candle:
-    """A running candle; `at` in epoch nanoseconds."""
+def written(running: Running, size: int, at: int, scale: int) -> Candle:
+    """`at` in epoch nanoseconds."""
+    number, start, bar = running
     prices = (bar.open / scale, bar.close / scale, bar.low / scale, bar.high / scale)
-    return Candle(candle_id(size, slot), slot * size, slot * size + size, *prices, at=at)
+    return Candle(number, start, start + size, *prices, at=at)
 
 
-def _wanted(query: CandleQuery, newest: int) -> _Slots:
-    """The slots asked for, capped; `newest` is the last one that may be shown."""
-    size = query.size
+def _wanted(query: CandleQuery, grid: Grid, newest: int) -> _Range:
+    """What is asked for, capped; `newest` is the last one that may be shown."""
     if query.from_id is not None or query.to_id is not None:
         return _by_id(query, newest)
     count = query.count or MAX_COUNT
-    last = newest if query.to is None else min(query.to // size, newest)
+    last = newest if query.to is None else min(grid.before(query.to + 1), newest)
     if query.from_ is not None:
-        first = max(-(-query.from_ // size), first_slot(size))
-        return _Slots(first, min(last, first + count - 1))
-    return _Slots(last - count + 1, last)
+        first = grid.before(query.from_) + 1
+        return _Range(first, min(last, first + count - 1))
+    return _Range(last - count + 1, last)
 
 
-def _by_id(query: CandleQuery, newest: int) -> _Slots:
-    size = query.size
+def _by_id(query: CandleQuery, newest: int) -> _Range:
     if query.from_id is None:
-        last = newest if query.to_id is None else min(slot_of(size, query.to_id), newest)
-        return _Slots(last - MAX_COUNT + 1, last)
-    first = slot_of(size, query.from_id)
-    last = first + MAX_COUNT - 1 if query.to_id is None else slot_of(size, query.to_id)
-    return _Slots(first, min(last, newest))
+        last = newest if query.to_id is None else min(query.to_id, newest)
+        return _Range(last - MAX_COUNT + 1, last)
+    last = query.from_id + MAX_COUNT - 1 if query.to_id is None else query.to_id
+    return _Range(query.from_id, min(last, newest))

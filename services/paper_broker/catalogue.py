@@ -9,6 +9,7 @@ from typing import Annotated, NamedTuple
 import msgspec
 from msgspec import Meta
 
+from services.paper_broker import noise
 from services.paper_broker.hours import Place, is_open
 
 BUILT_IN = Path(__file__).with_name("actives.json")
@@ -16,6 +17,8 @@ DURATIONS = (5, 10, 15, 30, 60, 120, 300)
 """Of blitz options, in seconds."""
 _SIGNIFICANT_DIGITS = 7
 _MIN_PRECISION = 2
+_CALMEST, _WILDEST = 0.7, 1.4
+"""Volatility of an active as a multiple of that of its category."""
 
 
 class BadCatalogue(Exception):
@@ -35,7 +38,7 @@ class Terms(NamedTuple):
     commission: int
     """Percent; a win pays 100 minus this."""
     volatility: float
-    """Standard deviation of a day's return."""
+    """Standard deviation of a day's return, about which actives differ."""
     spread: float
     """Between bid and ask, as a share of the price."""
 
@@ -62,6 +65,16 @@ class Active(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The middle of its random walk."""
     hours: Place = Place.ALWAYS
     suspended: bool = False
+    own_volatility: Annotated[float, Meta(gt=0, le=0.2)] | None = msgspec.field(default=None, name="volatility")
+    """Standard deviation of a day's return; without it the active has its own, near that of its category."""
+
+    @property
+    def volatility(self) -> float:
+        """Standard deviation of the return of a session."""
+        if self.own_volatility is not None:
+            return self.own_volatility
+        share = noise.key("volatility", self.id) / 2**64
+        return self.terms.volatility * (_CALMEST + (_WILDEST - _CALMEST) * share)
 
     @property
     def terms(self) -> Terms:
@@ -111,6 +124,15 @@ class Catalogue:
         if always_open:
             actives = [msgspec.structs.replace(active, hours=Place.ALWAYS) for active in actives]
         return cls(actives)
+
+    def suspend(self, active_id: int, suspended: bool) -> bool:
+        """Stop or resume trading in an active; whether that changes anything."""
+        active = self._by_id.get(active_id)
+        if active is None or active.suspended is suspended:
+            return False
+        active = msgspec.structs.replace(active, suspended=suspended)
+        self._by_id[active_id] = self._by_ticker[active.ticker] = active
+        return True
 
     def __iter__(self) -> Iterator[Active]:
         return iter(self._by_id.values())

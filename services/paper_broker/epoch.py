@@ -1,4 +1,4 @@
-"""How the platform counts time: epoch seconds and milliseconds, candle slots and candle ids."""
+"""How the platform counts time: epoch seconds and milliseconds, and the ticks prices move in."""
 
 from libs.contracts.clock import Clock
 
@@ -6,31 +6,17 @@ TICKS_PER_SECOND = 4
 """The fewest that can show all of open, high, low and close of a one-second candle."""
 
 MINUTE = 60
+HALF_HOUR = 1800
 HOUR = 3600
 DAY = 86400
 
 BEGINNING = 1384128000
-"""2013-11-11T00:00:00Z: no candle starts earlier (quadcode-protocol §11.2)."""
-FIRST_DAY = BEGINNING // DAY
+"""2013-11-11T00:00:00Z, a Monday: no candle starts earlier (quadcode-protocol §11.2)."""
 
 
 def milliseconds(clock: Clock) -> int:
     """Epoch milliseconds."""
     return int(clock.now().timestamp() * 1000)
-
-
-def first_slot(size: int) -> int:
-    """Slot of the first candle; a slot is `start // size`, so every candle starts at a multiple of its size."""
-    return -(-BEGINNING // size)
-
-
-def candle_id(size: int, slot: int) -> int:
-    """Counts the candles of a size from 1 without holes: the market never closes for prices."""
-    return slot - first_slot(size) + 1
-
-
-def slot_of(size: int, candle: int) -> int:
-    return candle + first_slot(size) - 1
 
 
 def ticks_before(now: int) -> int:

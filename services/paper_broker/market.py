@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from services.paper_broker.bars import Bar, Bars
 from services.paper_broker.catalogue import Active, Catalogue
-from services.paper_broker.epoch import TICKS_PER_SECOND
+from services.paper_broker.epoch import TICKS_PER_SECOND, ticks_before
+from services.paper_broker.grid import Grid
+from services.paper_broker.hours import hours, market_time
 from services.paper_broker.series import Series, Source
 from services.paper_broker.walk import Walk
 
@@ -22,6 +24,15 @@ class Quote(NamedTuple):
     ask: float
 
 
+class Running(NamedTuple):
+    """A candle that has begun and has not ended."""
+
+    number: int
+    start: int
+    """Epoch seconds."""
+    bar: Bar
+
+
 class Market:
     def __init__(self, catalogue: Catalogue, seed: int, replayed: dict[int, Replayed] | None = None) -> None:
         """Actives that are not `replayed` (by id) walk at random."""
@@ -35,34 +46,60 @@ class Market:
         return active.precision if replayed is None else replayed.precision
 
     def bars(self, active: Active, size: int, first: int, count: int) -> Bars:
-        """Closed candles, from the one that starts at `first * size`."""
+        """Closed candles, from the one with the number `first` (grid.py)."""
         return self._of(active).bars(size, first, count)
 
-    def running(self, active: Active, start: int, tick: int) -> Bar:
-        """The candle from `start` on when `tick` ticks are over; at least one of them is in it."""
-        return self._of(active).running(start, tick)
+    def running(self, active: Active, size: int, time: int) -> Running | None:
+        """The candle that a time (epoch milliseconds) is in or ends; None if the market has not been open in it yet.
+
+        Until the market opens again a candle that a closing cut short goes on without moving.
+        """
+        grid, second = Grid(active.hours, size), (time - 1) // 1000
+        number = grid.before(second + 1)
+        start = grid.start(number)
+        tick = self._tick(active, time)
+        if start + size <= second or tick <= grid.opens(number) * TICKS_PER_SECOND:
+            return None
+        return Running(number, start, self._of(active).running(size, number, tick))
 
     def quote(self, active: Active, tick: int) -> Quote:
-        """The last price when `tick` ticks are over."""
-        return self.quoted(active, self._of(active).price(tick))
+        """The last price when `tick` ticks of the epoch are over."""
+        price = self._of(active).price(market_time(active.hours, tick, TICKS_PER_SECOND))
+        return self.quoted(active, price)
 
     def quoted(self, active: Active, points: int) -> Quote:
-        scale = 10 ** self.precision(active)
-        half = ceil(points * active.terms.spread / 2)
+        scale, half = 10 ** self.precision(active), self.half_spread(active, points)
         return Quote(points / scale, (points - half) / scale, (points + half) / scale)
+
+    def half_spread(self, active: Active, points: int) -> int:
+        """Between mid and ask, and between mid and bid, at a price; all in points."""
+        return ceil(points * active.terms.spread / 2)
 
     def price_at(self, active: Active, second: int) -> float:
         """What an option that expires at that epoch second is settled at: the close of the second before it."""
         return self.quote(active, second * TICKS_PER_SECOND).value
 
+    def freeze(self, active: Active, now: int) -> bool:
+        """From now (epoch milliseconds) on its price stands still, candles included; whether it moved until now."""
+        return self._of(active).freeze(self._tick(active, now))
+
+    def thaw(self, active: Active, now: int) -> bool:
+        """Its price is again what it would be without the freeze; whether it stood still until now."""
+        return self._of(active).thaw(self._tick(active, now))
+
+    def _tick(self, active: Active, time: int) -> int:
+        return market_time(active.hours, ticks_before(time), TICKS_PER_SECOND)
+
     def _of(self, active: Active) -> Series:
         series = self._series.get(active.id)
         if series is None:
-            series = self._series[active.id] = Series(self._source(active), self._seed, active.id)
+            series = Series(self._source(active), self._seed, active.id, active.hours)
+            self._series[active.id] = series
         return series
 
     def _source(self, active: Active) -> Source:
         replayed = self._replayed.get(active.id)
         if replayed is not None:
             return replayed.source
-        return Walk(self._seed, active.id, active.price * 10.0**active.precision, active.terms.volatility)
+        middle = active.price * 10.0**active.precision
+        return Walk(self._seed, active.id, middle, active.volatility, hours(active.hours).length)

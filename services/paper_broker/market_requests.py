@@ -5,8 +5,9 @@ import msgspec
 from services.paper_broker.broker import Broker, Caller, Reply
 from services.paper_broker.candles import CandleQuery
 from services.paper_broker.catalogue import DURATIONS, Active
+from services.paper_broker.epoch import HOUR, MINUTE
 from services.paper_broker.errors import Refused, Status
-from services.paper_broker.hours import sessions
+from services.paper_broker.hours import hours, sessions
 from services.paper_broker.wire import Nothing
 
 LOCALIZED = "front."
@@ -29,18 +30,19 @@ def get_active(broker: Broker, _: Caller, query: ActiveQuery) -> Reply:
         raise Refused(Status.NOT_FOUND, f"unknown active {query.id}")
     precision = broker.market.precision(active)
     base, quote = active.sides
+    its, spread = hours(active.hours), broker.market.half_spread(active, round(active.price * 10**precision))
     shown = {
         "id": active.id,
         "name": active.ticker,
         "description": f"{active.ticker}-description",
         "image": f"/{active.category}/{active.id}.png",
         "is_otc": active.otc,
-        "time_from": "00:00:00",
-        "time_to": "23:59:59",
+        "time_from": _time_of_day(its.opens),
+        "time_to": _time_of_day(its.closes - 1),
         "precision": precision,
         "pip_scale": max(precision - _PIP_DIGITS, 0),
-        "spread_plus": 0,
-        "spread_minus": 0,
+        "spread_plus": spread,
+        "spread_minus": spread,
         "expiration_days": [1, 2, 3, 4, 5, 6, 7],
         "currency_left_side": base,
         "currency_right_side": quote,
@@ -50,6 +52,10 @@ def get_active(broker: Broker, _: Caller, query: ActiveQuery) -> Reply:
         "type_qty": "lots",
     }
     return Reply("active", shown)
+
+
+def _time_of_day(second: int) -> str:
+    return f"{second // HOUR:02}:{second % HOUR // MINUTE:02}:{second % MINUTE:02}"
 
 
 def get_candles(broker: Broker, _: Caller, query: CandleQuery) -> Reply:

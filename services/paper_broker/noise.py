@@ -19,6 +19,7 @@ Words = npt.NDArray[np.uint64]
 _FIELD = 12
 _QUANTILES = 1 << _FIELD
 _MASK = np.uint64(_QUANTILES - 1)
+_DIE_MASK = np.uint64((1 << 24) - 1)
 _LEVELS = [(step + 0.5) / _QUANTILES for step in range(_QUANTILES)]
 _NORMAL = np.array([NormalDist().inv_cdf(level) for level in _LEVELS])
 _EXPONENTIAL = np.array([-log(1 - level) for level in _LEVELS])
@@ -51,6 +52,11 @@ def exponential(word: Words, *, second: bool = False) -> Floats:
 
 def coin(word: Words) -> npt.NDArray[np.bool_]:
     return (word >> np.uint64(63)).astype(np.bool_)
+
+
+def die(word: Words, sides: int) -> Integers:
+    """From 0 to `sides` - 1; of bits that no other shape uses."""
+    return (((word >> np.uint64(3 * _FIELD)) & _DIE_MASK) % np.uint64(sides)).astype(np.int64)
 
 
 def _mixed(word: Words) -> Words:

@@ -15,16 +15,19 @@ neighbouring candles are as good as uncorrelated at every size.
 """
 
 
-def refine(parents: Bars, parts: int, stream: int, first: int) -> Bars:
+def refine(parents: Bars, parts: int, stream: int, first: int, shares: Floats | None = None) -> Bars:
     """Each parent as `parts` children that follow each other without gaps; grouped again they are the parents.
 
     `first` is the index of the first parent and with `stream` decides the noise, so a parent gets the same
-    children whatever its neighbours in the call are.
+    children whatever its neighbours in the call are. `shares` of the variance, one row for each parent, are equal if
+    not given.
     """
     word = noise.words(stream, first, parents.length, parts)
     spread = (parents.high - parents.low).astype(np.float64)[:, None]
-    deviation = spread / (_RANGE_OF_MOTION * parts**0.5)
-    closes = _path(parents, parts, deviation, word)
+    if shares is None:
+        shares = np.full((1, parts), 1 / parts)
+    deviation = spread / _RANGE_OF_MOTION * np.sqrt(shares)
+    closes = _path(parents, shares, deviation, word)
     opens = np.concatenate([parents.open[:, None], closes[:, :-1]], axis=1)
     distance = np.abs(closes - opens).astype(np.float64)
     above = excursion(distance, deviation, noise.exponential(word))
@@ -37,13 +40,13 @@ def refine(parents: Bars, parts: int, stream: int, first: int) -> Bars:
     return Bars(opens.ravel(), highs.ravel(), lows.ravel(), closes.ravel())
 
 
-def _path(parents: Bars, parts: int, deviation: Floats, word: Words) -> Integers:
+def _path(parents: Bars, shares: Floats, deviation: Floats, word: Words) -> Integers:
     """Closes of the children: a Brownian bridge from open to close, folded back where it leaves the candle."""
-    walk = np.cumsum(noise.normal(word), axis=1)
-    share = np.arange(1, parts + 1) / parts
-    bridge = walk - walk[:, -1:] * share
+    walk = np.cumsum(deviation * noise.normal(word), axis=1)
+    time = np.cumsum(shares, axis=1)
+    time[:, -1] = 1.0
     opens, lows = parents.open[:, None], parents.low[:, None]
-    free = opens + (parents.close - parents.open)[:, None] * share + deviation * bridge
+    free = opens + (parents.close - parents.open)[:, None] * time + walk - walk[:, -1:] * time
     height = (parents.high - parents.low)[:, None]
     folded = height - np.abs(np.mod(free - lows, np.maximum(2 * height, 1)) - height)
     return _whole(folded) + lows

@@ -9,6 +9,7 @@ from libs.contracts.clock import Clock
 from services.paper_broker.candle_file import BadCandleFile, CandleFile, read
 from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.epoch import milliseconds
+from services.paper_broker.hours import market_time
 from services.paper_broker.market import Replayed
 from services.paper_broker.replay import BadSpeed, Replay, row_seconds
 from services.paper_broker.storage import Storage
@@ -38,8 +39,9 @@ def _load(
         seconds = row_seconds(file.period, speed)
     except (BadCandleFile, BadSpeed) as error:
         raise BadMarket(str(error)) from error
+    now = market_time(active.hours, milliseconds(clock) // 1000)
     fingerprint = sha256(path.read_bytes() + str(speed).encode()).hexdigest()
-    anchor = _anchor(storage, active.id, fingerprint, _begin(file, milliseconds(clock) // 1000 // seconds))
+    anchor = _anchor(storage, active.id, fingerprint, _begin(file, now // seconds))
     log.info("replay", ticker=ticker, candles=file.bars.length, seconds_per_candle=seconds, anchor=anchor)
     return active.id, Replayed(Replay(file, speed, anchor), file.precision)
 

@@ -8,7 +8,7 @@ from services.paper_broker import wire
 from services.paper_broker.broker import Broker
 from services.paper_broker.candles import written
 from services.paper_broker.catalogue import Active
-from services.paper_broker.epoch import candle_id, ticks_before
+from services.paper_broker.epoch import ticks_before
 from services.paper_broker.hub import Topic
 from services.paper_broker.portfolio import valuation
 from services.paper_broker.topics import CANDLE, POSITIONS_STATE, QUOTE
@@ -62,19 +62,22 @@ class Ticker:
 
     def _publish_candles(self, time: int) -> None:
         for topic in self._broker.hub.topics(CANDLE):
-            size = int(topic.filters[1])
-            self._broker.hub.publish_latest(topic, self._candle(self._active(topic), size, time))
+            frame = self._candle(self._active(topic), int(topic.filters[1]), time)
+            if frame is not None:
+                self._broker.hub.publish_latest(topic, frame)
 
-    def _candle(self, active: Active, size: int, time: int) -> bytes:
+    def _candle(self, active: Active, size: int, time: int) -> bytes | None:
         """The last update of a candle has `at` equal to its end; until then nothing is known of the next one."""
-        market, slot = self._broker.market, (time - 1) // 1000 // size
-        bar = market.running(active, slot * size, ticks_before(time))
-        candle = written(bar, size, slot, time * 1_000_000, 10 ** market.precision(active))
-        quote = market.quoted(active, bar.close)
+        market = self._broker.market
+        running = market.running(active, size, time)
+        if running is None:
+            return None
+        candle = written(running, size, time * 1_000_000, 10 ** market.precision(active))
+        quote = market.quoted(active, running.bar.close)
         msg = {
             "active_id": active.id,
             "size": size,
-            "id": candle_id(size, slot),
+            "id": candle.id,
             "from": candle.from_,
             "to": candle.to,
             "at": candle.at,

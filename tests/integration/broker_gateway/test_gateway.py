@@ -127,7 +127,7 @@ async def test_the_catalogue_is_the_brokers(rig: Rig) -> None:
     eurusd = next(active for active in catalogue.actives if active.id == EURUSD)
     assert (eurusd.ticker, eurusd.name, eurusd.category) == ("EURUSD-OTC", "EUR/USD OTC", "forex")
     assert {5, 10, 30, 60} <= set(eurusd.durations)
-    assert len(catalogue.actives) == 137
+    assert len(catalogue.actives) == 140
     assert await rig.bus.call(rpc.CATALOGUE, Nothing()) == catalogue
 
 

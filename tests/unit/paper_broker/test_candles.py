@@ -80,7 +80,7 @@ def test_a_running_second_is_not_history() -> None:
 
 
 def test_a_candle_that_has_no_price_yet_does_not_exist() -> None:
-    assert starts(count=1, now=MINUTE * 1000) == []
+    assert starts(count=1, now=MINUTE * 1000) == [MINUTE - 60]
     assert starts(count=1, now=MINUTE * 1000 + 1) == [MINUTE]
 
 
@@ -130,9 +130,9 @@ def test_a_bad_query_is_refused_with_the_field(query: dict[str, Any], details: d
 
 def test_an_unknown_active_is_refused() -> None:
     with pytest.raises(Refused, match="unknown active"):
-        WORLD.broker.history.candles(CandleQuery(active_id=1, size=60), NOW_MS)
+        WORLD.broker.history.candles(CandleQuery(active_id=9, size=60), NOW_MS)
     with pytest.raises(Refused, match="unknown active"):
-        WORLD.broker.history.first(1)
+        WORLD.broker.history.first(9)
 
 
 @given(st.sampled_from(CANDLE_SIZES), st.integers(BEGINNING, NOW), st.integers(1, 1000))
@@ -164,3 +164,30 @@ def test_the_first_candle_of_every_size_has_the_id_1_and_is_what_history_begins_
 
 def test_prices_are_written_with_the_decimals_of_the_active() -> None:
     assert all(round(price, 6) == price for candle in candles(count=100) for price in (candle.open, candle.max))
+
+
+@given(st.sampled_from([1, 1938, 2046]), st.sampled_from(CANDLE_SIZES), st.integers(BEGINNING, NOW), st.data())
+@settings(deadline=None, max_examples=60)
+def test_ids_go_on_over_closings_and_every_candle_is_the_same_however_it_is_found(
+    active_id: int, size: int, start: int, data: st.DataObject
+) -> None:
+    def found(**query: Any) -> list[Candle]:
+        return WORLD.broker.history.candles(CandleQuery(active_id=active_id, size=size, **query), NOW_MS)
+
+    answer = found(from_=start, count=200, only_closed=True)
+    assert all(after.id == before.id + 1 and after.from_ >= before.to for before, after in pairwise(answer))
+    if answer:
+        candle = data.draw(st.sampled_from(answer))
+        assert found(from_id=candle.id, to_id=candle.id) == [candle]
+        assert found(to=candle.from_, count=1) == [candle]
+        assert found(from_=candle.from_, to=candle.from_) == [candle]
+
+
+def test_at_the_weekend_there_is_no_running_candle_but_that_of_the_week() -> None:
+    saturday = NOW_MS + 4 * 86_400_000
+    shown = {
+        size: WORLD.broker.history.candles(CandleQuery(active_id=1, size=size, count=1), saturday)[0]
+        for size in CANDLE_SIZES
+    }
+    assert {size for size, candle in shown.items() if type(candle.at) is int} == {604800, 2592000}
+    assert shown[3600].to == NOW // 86400 * 86400 + 3 * 86400 + 22 * 3600

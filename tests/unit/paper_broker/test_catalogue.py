@@ -17,8 +17,8 @@ def a_file(directory: Path, entries: object) -> Path:
     return path
 
 
-def test_the_built_in_one_has_137_actives_of_all_categories() -> None:
-    assert len(CATALOGUE) == 137
+def test_the_built_in_one_has_140_actives_of_all_categories() -> None:
+    assert len(CATALOGUE) == 140
     assert {active.category for active in CATALOGUE} == set(Category)
 
 
@@ -28,7 +28,7 @@ def test_actives_are_found_by_id_and_by_exact_ticker() -> None:
     assert (active.ticker, active.name) == ("EURUSD-OTC", "EUR/USD OTC")
     assert CATALOGUE.named("EURUSD-OTC") is active
     assert CATALOGUE.named("eurusd-otc") is None
-    assert CATALOGUE.get(1) is None
+    assert CATALOGUE.get(9) is None
 
 
 def test_only_otc_and_crypto_trade_at_all_times() -> None:
@@ -94,3 +94,14 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, entries: object) -> None:
 def test_a_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(BadCatalogue, match=r"nowhere\.json"):
         Catalogue.load(tmp_path / "nowhere.json", always_open=False)
+
+
+def test_an_active_can_be_suspended_and_resumed() -> None:
+    catalogue = Catalogue.load(BUILT_IN, always_open=False)
+    assert catalogue.suspend(EURUSD, True)
+    assert not catalogue.suspend(EURUSD, True)
+    for active in (catalogue.get(EURUSD), catalogue.named("EURUSD-OTC"), next(iter(catalogue))):
+        assert active is not None
+        assert active.suspended
+    assert catalogue.suspend(EURUSD, False)
+    assert not catalogue.suspend(9, True)

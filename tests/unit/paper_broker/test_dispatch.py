@@ -158,7 +158,7 @@ def test_every_event_can_be_subscribed_to(client: Client, name: str, version: st
         ("candle-generated", "2.0", {"active_id": EURUSD, "size": 60}, 4004),
         ("candle-generated", "1.0", {"active_id": EURUSD}, 4220),
         ("candle-generated", "1.0", {"active_id": EURUSD, "size": 61}, 4220),
-        ("candle-generated", "1.0", {"active_id": 1, "size": 60}, 4220),
+        ("candle-generated", "1.0", {"active_id": 9, "size": 60}, 4220),
         ("quote-generated", "2.0", {"active_id": "76"}, 4220),
         ("quote-generated", "2.0", {}, 4220),
         ("portfolio.position-changed", "3.0", {"user_id": OTHER_USER}, 4003),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from services.paper_broker.catalogue import BUILT_IN, Catalogue
+from services.paper_broker.grid import Grid
 from services.paper_broker.market import Market
 
 UNTIL = 1_795_000_000
@@ -17,6 +18,8 @@ def test_the_last_candle_does_not_tell_the_next(size: int, count: int) -> None:
     market = Market(catalogue, seed=1)
     correlations = []
     for active in list(catalogue)[::6]:
-        returns = np.diff(np.log(market.bars(active, size, UNTIL // size - count, count).close.astype(np.float64)))
+        newest = Grid(active.hours, size).before(UNTIL - size)
+        closes = market.bars(active, size, newest - count + 1, count).close.astype(np.float64)
+        returns = np.diff(np.log(closes))
         correlations.append(np.corrcoef(returns[1:], returns[:-1])[0, 1])
     assert abs(np.mean(correlations)) < 0.045

@@ -52,7 +52,7 @@ def test_a_position_is_there_at_once_and_only_for_its_user(world: World) -> None
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [
-        ({"active_id": 1}, 4220, "unknown active"),
+        ({"active_id": 9}, 4220, "unknown active"),
         ({"option_type_id": 3}, 4100, "kind of option"),
         ({"expired": 1_790_000_000}, 4220, "must be 0"),
         ({"expiration_size": 7}, 4100, "Expiration of 7 s"),

@@ -120,8 +120,8 @@ def test_an_active_has_all_fields_of_the_specification(client: Client) -> None:
         "time_to": "23:59:59",
         "precision": 6,
         "pip_scale": 4,
-        "spread_plus": 0,
-        "spread_minus": 0,
+        "spread_plus": 11,
+        "spread_minus": 11,
         "expiration_days": [1, 2, 3, 4, 5, 6, 7],
         "currency_left_side": "EUR",
         "currency_right_side": "USD",
@@ -131,13 +131,18 @@ def test_an_active_has_all_fields_of_the_specification(client: Client) -> None:
         "type_qty": "lots",
     }
     assert active["image"].startswith("/")
-    assert client.call("get-active", "5.0", {"id": 1})["status"] == 4040
+    assert client.call("get-active", "5.0", {"id": 9})["status"] == 4040
+
+
+def test_an_active_with_hours_tells_when_its_day_ends(client: Client) -> None:
+    shown = client.call("get-active", "5.0", {"id": APPLE})["msg"]
+    assert (shown["time_from"], shown["time_to"], shown["is_otc"]) == ("14:30:00", "20:59:59", False)
 
 
 def test_initialization_data_has_three_kinds_and_blitz_has_all_actives(client: Client) -> None:
     data = client.call("binary-options.get-initialization-data", "3.0")["msg"]
     assert data["binary"] == data["turbo"] == {"actives": {}}
-    assert len(data["blitz"]["actives"]) == 137
+    assert len(data["blitz"]["actives"]) == 140
     active = data["blitz"]["actives"]["76"]
     assert active | {"schedule": []} == {
         "id": 76,

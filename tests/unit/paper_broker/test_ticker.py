@@ -8,7 +8,7 @@ import pytest
 
 from services.paper_broker.announcer import EVENT_GAP
 from services.paper_broker.ticker import STEP, Ticker
-from tests.unit.paper_broker.world import EURUSD, START, USER, Client, Frame, World
+from tests.unit.paper_broker.world import APPLE, EURUSD, START, USER, Client, Frame, World
 
 NOW_MS = int(START.timestamp() * 1000)
 NOW = NOW_MS // 1000
@@ -123,6 +123,15 @@ def test_a_live_candle_ends_as_history_has_it(world: World, client: Client, size
     history = client.call("quotes-history.get-candles", "2.0", query)["msg"]["candles"]
     fields = ("id", "from", "to", "open", "close", "min", "max", "volume")
     assert [{field: update[field] for field in fields} for update in final] == history
+
+
+def test_a_closed_market_has_quotes_but_no_candles(world: World, client: Client) -> None:
+    client.subscribe("candle-generated", "1.0", active_id=APPLE, size=60)
+    client.subscribe("quote-generated", "2.0", active_id=APPLE)
+    advance(world, 2)
+    assert client.received("candle-generated") == []
+    world.clock.advance(3 * 3600)
+    assert step_by_step(world, client, "candle-generated", 2) != []
 
 
 def test_a_live_candle_has_the_fields_of_the_specification(world: World, client: Client) -> None:
