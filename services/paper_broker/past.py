@@ -19,6 +19,8 @@ def deepen(user_id: int, instrument_type: InstrumentType, count: int, broker: Br
 
     Each is bought and settled at the prices of its time, on the demo balance if there is one. Raises BadSeed.
     """
+    if instrument_type is not InstrumentType.BLITZ:
+        raise BadSeed(f"closed_positions: {instrument_type} has no past here")
     missing = count - broker.positions.count_closed(user_id, instrument_type)
     if missing <= 0:
         return

@@ -16,7 +16,13 @@ Direction = Literal["call", "put"]
 
 
 class InstrumentType(StrEnum):
+    BINARY = "binary-option"
+    DIGITAL = "digital-option"
+    TURBO = "turbo-option"
     BLITZ = "blitz-option"
+    MARGIN_FOREX = "marginal-forex"
+    MARGIN_CFD = "marginal-cfd"
+    MARGIN_CRYPTO = "marginal-crypto"
 
 
 class CloseReason(StrEnum):
@@ -72,11 +78,19 @@ class Positions:
 
     def insert(self, position: Position) -> Position:
         """With its external id; inside a transaction, after which `opened` takes note of it."""
-        external_id = self._storage.change(
-            "INSERT INTO positions (id, user_id, balance_id, active_id, instrument_type, direction, invest, payout,"
+        external_id = self._storage.next_id()
+        self._storage.change(
+            "INSERT INTO positions (external_id, id, user_id, balance_id, active_id, instrument_type, direction, invest, payout,"
             " expected_profit, open_quote, open_time, quote_time, expiration, version)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(position.id, position.user_id, position.balance_id, position.active_id, position.instrument_type),
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(
+                external_id,
+                position.id,
+                position.user_id,
+                position.balance_id,
+                position.active_id,
+                position.instrument_type,
+            ),
             *(position.direction, to_units(position.invest), position.payout, to_units(position.expected_profit)),
             *(position.open_quote, position.open_time, position.quote_time, position.expiration, position.version),
         )

@@ -47,8 +47,10 @@ CREATE TABLE IF NOT EXISTS balances (
     amount INTEGER NOT NULL CHECK (amount >= 0),
     UNIQUE (user_id, type, currency, is_marginal)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL) STRICT;
+INSERT INTO numbers SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM numbers);
 CREATE TABLE IF NOT EXISTS positions (
-    external_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    external_id INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     user_id INTEGER NOT NULL REFERENCES users,
     balance_id INTEGER NOT NULL REFERENCES balances,
@@ -136,6 +138,14 @@ class Storage:
             self._database.execute("ROLLBACK")
             raise
         self._database.execute("COMMIT")
+
+    def next_id(self) -> int:
+        """Number of the next position or order: one row of numbers for all kinds, for clients keep them in one map.
+
+        Inside a transaction: what is rolled back takes its number back.
+        """
+        (number,) = self._database.execute("UPDATE numbers SET last = last + 1 RETURNING last").fetchone()
+        return int(number)
 
     def change(self, statement: str, *values: object) -> int:
         """Id of the row inserted last."""

@@ -7,6 +7,7 @@ from libs.contracts.market import CANDLE_SIZES
 from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.errors import Refused, Status, invalid
 from services.paper_broker.hub import Topic
+from services.paper_broker.positions import InstrumentType
 from services.paper_broker.wire import Subscription
 
 CANDLE = "candle-generated"
@@ -17,16 +18,6 @@ POSITION = "portfolio.position-changed"
 POSITIONS_STATE = "portfolio.positions-state"
 ORDER = "portfolio.order-changed"
 CHAT_MESSAGE = "chat-message-public-generated"
-
-_INSTRUMENT_TYPES = (
-    "binary-option",
-    "digital-option",
-    "turbo-option",
-    "blitz-option",
-    "marginal-forex",
-    "marginal-cfd",
-    "marginal-crypto",
-)
 
 Filters = dict[str, int | str]
 Resolve = Callable[[Filters, int, Catalogue], tuple[int | str, ...]]
@@ -55,8 +46,8 @@ def _of_user(filters: Filters, user_id: int, _: Catalogue) -> tuple[int | str, .
 
 def _of_user_and_instrument(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int | str, ...]:
     instrument_type = _required(filters, "instrument_type")
-    if instrument_type not in _INSTRUMENT_TYPES:
-        raise invalid("instrument_type", f"must be one of {', '.join(_INSTRUMENT_TYPES)}")
+    if instrument_type not in tuple(InstrumentType):
+        raise invalid("instrument_type", f"must be one of {', '.join(InstrumentType)}")
     return (*_of_user(filters, user_id, catalogue), instrument_type)
 
 

@@ -70,3 +70,14 @@ def test_a_file_of_another_version_is_refused_and_left_alone(tmp_path: Path) -> 
         Storage(str(path))
     with closing(sqlite3.connect(path)) as old:
         assert old.execute("SELECT count(*) FROM sqlite_schema").fetchone() == (1,)
+
+
+def test_numbers_are_given_once_and_go_on_after_a_restart(tmp_path: Path) -> None:
+    path = str(tmp_path / "broker.sqlite")
+    with closing(Storage(path)) as storage, storage.transaction():
+        assert [storage.next_id() for _ in range(3)] == [1, 2, 3]
+    with closing(Storage(path)) as storage:
+        with pytest.raises(ZeroDivisionError), storage.transaction():
+            _ = storage.next_id() // 0
+        with storage.transaction():
+            assert storage.next_id() == 4
