@@ -2,13 +2,17 @@ import json
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from libs.service import CannotStart
 from services.paper_broker.accounts import BalanceType, Person
 from services.paper_broker.passwords import matches
+from services.paper_broker.positions import InstrumentType
 from tests.unit.paper_broker.world import START, USER, Frame, World
 
 ADA = {
@@ -160,3 +164,34 @@ def test_translations_are_added_to_those_of_the_actives(start: Start) -> None:
     assert translations.texts("en", ["front"])["front.EURUSD-OTC"] == "EUR/USD OTC"
     assert translations.texts("en", ["front"])["front.chat-support"] == "Support"
     assert "desktop.hello" not in translations.texts("pt", ["front"])
+
+
+AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=2)
+BALANCES = st.lists(
+    st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(["real", "demo"]),
+            "currency": st.sampled_from(["USD", "BRL"]),
+            "amount": AMOUNTS.map(str),
+            "is_marginal": st.booleans(),
+        }
+    ),
+    unique_by=lambda balance: (balance["type"], balance["currency"], balance["is_marginal"]),
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(balances=BALANCES, count=st.integers(0, 8))
+def test_whatever_the_file_says_a_balance_is_the_sum_of_its_ledger(balances: list[Frame], count: int) -> None:
+    balances = [*balances, {"type": "demo", "currency": "EUR", "amount": "3", "is_marginal": False}]
+    with TemporaryDirectory() as directory:
+        path = Path(directory) / "accounts.json"
+        account = ALAN | {"balances": balances, "closed_positions": {"blitz-option": count}}
+        path.write_text(json.dumps({"accounts": [account]}))
+        for _ in range(2):
+            world = World(database=str(path.with_name("broker.sqlite")), paper_accounts=path)
+            kept = world.broker.accounts.balances(5151)
+            assert [world.broker.ledger.total(each.id) for each in kept] == [each.amount for each in kept]
+            assert world.broker.positions.count_closed(5151, InstrumentType.BLITZ) == count
+            world.storage.close()
+            assert [each.amount for each in kept] == [Decimal(each["amount"]) for each in balances]
