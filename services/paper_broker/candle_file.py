@@ -1,8 +1,8 @@
-"""Reading candle files: CSV, plain or gzip, with the columns timestamp, open, high, low and close."""
+"""Reading candle files, CSV (plain or gzip) or Parquet, with the columns timestamp, open, high, low and close."""
 
 import csv
 import gzip
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
@@ -12,6 +12,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from services.paper_broker import parquet_file
 from services.paper_broker.bars import Bars
 
 COLUMNS = ("timestamp", "open", "high", "low", "close")
@@ -21,7 +22,7 @@ _MOST_POINTS = 10**15
 
 
 class BadCandleFile(Exception):
-    """It cannot be replayed; the text names the file, the line and what is wrong."""
+    """It cannot be replayed; the text names the file, the place in it and what is wrong."""
 
 
 class CandleFile(NamedTuple):
@@ -37,6 +38,8 @@ class CandleFile(NamedTuple):
 class _Row(NamedTuple):
     start: int
     prices: tuple[Decimal, Decimal, Decimal, Decimal]
+    where: str
+    """Path and line, for errors."""
 
 
 def read(path: Path, precision: int = 0) -> CandleFile:
@@ -46,7 +49,8 @@ def read(path: Path, precision: int = 0) -> CandleFile:
         raise BadCandleFile(f"{path}: fewer than two candles")
     distances = [after.start - before.start for before, after in pairwise(rows)]
     if min(distances) <= 0:
-        raise BadCandleFile(f"{path}: line {distances.index(min(distances)) + 3}: not later than the candle before it")
+        where = rows[distances.index(min(distances)) + 1].where
+        raise BadCandleFile(f"{where}: not later than the candle before it")
     precision = max(precision, *(-int(price.as_tuple().exponent) for row in rows for price in row.prices))
     scale = 10**precision
     if max(row.prices[_HIGH] for row in rows) * scale > _MOST_POINTS:
@@ -56,16 +60,36 @@ def read(path: Path, precision: int = 0) -> CandleFile:
 
 
 def _rows(path: Path) -> Iterator[_Row]:
+    if path.suffix == ".parquet":
+        return _rows_of_parquet(path)
+    return _rows_of_csv(path)
+
+
+def _rows_of_parquet(path: Path) -> Iterator[_Row]:
+    try:
+        rows = parquet_file.rows(path, COLUMNS)
+    except parquet_file.Unreadable as error:
+        raise BadCandleFile(f"{path}: {error}") from error
+    for number, row in enumerate(rows, 1):
+        _complete(path, row)
+        yield _row(row, f"{path}: row {number}")
+
+
+def _rows_of_csv(path: Path) -> Iterator[_Row]:
     try:
         with _opened(path) as file:
             reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise BadCandleFile(f"{path}: no column {', '.join(missing)}")
+            _complete(path, reader.fieldnames or ())
             for row in reader:
                 yield _row(row, f"{path}: line {reader.line_num}")
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise BadCandleFile(f"{path}: {error}") from error
+
+
+def _complete(path: Path, columns: Collection[str]) -> None:
+    missing = [column for column in COLUMNS if column not in columns]
+    if missing:
+        raise BadCandleFile(f"{path}: no column {', '.join(missing)}")
 
 
 def _opened(path: Path) -> TextIO:
@@ -83,4 +107,4 @@ def _row(row: dict[str, str], where: str) -> _Row:
         raise BadCandleFile(f"{where}: {error!r}") from error
     if not consistent:
         raise BadCandleFile(f"{where}: open, high, low and close contradict each other")
-    return _Row(int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()), (opens, high, low, close))
+    return _Row(int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()), (opens, high, low, close), where)

@@ -54,7 +54,7 @@ class Settings(ProcessSettings):
     paper_seed: int = 1
     """Of the random walk: the same seed makes the same market."""
     paper_market: Annotated[dict[str, Path], NoDecode, BeforeValidator(_markets)] = Field(default_factory=dict)
-    """Candle files to replay, `TICKER=path,TICKER=path`; CSV or CSV.gz with timestamp, open, high, low, close."""
+    """Candle files to replay, `TICKER=path,…`: CSV, CSV.gz or Parquet with timestamp, open, high, low, close."""
     paper_speed: int = Field(default=1, ge=1, le=3600)
     """Seconds of a replayed file that pass in one second; options still last as long as they say."""
     paper_actives: Path = BUILT_IN
