@@ -12,7 +12,7 @@ from services.paper_broker.ledger import Ledger, Reason
 from services.paper_broker.money import from_units
 from services.paper_broker.storage import Storage
 
-EMAIL = r"^[^@\s]+@[^@\s]+$"
+EMAIL = r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+\Z"
 """What an e-mail address looks like; only a mail can tell more."""
 FIRST_USER = 1_000_001
 """Users who sign up are numbered from here on."""

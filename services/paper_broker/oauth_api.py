@@ -1,7 +1,7 @@
 """The OAuth endpoints: a page to log in on, and the exchange of codes and refresh tokens (quadcode-protocol §4.3)."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 from aiohttp import web
@@ -14,6 +14,7 @@ from services.paper_broker.wire import located
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 _CLIENT_ID = re.compile(r"[0-9]{1,18}")
+_PRINTABLE = re.compile(r"[^\x00-\x20\x7f]{1,2000}")
 _MAX_TEXT = 2000
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -66,8 +67,8 @@ class OAuthApi:
         """
         try:
             authorization = self._authorization(request)
-            form = await request.post()
-            user_id = await self._log_in.user(str(form.get("email", "")), str(form.get("password", "")))
+            form = dict(parse_qsl((await request.read()).decode(errors="replace")))
+            user_id = await self._log_in.user(form.get("email", ""), form.get("password", ""))
             if user_id is None:
                 return _page(authorization, "E-mail or password are wrong.", status=401)
             answer = {"code": self._oauth.code(user_id, authorization)}
@@ -106,7 +107,7 @@ class OAuthApi:
 
 
 def _is_address(text: str) -> bool:
-    if len(text) > _MAX_TEXT:
+    if _PRINTABLE.fullmatch(text) is None:
         return False
     try:
         parts = urlsplit(text)

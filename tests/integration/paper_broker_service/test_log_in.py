@@ -103,10 +103,10 @@ async def test_a_user_logs_in_on_the_page_and_the_application_gets_tokens(
 
 
 async def test_a_wrong_password_on_the_page_shows_it_again(http: aiohttp.ClientSession) -> None:
-    form = {"email": "ada@sim.invalid", "password": "wrong"}
-    async with http.post(AUTHORIZE, params=QUESTION, data=form, allow_redirects=False) as answer:
-        assert answer.status == 401
-        assert "E-mail or password are wrong." in await answer.text()
+    for form in ({"email": "ada@sim.invalid", "password": "wrong"}, b"\xff=%ff&email=%ed%a0%80", b""):
+        async with http.post(AUTHORIZE, params=QUESTION, data=form, allow_redirects=False) as answer:
+            assert answer.status == 401
+            assert "E-mail or password are wrong." in await answer.text()
 
 
 async def test_the_page_is_shown_only_for_a_sound_question(http: aiohttp.ClientSession) -> None:
@@ -118,6 +118,8 @@ async def test_the_page_is_shown_only_for_a_sound_question(http: aiohttp.ClientS
         ("redirect_uri", "javascript:alert(1)"),
         ("redirect_uri", "https://"),
         ("redirect_uri", "https://app.sim.invalid:notaport/"),
+        ("redirect_uri", "https://app.sim.invalid/\r\nSet-Cookie: a=b"),
+        ("redirect_uri", "https://app.sim.invalid/\x00"),
     ):
         async with http.get(AUTHORIZE, params=QUESTION | {field: value}) as answer:
             assert answer.status == 400, value

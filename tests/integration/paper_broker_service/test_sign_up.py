@@ -59,8 +59,9 @@ async def test_every_wrong_field_is_named_with_a_code_and_a_message(broker: Pape
         "country_code": "invalid",
     }
     assert all(problem["message"] for problem in problems.values())
-    status, problems = await sign_up(broker, ADA | {"email": 5})
-    assert (status, problems["email"]["code"]) == (422, "invalid")
+    for email in (5, "ada@sim.invalid\n", "\0@sim.invalid", "ada@"):
+        status, problems = await sign_up(broker, ADA | {"email": email})
+        assert (status, list(problems), problems["email"]["code"]) == (422, ["email"], "invalid")
 
 
 async def test_some_countries_are_refused(broker: PaperBroker) -> None:
