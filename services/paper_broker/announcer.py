@@ -5,13 +5,15 @@ from collections.abc import Callable
 
 from services.paper_broker.accounts import Accounts, Balance
 from services.paper_broker.hub import Hub, Topic
-from services.paper_broker.portfolio import record
+from services.paper_broker.orders import Order
+from services.paper_broker.portfolio import order_record, record
 from services.paper_broker.positions import Position
-from services.paper_broker.topics import BALANCE, POSITION
+from services.paper_broker.topics import BALANCE, ORDER, POSITION
 from services.paper_broker.wire import event
 
-EVENT_GAP = 0.05
-"""Seconds between a reply and the events it causes: clients listen for them only when they have seen it."""
+EVENT_GAP = 0.06
+"""Seconds from a reply to the event of its order, and from there to the event of the position: clients listen for one
+only when they have seen the other (quadcode-protocol §20.8: at least 50 ms)."""
 
 
 class Announcer:
@@ -29,6 +31,20 @@ class Announcer:
         """By the request that is about to be answered."""
         self._soon(lambda: self._tell(position))
 
+    def ordered(self, order: Order, position: Position | None = None) -> None:
+        """By the request that is about to be answered; `position` is what the order opened."""
+        self._soon(lambda: self.order_changed(order))
+        if position is not None:
+            self._soon(lambda: self._tell(position), 2 * EVENT_GAP)
+
+    def order_changed(self, order: Order) -> None:
+        frame = event("portfolio", "order-changed", order_record(order))
+        self._hub.publish(Topic(ORDER, (order.user_id, order.instrument_type)), frame)
+
+    def sold(self, position: Position) -> None:
+        """By the request that is about to be answered."""
+        self._soon(lambda: self._tell(position))
+
     def closed(self, position: Position) -> None:
         self._tell(position)
 
@@ -36,12 +52,12 @@ class Announcer:
         """By the request that is about to be answered; the amount is read when it is told."""
         self._soon(lambda: self._tell_balance(balance.user_id, balance.id))
 
-    def _soon(self, tell: Callable[[], None]) -> None:
+    def _soon(self, tell: Callable[[], None], gap: float = EVENT_GAP) -> None:
         def due() -> None:
             self._coming.discard(timer)
             tell()
 
-        timer = asyncio.get_running_loop().call_later(EVENT_GAP, due)
+        timer = asyncio.get_running_loop().call_later(gap, due)
         self._coming.add(timer)
 
     def _tell(self, position: Position) -> None:

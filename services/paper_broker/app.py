@@ -27,6 +27,7 @@ from services.paper_broker.market import Market
 from services.paper_broker.oauth import OAuth
 from services.paper_broker.oauth_api import OAuthApi
 from services.paper_broker.options import Options
+from services.paper_broker.orders import Orders
 from services.paper_broker.positions import Positions
 from services.paper_broker.replayed import BadMarket, load
 from services.paper_broker.seed_file import BadSeed
@@ -83,6 +84,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         oauth=OAuth(storage, sessions, seed.clients, settings.paper_token_seconds, clock),
         ledger=ledger,
         positions=positions,
+        orders=Orders(storage),
         options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
         watch=Watch(),
         faults=Faults(),

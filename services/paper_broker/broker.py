@@ -17,6 +17,7 @@ from services.paper_broker.ledger import Ledger
 from services.paper_broker.market import Market
 from services.paper_broker.oauth import OAuth
 from services.paper_broker.options import Options
+from services.paper_broker.orders import Orders
 from services.paper_broker.positions import Positions
 from services.paper_broker.sessions import Sessions
 from services.paper_broker.translations import Translations
@@ -34,6 +35,7 @@ class Broker:
     oauth: OAuth
     ledger: Ledger
     positions: Positions
+    orders: Orders
     options: Options
     watch: Watch
     faults: Faults

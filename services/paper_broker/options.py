@@ -125,6 +125,7 @@ class Options:
 
     def _position(self, order: OpenOption, active: Active, balance: Balance, now: int) -> Position:
         tick = ticks_before(now)
+        quote = self._market.quote(active, tick).value
         minor_units = CURRENCIES[balance.currency].minor_units
         return Position(
             external_id=0,
@@ -137,7 +138,8 @@ class Options:
             invest=order.price,
             payout=active.payout,
             expected_profit=order.price + rounded(order.price * active.payout / 100, minor_units),
-            open_quote=self._market.quote(active, tick).value,
+            strike=quote,
+            open_quote=quote,
             open_time=now,
             quote_time=(tick - 1) * 1000 // TICKS_PER_SECOND,
             expiration=now // 1000 + (order.expiration_size or 0),
@@ -157,9 +159,9 @@ class Options:
 
 def outcome(position: Position, quote: float) -> CloseReason:
     """Strictly in the direction wins; the same price is a tie."""
-    if quote == position.open_quote:
+    if quote == position.strike:
         return CloseReason.EQUAL
-    rose = quote > position.open_quote
+    rose = quote > position.strike
     return CloseReason.WIN if rose == (position.direction == "call") else CloseReason.LOOSE
 
 
@@ -170,5 +172,5 @@ def gross(position: Position, reason: CloseReason) -> Decimal:
             return position.expected_profit
         case CloseReason.EQUAL:
             return position.invest
-        case CloseReason.LOOSE:
+        case _:
             return Decimal(0)

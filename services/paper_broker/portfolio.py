@@ -1,14 +1,35 @@
-"""Positions as the wire shows them (quadcode-protocol §14)."""
+"""Positions and orders as the wire shows them (quadcode-protocol §14, §15)."""
 
 from decimal import Decimal
 
 from services.paper_broker.market import Quote
 from services.paper_broker.options import gross, outcome
-from services.paper_broker.positions import Closing, Position
+from services.paper_broker.orders import Order
+from services.paper_broker.positions import Closing, InstrumentType, Position
 
-SOURCE = "binary-options"
-RAW_EVENT = "binary_options_option_changed1"
-"""The key that clients require for the binary family; a record without it throws in theirs (pitfall P2)."""
+_RAW_POSITION = {
+    InstrumentType.BINARY: "binary_options_option_changed1",
+    InstrumentType.TURBO: "binary_options_option_changed1",
+    InstrumentType.BLITZ: "binary_options_option_changed1",
+    InstrumentType.DIGITAL: "digital_options_position_changed1",
+    InstrumentType.MARGIN_FOREX: "marginal_forex_position_changed1",
+    InstrumentType.MARGIN_CFD: "marginal_cfd_position_changed1",
+    InstrumentType.MARGIN_CRYPTO: "marginal_crypto_position_changed1",
+}
+_RAW_ORDER = {
+    InstrumentType.DIGITAL: "digital_options_order_changed1",
+    InstrumentType.MARGIN_FOREX: "marginal_forex_order_changed1",
+    InstrumentType.MARGIN_CFD: "marginal_cfd_order_changed1",
+    InstrumentType.MARGIN_CRYPTO: "marginal_crypto_order_changed1",
+}
+"""Keys of `raw_event` per instrument type: without its key a record makes clients throw (pitfall P2)."""
+_SOURCES = {
+    InstrumentType.BINARY: "binary-options",
+    InstrumentType.TURBO: "binary-options",
+    InstrumentType.BLITZ: "binary-options",
+    InstrumentType.DIGITAL: "digital-options",
+}
+"""The service a position comes from; that of a margin position has its name."""
 Record = dict[str, object]
 """A JSON object. Fields that do not apply are left out: a null would be read as 1970 or as a close reason."""
 
@@ -22,7 +43,7 @@ def record(position: Position) -> Record:
         "user_balance_id": position.balance_id,
         "active_id": position.active_id,
         "instrument_type": position.instrument_type,
-        "source": SOURCE,
+        "source": _SOURCES.get(position.instrument_type, position.instrument_type),
         "status": "open",
         "version": position.version,
         "invest": position.invest,
@@ -32,16 +53,37 @@ def record(position: Position) -> Record:
         "expected_profit": position.expected_profit,
         "pnl": 0,
         "pnl_realized": 0,
-        "raw_event": {
-            RAW_EVENT: {
-                "order_ids": [position.external_id],
-                "direction": position.direction,
-                "expiration_time": position.expiration,
-            }
-        },
+        "raw_event": {_RAW_POSITION[position.instrument_type]: _raw(position)},
     }
     if position.closing is not None:
         shown |= _closed(position.closing, position.closing.profit - position.invest)
+    return shown
+
+
+def _raw(position: Position) -> Record:
+    """Digital options name their direction and expiration in their own way, and the latter in milliseconds (§14.3)."""
+    raw: Record = {"order_ids": [position.order_id]}
+    match position.instrument_type:
+        case InstrumentType.DIGITAL:
+            raw |= {"instrument_dir": position.direction, "instrument_expiration": position.expiration * 1000}
+        case InstrumentType.BINARY | InstrumentType.TURBO | InstrumentType.BLITZ:
+            raw |= {"direction": position.direction, "expiration_time": position.expiration}
+    return raw
+
+
+def order_record(order: Order) -> Record:
+    """One order as the list and `order-changed` carry it."""
+    shown: Record = {
+        "id": f"order-{order.id}",
+        "instrument_type": order.instrument_type,
+        "kind": order.kind,
+        "status": order.status,
+        "user_id": order.user_id,
+        "user_balance_id": order.balance_id,
+        "raw_event": {_RAW_ORDER[order.instrument_type]: {"id": order.id}},
+    }
+    if order.position_id is not None:
+        shown["position_id"] = order.position_id
     return shown
 
 

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.errors import Refused, Status
-from services.paper_broker.portfolio import record
+from services.paper_broker.portfolio import order_record, record
 from services.paper_broker.wire import Id
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
@@ -60,12 +60,13 @@ def get_history_positions(broker: Broker, caller: Caller, query: HistoryQuery) -
         raise Refused(Status.FORBIDDEN, "user_id is not that of this session")
     if query.external_id is not None:
         found = broker.positions.find(caller.user_id, query.external_id)
-        positions = [found] if found is not None and found.closing is not None else []
+        shown = found is not None and found.closing is not None and found.instrument_type in query.instrument_types
+        positions = [found] if found is not None and shown else []
     else:
         until = broker.now() if query.end is None else query.end * 1000 + 999
-        positions = broker.positions.history(caller.user_id, until, query.limit, query.offset)
-    shown = [record(position) for position in positions if position.instrument_type in query.instrument_types]
-    return Reply("history-positions", {"limit": query.limit, "positions": shown})
+        types = query.instrument_types
+        positions = broker.positions.history(caller.user_id, types, until, query.limit, query.offset)
+    return Reply("history-positions", {"limit": query.limit, "positions": [record(position) for position in positions]})
 
 
 def subscribe_positions(broker: Broker, caller: Caller, request: SubscribePositions) -> Reply:
@@ -73,6 +74,7 @@ def subscribe_positions(broker: Broker, caller: Caller, request: SubscribePositi
     return acknowledged()
 
 
-def get_orders(_: Broker, __: Caller, ___: OrdersQuery) -> Reply:
-    """Only pending orders are listed, and blitz options have none."""
-    return Reply("orders", {"items": []})
+def get_orders(broker: Broker, caller: Caller, query: OrdersQuery) -> Reply:
+    """Those of one balance that wait, oldest first."""
+    orders = broker.orders.live(caller.user_id, query.user_balance_id, query.kind)
+    return Reply("orders", {"items": [order_record(order) for order in orders]})

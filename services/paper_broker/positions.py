@@ -1,6 +1,7 @@
 """Positions: kept in the database, and while they are open also at hand."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from decimal import Decimal
 from enum import StrEnum
 from heapq import heappop, heappush
@@ -31,6 +32,11 @@ class CloseReason(StrEnum):
     WIN = "win"
     EQUAL = "equal"
     LOOSE = "loose"
+    SOLD = "sold"
+    DEFAULT = "default"
+    """A digital option closed by its user."""
+    EXPIRED = "expired"
+    """A digital option that was kept; this word is ours (quadcode-protocol §13.5)."""
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +51,8 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     external_id: int
     """The option id."""
+    order_id: int = 0
+    """Of the order that opened it, 0 where that has no number of its own: then it is the option id."""
     id: str
     user_id: int
     balance_id: int
@@ -56,6 +64,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Percent won on a win."""
     expected_profit: Decimal
     """Gross amount on a win, stake included."""
+    strike: float
+    """The price the outcome is decided at; the opening price unless a digital option names another."""
     open_quote: float
     open_time: int
     """Epoch milliseconds."""
@@ -79,22 +89,18 @@ class Positions:
     def insert(self, position: Position) -> Position:
         """With its external id; inside a transaction, after which `opened` takes note of it."""
         external_id = self._storage.next_id()
+        order_id = position.order_id or external_id
         self._storage.change(
-            "INSERT INTO positions (external_id, id, user_id, balance_id, active_id, instrument_type, direction, invest, payout,"
-            " expected_profit, open_quote, open_time, quote_time, expiration, version)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            *(
-                external_id,
-                position.id,
-                position.user_id,
-                position.balance_id,
-                position.active_id,
-                position.instrument_type,
-            ),
-            *(position.direction, to_units(position.invest), position.payout, to_units(position.expected_profit)),
-            *(position.open_quote, position.open_time, position.quote_time, position.expiration, position.version),
+            "INSERT INTO positions (external_id, id, user_id, balance_id, active_id, instrument_type, order_id,"
+            " direction, invest, payout, expected_profit, strike, open_quote, open_time, quote_time, expiration,"
+            " version)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            *(external_id, position.id, position.user_id, position.balance_id, position.active_id),
+            *(position.instrument_type, order_id, position.direction, to_units(position.invest), position.payout),
+            *(to_units(position.expected_profit), position.strike, position.open_quote, position.open_time),
+            *(position.quote_time, position.expiration, position.version),
         )
-        return msgspec.structs.replace(position, external_id=external_id)
+        return msgspec.structs.replace(position, external_id=external_id, order_id=order_id)
 
     def opened(self, position: Position) -> None:
         self._open[position.user_id][position.external_id] = position
@@ -121,7 +127,9 @@ class Positions:
         due = []
         while self._expiring and self._expiring[0][0] <= second:
             _, external_id, user_id = heappop(self._expiring)
-            due.append(self._open[user_id][external_id])
+            position = self._open.get(user_id, {}).get(external_id)
+            if position is not None:
+                due.append(position)
         return due
 
     def open(self, user_id: int) -> list[Position]:
@@ -133,12 +141,13 @@ class Positions:
         row = self._storage.row("SELECT * FROM positions WHERE external_id = ? AND user_id = ?", external_id, user_id)
         return None if row is None else _position(row)
 
-    def history(self, user_id: int, until: int, limit: int, offset: int) -> list[Position]:
+    def history(self, user_id: int, types: Collection[str], until: int, limit: int, offset: int) -> list[Position]:
         """Closed ones up to `until` (epoch milliseconds), newest first."""
         rows = self._storage.rows(
             "SELECT * FROM positions WHERE user_id = ? AND close_time <= ?"
+            " AND instrument_type IN (SELECT value FROM json_each(?))"
             " ORDER BY close_time DESC, external_id DESC LIMIT ? OFFSET ?",
-            *(user_id, until, limit, offset),
+            *(user_id, until, msgspec.json.encode(types).decode(), limit, offset),
         )
         return [_position(row) for row in rows]
 
@@ -159,6 +168,7 @@ class Positions:
 def _position(row: Row) -> Position:
     return Position(
         external_id=row["external_id"],
+        order_id=row["order_id"],
         id=row["id"],
         user_id=row["user_id"],
         balance_id=row["balance_id"],
@@ -168,6 +178,7 @@ def _position(row: Row) -> Position:
         invest=from_units(row["invest"]),
         payout=row["payout"],
         expected_profit=from_units(row["expected_profit"]),
+        strike=row["strike"],
         open_quote=row["open_quote"],
         open_time=row["open_time"],
         quote_time=row["quote_time"],

@@ -56,10 +56,12 @@ CREATE TABLE IF NOT EXISTS positions (
     balance_id INTEGER NOT NULL REFERENCES balances,
     active_id INTEGER NOT NULL,
     instrument_type TEXT NOT NULL,
+    order_id INTEGER NOT NULL,
     direction TEXT NOT NULL,
     invest INTEGER NOT NULL,
     payout INTEGER NOT NULL,
     expected_profit INTEGER NOT NULL,
+    strike REAL NOT NULL,
     open_quote REAL NOT NULL,
     open_time INTEGER NOT NULL,
     quote_time INTEGER NOT NULL,
@@ -72,6 +74,16 @@ CREATE TABLE IF NOT EXISTS positions (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS open_positions ON positions (user_id) WHERE close_time IS NULL;
 CREATE INDEX IF NOT EXISTS closed_positions ON positions (user_id, close_time DESC) WHERE close_time IS NOT NULL;
+CREATE TABLE IF NOT EXISTS orders (
+    id INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL REFERENCES users,
+    balance_id INTEGER NOT NULL REFERENCES balances,
+    instrument_type TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    status TEXT NOT NULL,
+    position_id TEXT REFERENCES positions (id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS live_orders ON orders (user_id) WHERE status = 'new';
 CREATE TABLE IF NOT EXISTS ledger (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     balance_id INTEGER NOT NULL REFERENCES balances,

@@ -86,4 +86,3 @@ _EVENTS = {
     ORDER: _Event("2.0", _of_user_and_instrument),
     CHAT_MESSAGE: _Event("1.0", _of_room),
 }
-"""Margin balances and orders never change while only blitz options are on offer."""

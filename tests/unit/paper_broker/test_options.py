@@ -9,10 +9,11 @@ from services.paper_broker.accounts import BalanceType
 from services.paper_broker.epoch import TICKS_PER_SECOND, ticks_before
 from services.paper_broker.errors import Refused
 from services.paper_broker.options import gross, outcome
-from services.paper_broker.positions import CloseReason, Position
+from services.paper_broker.positions import CloseReason, InstrumentType, Position
 from tests.unit.paper_broker.world import APPLE, EURUSD, OTHER_USER, START, USER, HandClock, World
 
 NOW = int(START.timestamp())
+TYPES = tuple(InstrumentType)
 
 
 def bought(world: World, **changes: Any) -> Position:
@@ -173,13 +174,13 @@ def test_a_closed_position_is_history_at_once(world: World) -> None:
     now = world.broker.now()
     assert world.broker.positions.open(USER) == []
     assert world.broker.positions.find(USER, closed.external_id) == closed
-    assert world.broker.positions.history(USER, now, 30, 0) == [closed]
-    assert world.broker.positions.history(OTHER_USER, now, 30, 0) == []
+    assert world.broker.positions.history(USER, TYPES, now, 30, 0) == [closed]
+    assert world.broker.positions.history(OTHER_USER, TYPES, now, 30, 0) == []
 
 
 def test_history_is_newest_first_in_pages(world: World) -> None:
     closed = [settled(world, bought(world)).external_id for _ in range(5)]
-    pages = [world.broker.positions.history(USER, world.broker.now(), 2, offset) for offset in (0, 2, 4)]
+    pages = [world.broker.positions.history(USER, TYPES, world.broker.now(), 2, offset) for offset in (0, 2, 4)]
     assert [each.external_id for page in pages for each in page] == closed[::-1]
 
 
