@@ -17,8 +17,10 @@ from services.paper_broker.chat_control import ChatControl
 from services.paper_broker.chats import Chats
 from services.paper_broker.control import Control
 from services.paper_broker.cors import cors
+from services.paper_broker.fast_clock import platform_clock
 from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
+from services.paper_broker.freezes import KeptFreezes
 from services.paper_broker.http_api import SessionApi, Tokens, TranslationsApi, json_errors
 from services.paper_broker.hub import Hub
 from services.paper_broker.ledger import Ledger
@@ -66,6 +68,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
 
 def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     """Raises CannotStart when a file of the settings cannot be used."""
+    clock = platform_clock(storage, clock, settings.paper_clock_speed)
     catalogue, market = _market(settings, storage, clock)
     ledger = Ledger(storage)
     accounts = Accounts(storage, ledger, _openings(settings), clock)
@@ -76,6 +79,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     hub = Hub()
     broker = Broker(
         clock=clock,
+        speed=settings.paper_clock_speed,
         catalogue=catalogue,
         market=market,
         history=History(catalogue, market),
@@ -122,7 +126,7 @@ def _market(settings: Settings, storage: Storage, clock: Clock) -> tuple[Catalog
         raise CannotStart(f"PREGAO_PAPER_ACTIVES: {error}") from error
     except BadMarket as error:
         raise CannotStart(f"PREGAO_PAPER_MARKET: {error}") from error
-    return catalogue, Market(catalogue, settings.paper_seed, replayed)
+    return catalogue, Market(settings.paper_seed, KeptFreezes(storage), replayed)
 
 
 def _web(settings: Settings, broker: Broker, sockets: WebSocketServer) -> web.Application:

@@ -27,6 +27,8 @@ from services.paper_broker.watch import Watch
 @dataclass(frozen=True, slots=True)
 class Broker:
     clock: Clock
+    speed: int
+    """Seconds of that clock in one of the world."""
     catalogue: Catalogue
     market: Market
     history: History
@@ -48,6 +50,10 @@ class Broker:
     def now(self) -> int:
         """Epoch milliseconds."""
         return milliseconds(self.clock)
+
+    def waiting(self, seconds: float) -> float:
+        """How long to sleep for seconds of the platform's time to pass."""
+        return seconds / self.speed
 
 
 class Caller(NamedTuple):

@@ -77,6 +77,6 @@ class Dispatcher:
             return
         frame = wire.reply(request_id, reply.name, Status.OK, reply.msg)
         if reply.delay:
-            asyncio.get_running_loop().call_later(reply.delay, connection.send, frame)
+            asyncio.get_running_loop().call_later(self._broker.waiting(reply.delay), connection.send, frame)
         else:
             connection.send(frame)

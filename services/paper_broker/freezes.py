@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from services.paper_broker.storage import Storage
+
 FOREVER = 1 << 62
 
 
@@ -17,6 +19,11 @@ class Freezes:
 
     def __bool__(self) -> bool:
         return bool(self._spans)
+
+    @property
+    def latest(self) -> Freeze:
+        """Of one at least."""
+        return self._spans[-1]
 
     def begin(self, tick: int) -> bool:
         """The price that `tick` ticks have led to stays; whether it moved until now."""
@@ -43,3 +50,21 @@ class Freezes:
         """The parts of [begin, end) in which the price stood still."""
         parts = (Freeze(max(since, begin), min(until, end)) for since, until in self._spans)
         return [part for part in parts if part.since < part.until]
+
+
+class KeptFreezes:
+    """The freezes of all actives, which a restart does not undo."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    def of(self, active_id: int) -> Freezes:
+        rows = self._storage.rows("SELECT since, until FROM freezes WHERE active_id = ? ORDER BY since", active_id)
+        return Freezes([Freeze(row["since"], row["until"]) for row in rows])
+
+    def keep(self, active_id: int, freezes: Freezes) -> None:
+        """What has just begun or ended."""
+        with self._storage.transaction():
+            self._storage.change(
+                "INSERT OR REPLACE INTO freezes (active_id, since, until) VALUES (?, ?, ?)", active_id, *freezes.latest
+            )

@@ -4,8 +4,9 @@ from math import ceil
 from typing import NamedTuple
 
 from services.paper_broker.bars import Bar, Bars
-from services.paper_broker.catalogue import Active, Catalogue
+from services.paper_broker.catalogue import Active
 from services.paper_broker.epoch import TICKS_PER_SECOND, ticks_before
+from services.paper_broker.freezes import KeptFreezes
 from services.paper_broker.grid import Grid
 from services.paper_broker.hours import hours, market_time
 from services.paper_broker.series import Series, Source
@@ -34,10 +35,10 @@ class Running(NamedTuple):
 
 
 class Market:
-    def __init__(self, catalogue: Catalogue, seed: int, replayed: dict[int, Replayed] | None = None) -> None:
+    def __init__(self, seed: int, freezes: KeptFreezes, replayed: dict[int, Replayed] | None = None) -> None:
         """Actives that are not `replayed` (by id) walk at random."""
-        self._catalogue = catalogue
         self._seed = seed
+        self._freezes = freezes
         self._replayed = replayed or {}
         self._series: dict[int, Series] = {}
 
@@ -81,11 +82,16 @@ class Market:
 
     def freeze(self, active: Active, now: int) -> bool:
         """From now (epoch milliseconds) on its price stands still, candles included; whether it moved until now."""
-        return self._of(active).freeze(self._tick(active, now))
+        return self._kept(active, self._of(active).freeze(self._tick(active, now)))
 
     def thaw(self, active: Active, now: int) -> bool:
         """Its price is again what it would be without the freeze; whether it stood still until now."""
-        return self._of(active).thaw(self._tick(active, now))
+        return self._kept(active, self._of(active).thaw(self._tick(active, now)))
+
+    def _kept(self, active: Active, changed: bool) -> bool:
+        if changed:
+            self._freezes.keep(active.id, self._of(active).freezes)
+        return changed
 
     def _tick(self, active: Active, time: int) -> int:
         return market_time(active.hours, ticks_before(time), TICKS_PER_SECOND)
@@ -93,7 +99,8 @@ class Market:
     def _of(self, active: Active) -> Series:
         series = self._series.get(active.id)
         if series is None:
-            series = Series(self._source(active), self._seed, active.id, active.hours)
+            freezes = self._freezes.of(active.id)
+            series = Series(self._source(active), self._seed, active.id, active.hours, freezes)
             self._series[active.id] = series
         return series
 

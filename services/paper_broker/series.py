@@ -47,8 +47,15 @@ class _Seen(NamedTuple):
 
 
 class Series:
-    def __init__(self, source: Source, seed: int, active_id: int, place: Place = Place.ALWAYS) -> None:
-        self.freezes = Freezes()
+    def __init__(
+        self,
+        source: Source,
+        seed: int,
+        active_id: int,
+        place: Place = Place.ALWAYS,
+        freezes: Freezes | None = None,
+    ) -> None:
+        self.freezes = freezes or Freezes()
         self._source = source
         self._place = place
         self._row_ticks = source.base * TICKS_PER_SECOND

@@ -57,6 +57,8 @@ class Settings(ProcessSettings):
     """Candle files to replay, `TICKER=path,…`: CSV, CSV.gz or Parquet with timestamp, open, high, low, close."""
     paper_speed: int = Field(default=1, ge=1, le=3600)
     """Seconds of a replayed file that pass in one second; options still last as long as they say."""
+    paper_clock_speed: int = Field(default=1, ge=1, le=60)
+    """Seconds of the platform's time that pass in one: at 60 an option of a minute is settled after a second."""
     paper_actives: Path = BUILT_IN
     """JSON file of the actives on offer."""
     paper_always_open: bool = False

@@ -93,6 +93,18 @@ CREATE TABLE IF NOT EXISTS ledger (
     position_id INTEGER REFERENCES positions
 ) STRICT;
 CREATE INDEX IF NOT EXISTS ledger_of_balance ON ledger (balance_id);
+CREATE TABLE IF NOT EXISTS clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    platform INTEGER NOT NULL,
+    world INTEGER NOT NULL,
+    speed INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS freezes (
+    active_id INTEGER NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER NOT NULL,
+    PRIMARY KEY (active_id, since)
+) STRICT;
 CREATE TABLE IF NOT EXISTS replays (
     active_id INTEGER PRIMARY KEY,
     fingerprint TEXT NOT NULL,

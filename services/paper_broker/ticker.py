@@ -8,7 +8,7 @@ from services.paper_broker import wire
 from services.paper_broker.broker import Broker
 from services.paper_broker.candles import written
 from services.paper_broker.catalogue import Active
-from services.paper_broker.epoch import ticks_before
+from services.paper_broker.epoch import BEGINNING, ticks_before
 from services.paper_broker.hub import Topic
 from services.paper_broker.portfolio import valuation
 from services.paper_broker.topics import CANDLE, POSITIONS_STATE, QUOTE
@@ -16,10 +16,11 @@ from services.paper_broker.watch import VALID_SECONDS
 
 STEP = 500
 """Milliseconds between updates of candles and quotes."""
+_STEPS_PER_SECOND = 1000 // STEP
 _CATCH_UP = 4
-"""Steps that are made up for after a stall; clients repair longer holes from history."""
+"""Steps that are made up for after a stall, times the speed; clients repair longer holes from history."""
 _LOGIN_TIME = 30_000
-"""Milliseconds a connection may take to authenticate."""
+"""Milliseconds a connection may take to authenticate, however fast the platform's time passes."""
 
 log = structlog.get_logger()
 
@@ -29,13 +30,22 @@ class Ticker:
         self._broker = broker
 
     async def run(self) -> None:
-        done = self._broker.now() // STEP
+        broker = self._broker
+        done = broker.now() // STEP
         while True:
-            await asyncio.sleep((STEP - self._broker.now() % STEP) / 1000)
-            current = self._broker.now() // STEP
-            for step in range(max(done + 1, current - _CATCH_UP + 1), current + 1):
-                self.tick(step * STEP)
+            await asyncio.sleep(broker.waiting((STEP - broker.now() % STEP) / 1000))
+            current = broker.now() // STEP
+            for step in range(max(done + 1, current - _CATCH_UP * broker.speed + 1), current + 1):
+                if step > current - _STEPS_PER_SECOND:
+                    self.tick(step * STEP)
+                else:
+                    self.catch_up(step * STEP)
+                await asyncio.sleep(0)  # so that what was published is sent before the next replaces it
             done = current
+
+    def catch_up(self, time: int) -> None:
+        """What must not be missing of a time that is over: the ends of candles."""
+        self._publish_candles(time, ends_only=True)
 
     def tick(self, time: int) -> None:
         """Everything that is due at a time (epoch milliseconds, a multiple of STEP)."""
@@ -60,9 +70,12 @@ class Ticker:
             }
             self._broker.hub.publish_latest(topic, wire.event("quotes", QUOTE, msg))
 
-    def _publish_candles(self, time: int) -> None:
+    def _publish_candles(self, time: int, *, ends_only: bool = False) -> None:
         for topic in self._broker.hub.topics(CANDLE):
-            frame = self._candle(self._active(topic), int(topic.filters[1]), time)
+            size = int(topic.filters[1])
+            if ends_only and (time - BEGINNING * 1000) % (size * 1000):
+                continue
+            frame = self._candle(self._active(topic), size, time)
             if frame is not None:
                 self._broker.hub.publish_latest(topic, frame)
 
@@ -117,7 +130,7 @@ class Ticker:
         frame = wire.time_sync(now)
         for connection in self._broker.hub:
             if connection.session is None:
-                if now - connection.since > _LOGIN_TIME:
+                if now - connection.since > _LOGIN_TIME * self._broker.speed:
                     connection.drop()
             elif connection.session.expires_at <= now:
                 log.info("session_expired", broker_user=connection.session.user_id)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from services.paper_broker.catalogue import BUILT_IN, Catalogue
+from services.paper_broker.freezes import KeptFreezes
 from services.paper_broker.grid import Grid
 from services.paper_broker.market import Market
+from services.paper_broker.storage import IN_MEMORY, Storage
 
 UNTIL = 1_795_000_000
 """Epoch seconds."""
@@ -15,7 +17,7 @@ UNTIL = 1_795_000_000
 def test_the_last_candle_does_not_tell_the_next(size: int, count: int) -> None:
     """Neither trend nor reversal: the mean autocorrelation of returns over many actives is about nothing."""
     catalogue = Catalogue.load(BUILT_IN, always_open=True)
-    market = Market(catalogue, seed=1)
+    market = Market(1, KeptFreezes(Storage(IN_MEMORY)))
     correlations = []
     for active in list(catalogue)[::6]:
         newest = Grid(active.hours, size).before(UNTIL - size)

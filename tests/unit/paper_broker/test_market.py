@@ -8,7 +8,7 @@ from services.paper_broker.catalogue import Active, Category
 from services.paper_broker.epoch import TICKS_PER_SECOND, ticks_before
 from services.paper_broker.grid import Grid
 from services.paper_broker.market import Running
-from tests.unit.paper_broker.world import APPLE, EURUSD, START, World
+from tests.unit.paper_broker.world import APPLE, EURUSD, START, HandClock, World
 
 TICK = ticks_before(int(START.timestamp() * 1000))
 
@@ -96,6 +96,24 @@ def test_a_frozen_market_agrees_with_itself(world: World) -> None:
     closed = market.bars(active, 60, Grid(active.hours, 60).before(frozen_at // 1000) + 1, 1)
     assert len({int(column[0]) for column in closed}) == 1
     assert market.quote(active, ticks_before(later + 60_000)) != before
+
+
+def test_a_restart_does_not_undo_a_freeze(tmp_path: Path) -> None:
+    clock, database = HandClock(), str(tmp_path / "broker.sqlite")
+    quotes = []
+    for change in ("freeze", "thaw", None):
+        world = World(clock, database)
+        active, market = the_active(world), world.broker.market
+        quotes.append(market.quote(active, TICK + 100))
+        if change is not None:
+            assert getattr(market, change)(active, world.broker.now())
+        clock.advance(10)
+        quotes.append(market.quote(active, TICK + 30))
+        world.storage.close()
+    before, *rest = quotes
+    frozen = World().broker.market.quote(the_active(World()), TICK)
+    assert before != frozen
+    assert rest == [frozen, frozen, frozen, before, frozen]
 
 
 def test_actives_of_a_category_swing_differently_and_a_file_may_say_how(world: World) -> None:

@@ -232,11 +232,12 @@ async def test_the_timer_keeps_time_with_the_clock(world: World, client: Client)
     timer = asyncio.create_task(Ticker(world.broker).run())
     await asyncio.sleep(0)
     world.clock.advance(1)
+    quotes: list[Frame] = []
     async with asyncio.timeout(5):
-        while not client.outbox._frames:
+        while not any(quote["time"] == NOW * 1000 + 1000 for quote in quotes):
             await asyncio.sleep(0.01)
+            quotes += messages(client, "quote-generated")
     timer.cancel()
-    assert messages(client, "quote-generated")[-1]["time"] == NOW * 1000 + 1000
 
 
 async def test_a_clock_that_is_set_back_does_not_stop_the_timer(world: World, client: Client) -> None:
@@ -255,12 +256,56 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_timer(world: World, cl
 async def test_after_a_long_stall_the_timer_goes_on_from_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ticker = Ticker(world.broker)
     ticked: list[int] = []
+    ended: list[int] = []
     monkeypatch.setattr(ticker, "tick", ticked.append)
+    monkeypatch.setattr(ticker, "catch_up", ended.append)
     timer = asyncio.create_task(ticker.run())
     await asyncio.sleep(0)
     world.clock.advance(3600)
     async with asyncio.timeout(5):
-        while not ticked:
+        while len(ticked) < 2:
             await asyncio.sleep(0.01)
     timer.cancel()
-    assert ticked == [(NOW + 3600) * 1000 - step * 500 for step in (3, 2, 1, 0)]
+    assert ended == [(NOW + 3600) * 1000 - step * 500 for step in (3, 2)]
+    assert ticked == [(NOW + 3600) * 1000 - step * 500 for step in (1, 0)]
+
+
+def test_candles_that_ended_during_a_stall_are_not_left_open(world: World, client: Client) -> None:
+    for size in (1, 5):
+        client.subscribe("candle-generated", "1.0", active_id=EURUSD, size=size)
+    client.subscribe("quote-generated", "2.0", active_id=EURUSD)
+    ticker = Ticker(world.broker)
+    seen = []
+    for step in range(1, 11):
+        ticker.catch_up(NOW * 1000 + step * 500)
+        seen += client.received()
+    assert {frame["name"] for frame in seen} == {"candle-generated"}
+    ends = [(frame["msg"]["size"], frame["msg"]["at"] // 10**9 - NOW) for frame in seen]
+    assert sorted(ends) == [(1, 1), (1, 2), (1, 3), (1, 4), (1, 5), (5, 5)]
+    assert all(frame["msg"]["at"] == frame["msg"]["to"] * 10**9 for frame in seen)
+
+
+async def test_a_fast_platform_tells_every_second_of_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(paper_clock_speed=60)
+    client = world.client()
+    client.subscribe("quote-generated", "2.0", active_id=EURUSD)
+    slept: list[float] = []
+    seen: list[Frame] = []
+
+    async def sleep(seconds: float) -> None:
+        if seconds:
+            slept.append(seconds)
+            world.clock.advance(seconds)
+        seen.extend(client.received())
+        if len(slept) > 40:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await Ticker(world.broker).run()
+    assert max(slept) <= STEP / 1000 / 60
+    told = [frame["msg"] // 1000 for frame in seen if frame["name"] == "timeSync"]
+    quotes = [frame["msg"]["time"] for frame in seen if frame["name"] == "quote-generated"]
+    assert told == list(range(told[0], told[0] + len(told)))
+    assert len(told) >= 15
+    assert all(after - before == 500 for before, after in pairwise(quotes))
