@@ -56,6 +56,7 @@ class Control:
                 "id": balance.id,
                 "type": balance.type,
                 "currency": balance.currency,
+                "is_marginal": balance.is_marginal,
                 "amount": balance.amount,
                 "ledger": self._broker.ledger.total(balance.id),
             }

@@ -38,7 +38,8 @@ async def test_who_signs_up_can_log_in(broker: PaperBroker) -> None:
         "first_name": "Ada",
         "last_name": "Byron Trader",
     }
-    assert [balance["amount"] for balance in await broker.balances(user["id"])] == [0, 10000]
+    balances = await broker.balances(user["id"])
+    assert [(balance["amount"], balance["is_marginal"]) for balance in balances] == [(0, False), (10000, False)]
     status, _ = await post(broker, "/v2/login", json={"identifier": ADA["email"], "password": ADA["password"]})
     assert status == 200
 

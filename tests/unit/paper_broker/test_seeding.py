@@ -59,6 +59,13 @@ def test_an_account_has_the_names_and_balances_of_the_file(start: Start) -> None
     ]
 
 
+def test_clients_are_told_which_balances_are_for_margin_trading(start: Start) -> None:
+    client = start(ADA).stranger()
+    client.ask("authenticate", {"ssid": "token-of-ada"})
+    balances = client.call("balances.get-available-balances", "1.0", {"types_ids": [4]})["msg"]
+    assert [balance["is_marginal"] for balance in balances] == [False, True]
+
+
 def test_an_account_without_balances_has_those_of_a_new_user(start: Start) -> None:
     balances = start(ALAN).broker.accounts.balances(5151)
     assert [(each.type, each.amount) for each in balances] == [
