@@ -1,7 +1,8 @@
 """OAuth 2 with PKCE: codes for those who logged in, and tokens for codes (quadcode-protocol §4.3; RFC 6749, RFC 7636).
 
 Codes live in memory for a minute and are good for one try. Access tokens are session ids of another lifetime. A refresh
-token is replaced each time it is used; one that the file of accounts names stays good as long as the file says so.
+token is good for a month and replaced when it is used; one that the file of accounts names stays good as long as it is
+there.
 """
 
 from base64 import urlsafe_b64encode
@@ -15,13 +16,15 @@ import msgspec
 from msgspec import Meta
 
 from libs.contracts.clock import Clock
-from services.paper_broker.epoch import milliseconds
-from services.paper_broker.sessions import Sessions
+from services.paper_broker.epoch import DAY, milliseconds
+from services.paper_broker.sessions import NEVER, Sessions
 from services.paper_broker.storage import Storage
 
 OFFLINE = "offline_access"
 """The scope that asks for a refresh token."""
 CODE_SECONDS = 60
+REFRESH_SECONDS = 30 * DAY
+"""How long a refresh token waits to be used."""
 MAX_CODES = 10_000
 """Waiting to be redeemed; beyond that the oldest is forgotten."""
 
@@ -131,9 +134,11 @@ class OAuth:
         if client is not None and not compare_digest(client.secret.encode(), grant.client_secret.encode()):
             raise OAuthError("invalid_client", "client_secret: is wrong")
         digest = _digest(grant.refresh_token)
-        row = self._storage.row("SELECT * FROM refresh_tokens WHERE digest = ?", digest)
+        row = self._storage.row(
+            "SELECT * FROM refresh_tokens WHERE digest = ? AND expires_at > ?", digest, milliseconds(self._clock)
+        )
         if row is None or row["client_id"] not in (None, grant.client_id):
-            raise OAuthError("invalid_grant", "refresh_token: is unknown, used or another client's")
+            raise OAuthError("invalid_grant", "refresh_token: is unknown, used, expired or another client's")
         with self._storage.transaction():
             self._storage.change("DELETE FROM refresh_tokens WHERE digest = ? AND seeded = 0", digest)
             refresh = self._refresh_token(row["user_id"], Authorization(grant.client_id, "", "", row["scope"]))
@@ -145,9 +150,9 @@ class OAuth:
             self._storage.change("DELETE FROM refresh_tokens WHERE seeded = 1")
             for token, user_id in tokens:
                 self._storage.change(
-                    "INSERT OR REPLACE INTO refresh_tokens (digest, user_id, client_id, scope, seeded)"
-                    " VALUES (?, ?, NULL, ?, 1)",
-                    *(_digest(token), user_id, f"full {OFFLINE}"),
+                    "INSERT OR REPLACE INTO refresh_tokens (digest, user_id, client_id, scope, expires_at, seeded)"
+                    " VALUES (?, ?, NULL, ?, ?, 1)",
+                    *(_digest(token), user_id, f"full {OFFLINE}", NEVER),
                 )
 
     def _client(self, client_id: int) -> Client | None:
@@ -158,10 +163,12 @@ class OAuth:
         return client
 
     def _refresh_token(self, user_id: int, granted: Authorization) -> str:
-        token = token_hex(32)
+        token, now = token_hex(32), milliseconds(self._clock)
+        self._storage.change("DELETE FROM refresh_tokens WHERE expires_at <= ?", now)
         self._storage.change(
-            "INSERT INTO refresh_tokens (digest, user_id, client_id, scope, seeded) VALUES (?, ?, ?, ?, 0)",
-            *(_digest(token), user_id, granted.client_id, granted.scope),
+            "INSERT INTO refresh_tokens (digest, user_id, client_id, scope, expires_at, seeded)"
+            " VALUES (?, ?, ?, ?, ?, 0)",
+            *(_digest(token), user_id, granted.client_id, granted.scope, now + REFRESH_SECONDS * 1000),
         )
         return token
 

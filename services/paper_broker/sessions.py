@@ -9,7 +9,7 @@ from libs.contracts.clock import Clock
 from services.paper_broker.epoch import milliseconds
 from services.paper_broker.storage import Storage
 
-_NEVER = 2**62
+NEVER = 2**62
 """Epoch milliseconds at which a token of the file of accounts expires."""
 
 
@@ -51,7 +51,7 @@ class Sessions:
             for token, user_id in tokens:
                 self._storage.change(
                     "INSERT OR REPLACE INTO sessions (digest, user_id, expires_at, seeded) VALUES (?, ?, ?, 1)",
-                    *(_digest(token), user_id, _NEVER),
+                    *(_digest(token), user_id, NEVER),
                 )
 
     def expire(self, user_id: int) -> None:

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS refresh_tokens (
     user_id INTEGER NOT NULL REFERENCES users,
     client_id INTEGER,
     scope TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
     seeded INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS balances (

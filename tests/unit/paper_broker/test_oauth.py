@@ -3,7 +3,16 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from services.paper_broker.oauth import MAX_CODES, Authorization, Client, CodeGrant, OAuth, OAuthError, RefreshGrant
+from services.paper_broker.oauth import (
+    MAX_CODES,
+    REFRESH_SECONDS,
+    Authorization,
+    Client,
+    CodeGrant,
+    OAuth,
+    OAuthError,
+    RefreshGrant,
+)
 from services.paper_broker.oauth import challenge as challenge_of
 from tests.unit.paper_broker.world import USER, World
 
@@ -93,6 +102,14 @@ def test_a_refresh_token_is_replaced_when_it_is_used(world: World, oauth: OAuth)
     assert oauth.refresh(refresh(second.refresh_token)).access_token
 
 
+def test_a_refresh_token_that_is_not_used_expires_and_is_forgotten(world: World, oauth: OAuth) -> None:
+    tokens = oauth.redeem(grant(oauth.code(USER, ASKED)))
+    world.clock.advance(REFRESH_SECONDS)
+    assert refusal(lambda: oauth.refresh(refresh(tokens.refresh_token))) == "invalid_grant"
+    oauth.redeem(grant(oauth.code(USER, ASKED)))
+    assert len(world.storage.rows("SELECT digest FROM refresh_tokens")) == 1
+
+
 def test_a_refresh_token_is_its_clients(oauth: OAuth) -> None:
     tokens = oauth.redeem(grant(oauth.code(USER, ASKED)))
     others = replace(refresh(tokens.refresh_token), client_id=83)
@@ -100,8 +117,9 @@ def test_a_refresh_token_is_its_clients(oauth: OAuth) -> None:
     assert oauth.refresh(refresh(tokens.refresh_token)).access_token
 
 
-def test_a_refresh_token_of_the_file_stays_good_as_long_as_the_file_names_it(oauth: OAuth) -> None:
+def test_a_refresh_token_of_the_file_stays_good_as_long_as_the_file_names_it(world: World, oauth: OAuth) -> None:
     oauth.seed([("a-token-of-ada", USER)])
+    world.clock.advance(10 * REFRESH_SECONDS)
     issued = [oauth.refresh(replace(refresh("a-token-of-ada"), client_id=client)) for client in (82, 83)]
     assert len({each.refresh_token for each in issued}) == 2
     oauth.seed([])
