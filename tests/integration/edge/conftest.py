@@ -1,3 +1,12 @@
-from tests.integration.edge.stack import backend, browse, edge, own_stack, person, shared_stack, somebody_else
+from tests.integration.edge.stack import (
+    backend,
+    browse,
+    browsed_stack,
+    edge,
+    own_stack,
+    person,
+    shared_stack,
+    somebody_else,
+)
 
-__all__ = ["backend", "browse", "edge", "own_stack", "person", "shared_stack", "somebody_else"]
+__all__ = ["backend", "browse", "browsed_stack", "edge", "own_stack", "person", "shared_stack", "somebody_else"]

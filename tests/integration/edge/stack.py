@@ -86,18 +86,23 @@ def backend(shared_stack: Stack) -> Backend:
 Browse = Callable[..., Awaitable[Browser]]
 
 
+@pytest.fixture
+def browsed_stack(request: pytest.FixtureRequest) -> Stack:
+    """Not async: in a running loop a stack could not be started."""
+    stack: Stack = request.getfixturevalue("own_stack" if "own_stack" in request.fixturenames else "shared_stack")
+    return stack
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def browse(request: pytest.FixtureRequest) -> AsyncIterator[Browse]:
+async def browse(browsed_stack: Stack) -> AsyncIterator[Browse]:
     """`await browse(person)`: a connected socket of that person, to the edge of this test."""
-    name = "own_stack" if "own_stack" in request.fixturenames else "shared_stack"
-    stack: Stack = request.getfixturevalue(name)
     browsers: list[Browser] = []
 
     async def browse(person: Person | None = None, **changes: Any) -> Browser:
         browser = Browser()
         browsers.append(browser)
         arguments: dict[str, Any] = {"auth": {"token": person.token} if person else None, "transports": ["websocket"]}
-        await browser.socket.connect(stack.edge.url, **arguments | changes)
+        await browser.socket.connect(browsed_stack.edge.url, **arguments | changes)
         return browser
 
     yield browse
