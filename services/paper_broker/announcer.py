@@ -21,6 +21,8 @@ class Announcer:
         self._hub = hub
         self._accounts = accounts
         self._coming: set[asyncio.TimerHandle] = set()
+        self._unopened: dict[str, Position] = {}
+        """Positions whose opening is still to be told, by id."""
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -29,13 +31,13 @@ class Announcer:
 
     def opened(self, position: Position) -> None:
         """By the request that is about to be answered."""
-        self._soon(lambda: self._tell(position))
+        self._open_soon(position, EVENT_GAP)
 
     def ordered(self, order: Order, position: Position | None = None) -> None:
         """By the request that is about to be answered; `position` is what the order opened."""
         self._soon(lambda: self.order_changed(order))
         if position is not None:
-            self._soon(lambda: self._tell(position), 2 * EVENT_GAP)
+            self._open_soon(position, 2 * EVENT_GAP)
 
     def order_changed(self, order: Order) -> None:
         frame = event("portfolio", "order-changed", order_record(order))
@@ -43,14 +45,25 @@ class Announcer:
 
     def sold(self, position: Position) -> None:
         """By the request that is about to be answered."""
-        self._soon(lambda: self._tell(position))
+        self._soon(lambda: self.closed(position))
 
     def closed(self, position: Position) -> None:
+        """After its opening, which is told now if it was still to come: time may be fast here."""
+        self._tell_opened(position.id)
         self._tell(position)
 
     def changed(self, balance: Balance) -> None:
         """By the request that is about to be answered; the amount is read when it is told."""
         self._soon(lambda: self._tell_balance(balance.user_id, balance.id))
+
+    def _open_soon(self, position: Position, gap: float) -> None:
+        self._unopened[position.id] = position
+        self._soon(lambda: self._tell_opened(position.id), gap)
+
+    def _tell_opened(self, position_id: str) -> None:
+        position = self._unopened.pop(position_id, None)
+        if position is not None:
+            self._tell(position)
 
     def _soon(self, tell: Callable[[], None], gap: float = EVENT_GAP) -> None:
         def due() -> None:

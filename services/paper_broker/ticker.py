@@ -34,27 +34,33 @@ class Ticker:
         done = broker.now() // STEP
         while True:
             await asyncio.sleep(broker.waiting((STEP - broker.now() % STEP) / 1000))
-            current = broker.now() // STEP
-            for step in range(max(done + 1, current - _CATCH_UP * broker.speed + 1), current + 1):
-                if step > current - _STEPS_PER_SECOND:
-                    self.tick(step * STEP)
-                else:
-                    self.catch_up(step * STEP)
+            now = broker.now()
+            current = now // STEP
+            for step in range(max(done + 1, current - _CATCH_UP * broker.speed + 1), current):
+                self.catch_up(step * STEP)
                 await asyncio.sleep(0)  # so that what was published is sent before the next replaces it
+            if current > done:
+                self.tick(current * STEP, now, second=current // _STEPS_PER_SECOND > done // _STEPS_PER_SECOND)
             done = current
 
     def catch_up(self, time: int) -> None:
         """What must not be missing of a time that is over: the ends of candles."""
         self._publish_candles(time, ends_only=True)
 
-    def tick(self, time: int) -> None:
-        """Everything that is due at a time (epoch milliseconds, a multiple of STEP)."""
-        self._publish_quotes(time)
+    def tick(self, time: int, now: int | None = None, *, second: bool | None = None) -> None:
+        """Everything that is due at a time (epoch milliseconds, a multiple of STEP); `now` may be a little later.
+
+        `second` tells whether a second is over, which after a stall may be before `time`.
+        """
+        now = time if now is None else now
+        second = time % 1000 == 0 if second is None else second
+        if second:
+            self._synchronise(now)
+        self._publish_quotes(now)
         self._publish_candles(time)
-        if time % 1000 == 0:
+        if second:
             self._settle()
             self._publish_valuations(time)
-            self._synchronise()
 
     def _publish_quotes(self, time: int) -> None:
         for topic in self._broker.hub.topics(QUOTE):
@@ -124,9 +130,8 @@ class Ticker:
                 msg = {"user_id": user_id, "subscription_id": 1, "expires_in": VALID_SECONDS, "positions": positions}
                 broker.hub.publish_latest(topic, wire.event("portfolio", "positions-state", msg))
 
-    def _synchronise(self) -> None:
+    def _synchronise(self, now: int) -> None:
         """The clock for those who are logged in; the end for those whose session is over or who never log in."""
-        now = self._broker.now()
         frame = wire.time_sync(now)
         for connection in self._broker.hub:
             if connection.session is None:

@@ -175,7 +175,8 @@ async def test_a_settlement_is_announced_in_its_second_with_a_higher_version(wor
     advance(world, 4.5)
     assert client.received("position-changed") == []
     advance(world, 0.5)
-    position, balance = (frame["msg"] for frame in client.received() if frame["name"] != "timeSync")
+    *opened, position, balance = (frame["msg"] for frame in client.received() if frame["name"] != "timeSync")
+    assert (opened[0]["external_id"], opened[0]["version"]) == (option["msg"]["id"], 1)
     assert (position["external_id"], position["status"], position["version"]) == (option["msg"]["id"], "closed", 2)
     assert balance["current_balance"]["amount"] == float(world.balance().amount)
 
@@ -187,7 +188,7 @@ async def test_events_of_a_user_reach_all_their_connections_and_nobody_else(worl
     await buy(world, client)
     advance(world, 5)
     counts = [len(each.received("position-changed")) for each in (client, second, other)]
-    assert counts == [1, 1, 0]
+    assert counts == [2, 2, 0]
 
 
 async def test_watched_positions_are_valued_every_second_across_reconnects(world: World, client: Client) -> None:
@@ -234,7 +235,7 @@ async def test_the_timer_keeps_time_with_the_clock(world: World, client: Client)
     world.clock.advance(1)
     quotes: list[Frame] = []
     async with asyncio.timeout(5):
-        while not any(quote["time"] == NOW * 1000 + 1000 for quote in quotes):
+        while not any(quote["time"] == NOW * 1000 + 1100 for quote in quotes):
             await asyncio.sleep(0.01)
             quotes += messages(client, "quote-generated")
     timer.cancel()
@@ -255,19 +256,27 @@ async def test_a_clock_that_is_set_back_does_not_stop_the_timer(world: World, cl
 
 async def test_after_a_long_stall_the_timer_goes_on_from_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ticker = Ticker(world.broker)
-    ticked: list[int] = []
+    ticked: list[tuple[int, int, bool]] = []
     ended: list[int] = []
-    monkeypatch.setattr(ticker, "tick", ticked.append)
+    monkeypatch.setattr(ticker, "tick", lambda time, now, *, second: ticked.append((time, now, second)))
     monkeypatch.setattr(ticker, "catch_up", ended.append)
     timer = asyncio.create_task(ticker.run())
     await asyncio.sleep(0)
     world.clock.advance(3600)
     async with asyncio.timeout(5):
-        while len(ticked) < 2:
+        while not ticked:
             await asyncio.sleep(0.01)
     timer.cancel()
-    assert ended == [(NOW + 3600) * 1000 - step * 500 for step in (3, 2)]
-    assert ticked == [(NOW + 3600) * 1000 - step * 500 for step in (1, 0)]
+    assert ended == [(NOW + 3600) * 1000 - step * 500 for step in (3, 2, 1)]
+    assert ticked == [((NOW + 3600) * 1000, (NOW + 3600) * 1000 + 100, True)]
+
+
+def test_a_second_that_ended_during_a_stall_is_told_before_the_quotes_after_it(world: World, client: Client) -> None:
+    client.subscribe("quote-generated", "2.0", active_id=EURUSD)
+    Ticker(world.broker).tick(NOW * 1000 + 2500, NOW * 1000 + 2530, second=True)
+    told, quote = client.received()
+    assert (told["name"], told["msg"]) == ("timeSync", NOW * 1000 + 2530)
+    assert quote["msg"]["time"] == NOW * 1000 + 2530
 
 
 def test_candles_that_ended_during_a_stall_are_not_left_open(world: World, client: Client) -> None:
@@ -308,4 +317,4 @@ async def test_a_fast_platform_tells_every_second_of_its_own_time(monkeypatch: p
     quotes = [frame["msg"]["time"] for frame in seen if frame["name"] == "quote-generated"]
     assert told == list(range(told[0], told[0] + len(told)))
     assert len(told) >= 15
-    assert all(after - before == 500 for before, after in pairwise(quotes))
+    assert all(0 < after - before < 1000 for before, after in pairwise(quotes))
