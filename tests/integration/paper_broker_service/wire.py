@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
 from tests.integration.paper_broker import PaperBroker
+from tests.integration.paper_broker_service.official_client import OfficialClient
 
 USER = 5150
 EURUSD = 76
@@ -23,6 +24,7 @@ class Wire:
         self.socket = socket
         self.frames: list[tuple[float, Frame]] = []
         """Everything that came, with the monotonic time it came at."""
+        self.official = OfficialClient()
         self._requests = 0
         self._arrived = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
@@ -30,6 +32,7 @@ class Wire:
     async def send(self, name: str, msg: object) -> str:
         """Its request id."""
         self._requests += 1
+        self.official.sent(str(self._requests), name, msg)
         await self.socket.send(json.dumps({"name": name, "request_id": str(self._requests), "msg": msg}))
         return str(self._requests)
 
@@ -103,7 +106,9 @@ class Wire:
         try:
             async for text in self.socket:
                 async with self._arrived:
-                    self.frames.append((time.monotonic(), json.loads(text)))
+                    frame = json.loads(text)
+                    self.official.received(frame)
+                    self.frames.append((time.monotonic(), frame))
                     self._arrived.notify_all()
         except ConnectionClosedError:
             pass  # how it ended is told by the close code
@@ -114,10 +119,12 @@ class Wire:
 
 @asynccontextmanager
 async def dialled(broker: PaperBroker) -> AsyncIterator[Wire]:
-    """A connection that nobody has logged in on."""
+    """A connection that nobody has logged in on; nothing on it may trouble the official client."""
     headers = {"cookie": "platform=82"}
     async with connect(broker.ws_url, additional_headers=headers, max_size=None) as socket:
-        yield Wire(socket)
+        wire = Wire(socket)
+        yield wire
+        assert wire.official.complaints == []
 
 
 @asynccontextmanager
