@@ -35,6 +35,7 @@ from services.paper_broker.replayed import BadMarket, load
 from services.paper_broker.seed_file import BadSeed
 from services.paper_broker.seed_file import load as load_seed
 from services.paper_broker.seeding import sow
+from services.paper_broker.selling import Selling
 from services.paper_broker.server import PATH, WebSocketServer
 from services.paper_broker.sessions import Sessions
 from services.paper_broker.settings import Settings
@@ -90,6 +91,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         positions=positions,
         orders=Orders(storage),
         options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
+        selling=Selling(storage, ledger, accounts, positions, catalogue, market, clock),
         watch=Watch(),
         faults=Faults(),
         hub=hub,

@@ -19,6 +19,7 @@ from services.paper_broker.oauth import OAuth
 from services.paper_broker.options import Options
 from services.paper_broker.orders import Orders
 from services.paper_broker.positions import Positions
+from services.paper_broker.selling import Selling
 from services.paper_broker.sessions import Sessions
 from services.paper_broker.translations import Translations
 from services.paper_broker.watch import Watch
@@ -39,6 +40,7 @@ class Broker:
     positions: Positions
     orders: Orders
     options: Options
+    selling: Selling
     watch: Watch
     faults: Faults
     hub: Hub

@@ -11,6 +11,7 @@ from services.paper_broker.epoch import BEGINNING, DAY, HALF_HOUR, HOUR
 
 WEEK = 7
 """Days; history begins on a Monday (1970-01-01 was a Thursday)."""
+_FRIDAY = 4
 _DAYS_SHOWN = 8
 
 
@@ -96,3 +97,11 @@ def market_time(place: Place, time: int, per_second: int = 1) -> int:
     if its.trades_on(day):
         within = min(max(rest - its.opens * per_second, 0), its.length * per_second)
     return its.sessions_before(day) * its.length * per_second + within
+
+
+def end_of_week(place: Place, now: int) -> int:
+    """Epoch second in which Friday's session closes, the first one after `now`."""
+    its = _HOURS[place]
+    friday = (now - BEGINNING) // DAY // WEEK * WEEK + _FRIDAY
+    closes = BEGINNING + friday * DAY + its.closes
+    return closes if closes > now else closes + WEEK * DAY

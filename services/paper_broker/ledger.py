@@ -12,6 +12,7 @@ class Reason(StrEnum):
     STAKE = "stake"
     PAYOUT = "payout"
     REFUND = "refund"
+    SALE = "sale"
     RESET = "reset"
     HISTORY = "history"
     """Around past positions of the file of accounts: lends their stakes, then takes back what is more than before."""

@@ -1,13 +1,14 @@
-"""Requests about the market: actives, candles, what blitz options are on offer (quadcode-protocol §9, §11, §12.1)."""
+"""Requests about the market: actives, candles, what options are on offer (quadcode-protocol §9, §11, §12.1)."""
 
 import msgspec
 
 from services.paper_broker.broker import Broker, Caller, Reply
 from services.paper_broker.candles import CandleQuery
-from services.paper_broker.catalogue import DURATIONS, Active
+from services.paper_broker.catalogue import Active
 from services.paper_broker.epoch import HOUR, MINUTE
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.hours import hours, sessions
+from services.paper_broker.option_kinds import BINARY, BLITZ, OPTION_KINDS, OptionKind, specials
 from services.paper_broker.wire import Nothing
 
 LOCALIZED = "front."
@@ -69,18 +70,27 @@ def get_first_candles(broker: Broker, _: Caller, query: FirstCandlesQuery) -> Re
 def initialization_data(broker: Broker, _: Caller, __: Nothing) -> Reply:
     """All three kinds must be there, or clients fail on the missing one (pitfall P11)."""
     now = broker.now() // 1000
-    blitz = {str(active.id): _blitz(active, now) for active in broker.catalogue}
-    return Reply(
-        "initialization-data", {"binary": {"actives": {}}, "turbo": {"actives": {}}, "blitz": {"actives": blitz}}
-    )
+    kinds = {
+        kind.name: {"actives": {str(active.id): _offer(kind, active, now) for active in broker.catalogue}}
+        for kind in OPTION_KINDS.values()
+    }
+    return Reply("initialization-data", kinds)
 
 
-def _blitz(active: Active, now: int) -> dict[str, object]:
-    return {
+def _offer(kind: OptionKind, active: Active, now: int) -> dict[str, object]:
+    option: dict[str, object] = {"expiration_times": kind.sizes, "profit": {"commission": active.terms.commission}}
+    offer: dict[str, object] = {
         "id": active.id,
         "name": LOCALIZED + active.ticker,
         "ticker": active.ticker,
         "is_suspended": active.suspended,
         "schedule": sessions(active.hours, now),
-        "option": {"expiration_times": DURATIONS, "profit": {"commission": active.terms.commission}},
+        "option": option,
     }
+    if kind is BLITZ:
+        return offer
+    option["count"] = kind.horizon
+    if kind is BINARY:
+        titles = specials(kind, active.hours, now)
+        option["special"] = {str(at): {"title": title, "enabled": True} for at, title in titles.items()}
+    return offer | {"is_buyback": True, "deadtime": kind.deadtime, "buyback_deadtime": kind.buyback_deadtime}

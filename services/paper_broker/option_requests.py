@@ -1,16 +1,21 @@
 """Requests that trade (quadcode-protocol §12.4, §12.5)."""
 
+from typing import Annotated
+
 import msgspec
+from msgspec import Meta
 
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.faults import DelayReply, DropBeforeReply, SwallowReply, refuse
+from services.paper_broker.option_kinds import OPTION_KINDS
 from services.paper_broker.options import OpenOption
 from services.paper_broker.positions import Position
+from services.paper_broker.selling import BINARY_FAMILY, CannotSell
 from services.paper_broker.wire import Id
 
 
 class SellOptions(msgspec.Struct, frozen=True):
-    options_ids: list[Id]
+    options_ids: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
 
 
 def open_option(broker: Broker, caller: Caller, order: OpenOption) -> Reply:
@@ -23,21 +28,24 @@ def open_option(broker: Broker, caller: Caller, order: OpenOption) -> Reply:
         broker.hub.drop(caller.user_id)
     return Reply(
         "option",
-        _option(position),
+        _option(position, OPTION_KINDS[order.option_type_id].name),
         delay=fault.seconds if isinstance(fault, DelayReply) else 0.0,
         lost=isinstance(fault, SwallowReply | DropBeforeReply),
     )
 
 
 def sell_options(broker: Broker, caller: Caller, request: SellOptions) -> Reply:
-    """Refused: blitz options cannot be sold, and no others are on offer."""
-    unknown = [option for option in request.options_ids if broker.positions.find(caller.user_id, option) is None]
-    if unknown:
-        return acknowledged(success=False, reason=f"unknown option {unknown[0]}")
-    return acknowledged(success=False, reason="Blitz options cannot be sold before they expire.")
+    """All of them or none."""
+    try:
+        sold = broker.selling.sell(caller.user_id, request.options_ids, BINARY_FAMILY)
+    except CannotSell as refusal:
+        return acknowledged(success=False, reason=str(refusal))
+    for position in sold:
+        broker.announcer.sold(position)
+    return acknowledged()
 
 
-def _option(position: Position) -> dict[str, object]:
+def _option(position: Position, kind: str) -> dict[str, object]:
     return {
         "id": position.external_id,
         "act": position.active_id,
@@ -46,6 +54,6 @@ def _option(position: Position) -> dict[str, object]:
         "price": position.invest,
         "profit_income": position.payout,
         "time_rate": position.open_time // 1000,
-        "type": "blitz",
+        "type": kind,
         "value": position.open_quote,
     }

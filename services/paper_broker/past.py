@@ -1,17 +1,21 @@
 """Giving an account a past: closed positions, for clients that page through their history."""
 
+from decimal import Decimal
+
 from services.paper_broker.accounts import Accounts, Balance, BalanceType
 from services.paper_broker.broker import Broker
+from services.paper_broker.catalogue import Active, Catalogue
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.epoch import MINUTE
 from services.paper_broker.hours import Place
 from services.paper_broker.ledger import Reason
-from services.paper_broker.options import BLITZ, OpenOption
+from services.paper_broker.option_kinds import BLITZ, OPTION_KINDS, OptionKind, expirations
+from services.paper_broker.options import OpenOption
 from services.paper_broker.positions import InstrumentType
 from services.paper_broker.seed_file import BadSeed
 
-_APART = 10 * MINUTE * 1000
-"""Milliseconds between one position of the past and the next."""
+_APART = 20 * MINUTE * 1000
+"""Milliseconds between one position of the past and the next: more than any of them lasts."""
 
 
 def deepen(user_id: int, instrument_type: InstrumentType, count: int, broker: Broker) -> None:
@@ -19,16 +23,14 @@ def deepen(user_id: int, instrument_type: InstrumentType, count: int, broker: Br
 
     Each is bought and settled at the prices of its time, on the demo balance if there is one. Raises BadSeed.
     """
-    if instrument_type is not InstrumentType.BLITZ:
-        raise BadSeed(f"closed_positions: {instrument_type} has no past here")
     missing = count - broker.positions.count_closed(user_id, instrument_type)
     if missing <= 0:
         return
     balance, now = _balance(broker.accounts, user_id), broker.now()
-    order = _order(broker, balance)
-    broker.ledger.post(balance.id, order.price * missing, Reason.HISTORY, now - missing * _APART)
+    active, stake = _active(broker.catalogue), CURRENCIES[balance.currency].min_deal_amount
+    broker.ledger.post(balance.id, stake * missing, Reason.HISTORY, now - missing * _APART)
     for number in range(missing, 0, -1):
-        broker.options.book_past(balance, order, now - number * _APART)
+        _book(broker, instrument_type, active, balance, stake, now - number * _APART)
     left = broker.accounts.balance(user_id, balance.id)
     if left is not None:
         broker.ledger.post(balance.id, balance.amount - left.amount, Reason.HISTORY, now)
@@ -41,16 +43,33 @@ def _balance(accounts: Accounts, user_id: int) -> Balance:
     return next((balance for balance in options if balance.type is BalanceType.DEMO), options[0])
 
 
-def _order(broker: Broker, balance: Balance) -> OpenOption:
-    always = (active for active in broker.catalogue if active.hours is Place.ALWAYS and not active.suspended)
+def _active(catalogue: Catalogue) -> Active:
+    always = (active for active in catalogue if active.hours is Place.ALWAYS and not active.suspended)
     active = next(always, None)
     if active is None:
         raise BadSeed("closed_positions: need an active that can be traded at all times")
-    return OpenOption(
+    return active
+
+
+def _book(
+    broker: Broker, instrument_type: InstrumentType, active: Active, balance: Balance, stake: Decimal, at: int
+) -> None:
+    """One that was bought at `at` (epoch milliseconds)."""
+    kind = next((kind for kind in OPTION_KINDS.values() if kind.instrument_type is instrument_type), None)
+    if kind is None:
+        raise BadSeed(f"closed_positions: {instrument_type} has no past here")
+    order = OpenOption(
         active_id=active.id,
         direction="call",
-        option_type_id=BLITZ,
-        price=CURRENCIES[balance.currency].min_deal_amount,
+        option_type_id=kind.type_id,
+        price=stake,
         user_balance_id=balance.id,
-        expiration_size=MINUTE,
+        expired=0 if kind is BLITZ else _first_expiration(kind, at),
+        expiration_size=MINUTE if kind is BLITZ else None,
     )
+    broker.options.book_past(balance, order, at)
+
+
+def _first_expiration(kind: OptionKind, at: int) -> int:
+    offered = expirations(kind, Place.ALWAYS, at // 1000)
+    return next(each for each in offered if (each - kind.deadtime) * 1000 > at)

@@ -2,10 +2,10 @@
 
 from decimal import Decimal
 
-from services.paper_broker.market import Quote
 from services.paper_broker.options import gross, outcome
 from services.paper_broker.orders import Order
 from services.paper_broker.positions import Closing, InstrumentType, Position
+from services.paper_broker.selling import Bid
 
 _RAW_POSITION = {
     InstrumentType.BINARY: "binary_options_option_changed1",
@@ -100,18 +100,21 @@ def _closed(closing: Closing, pnl: Decimal) -> Record:
     }
 
 
-def valuation(position: Position, quote: Quote, now: int) -> Record:
-    """What an open position is worth if the price stays; `now` in epoch milliseconds."""
-    pnl = gross(position, outcome(position, quote.value)) - position.invest
+def valuation(position: Position, quote: float, bid: Bid | None, now: int) -> Record:
+    """What an open option brings if it is sold, or, where it cannot be, if the price stays.
+
+    `now` in epoch milliseconds.
+    """
+    worth = gross(position, outcome(position, quote)) if bid is None else bid.amount
     return {
         "id": position.id,
         "instrument_type": position.instrument_type,
-        "current_price": quote.value,
+        "current_price": quote,
         "quote_timestamp": now,
-        "sell_profit": 0,
+        "sell_profit": 0 if bid is None else bid.amount,
         "margin": 0,
-        "pnl": pnl,
-        "pnl_net": pnl,
+        "pnl": worth - position.invest,
+        "pnl_net": worth - position.invest,
         "open_price": position.open_quote,
         "expected_profit": position.expected_profit,
         "currency_conversion": 1,

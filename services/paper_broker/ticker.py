@@ -124,8 +124,8 @@ class Ticker:
             for position in broker.positions.open(user_id) if watched else ():
                 active = broker.catalogue.get(position.active_id)
                 if position.id in watched and active is not None:
-                    quote = broker.market.quote(active, ticks_before(time))
-                    positions.append(valuation(position, quote, time))
+                    quote = broker.market.quote(active, ticks_before(time)).value
+                    positions.append(valuation(position, quote, broker.selling.bid(position, time), time))
             if positions:
                 msg = {"user_id": user_id, "subscription_id": 1, "expires_in": VALID_SECONDS, "positions": positions}
                 broker.hub.publish_latest(topic, wire.event("portfolio", "positions-state", msg))

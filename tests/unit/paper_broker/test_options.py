@@ -54,7 +54,7 @@ def test_a_position_is_there_at_once_and_only_for_its_user(world: World) -> None
     ("changes", "status", "words"),
     [
         ({"active_id": 9}, 4220, "unknown active"),
-        ({"option_type_id": 3}, 4100, "kind of option"),
+        ({"option_type_id": 7}, 4100, "kind of option"),
         ({"expired": 1_790_000_000}, 4220, "must be 0"),
         ({"expiration_size": 7}, 4100, "Expiration of 7 s"),
         ({"expiration_size": None}, 4100, "not on offer"),

@@ -1,5 +1,6 @@
 """Every request with its reply as in the specification (quadcode-protocol §6 to §15)."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -139,20 +140,35 @@ def test_an_active_with_hours_tells_when_its_day_ends(client: Client) -> None:
     assert (shown["time_from"], shown["time_to"], shown["is_otc"]) == ("14:30:00", "20:59:59", False)
 
 
-def test_initialization_data_has_three_kinds_and_blitz_has_all_actives(client: Client) -> None:
+def test_initialization_data_has_all_actives_in_three_kinds(client: Client) -> None:
     data = client.call("binary-options.get-initialization-data", "3.0")["msg"]
-    assert data["binary"] == data["turbo"] == {"actives": {}}
-    assert len(data["blitz"]["actives"]) == 140
-    active = data["blitz"]["actives"]["76"]
-    assert active | {"schedule": []} == {
-        "id": 76,
-        "name": "front.EURUSD-OTC",
-        "ticker": "EURUSD-OTC",
-        "is_suspended": False,
-        "schedule": [],
-        "option": {"expiration_times": [5, 10, 15, 30, 60, 120, 300], "profit": {"commission": 14}},
+    assert set(data) == {"binary", "turbo", "blitz"}
+    assert {len(kind["actives"]) for kind in data.values()} == {len(data["blitz"]["actives"])} != {0}
+    offers = {name: kind["actives"]["76"] for name, kind in data.items()}
+    same = {"id": 76, "name": "front.EURUSD-OTC", "ticker": "EURUSD-OTC", "is_suspended": False, "schedule": []}
+    profit = {"commission": 14}
+    assert offers["blitz"] | {"schedule": []} == same | {
+        "option": {"expiration_times": [5, 10, 15, 30, 60, 120, 300], "profit": profit},
     }
-    assert any(opens <= NOW <= closes for opens, closes in active["schedule"])
+    assert offers["turbo"] | {"schedule": []} == same | {
+        "is_buyback": True,
+        "deadtime": 5,
+        "buyback_deadtime": 10,
+        "option": {"count": 5, "expiration_times": [60], "profit": profit},
+    }
+    saturday = str(int(datetime(2026, 11, 28, tzinfo=UTC).timestamp()))
+    assert offers["binary"] | {"schedule": []} == same | {
+        "is_buyback": True,
+        "deadtime": 30,
+        "buyback_deadtime": 60,
+        "option": {
+            "count": 4,
+            "expiration_times": [900],
+            "profit": profit,
+            "special": {saturday: {"title": "front.End of week", "enabled": True}},
+        },
+    }
+    assert any(opens <= NOW <= closes for opens, closes in offers["turbo"]["schedule"])
 
 
 def test_initialization_data_shows_trading_hours(client: Client) -> None:

@@ -107,9 +107,9 @@ def test_a_restart_follows_the_file_in_names_passwords_and_tokens(start: Start) 
     assert broker.sessions.find("token-of-alan") is None
 
 
-def history(world: World, limit: int = 30, offset: int = 0) -> list[Frame]:
+def history(world: World, limit: int = 30, offset: int = 0, instrument_type: str = "blitz-option") -> list[Frame]:
     """A page of Ada's."""
-    body = {"instrument_types": ["blitz-option"], "limit": limit, "offset": offset}
+    body = {"instrument_types": [instrument_type], "limit": limit, "offset": offset}
     client = world.stranger()
     assert client.ask("authenticate", {"ssid": "token-of-ada"})["msg"] is True
     positions: list[Frame] = client.call("portfolio.get-history-positions", "2.0", body)["msg"]["positions"]
@@ -129,6 +129,16 @@ def test_closed_positions_are_a_history_to_page_through(start: Start) -> None:
 
 def test_closed_positions_leave_the_money_as_it_was(start: Start) -> None:
     world = start(ADA | {"closed_positions": {"blitz-option": 45}})
+    for balance, amount in zip(world.broker.accounts.balances(USER), (50, 10000, 700), strict=True):
+        assert balance.amount == world.broker.ledger.total(balance.id) == Decimal(amount)
+
+
+@pytest.mark.parametrize("instrument_type", ["binary-option", "turbo-option"])
+def test_closed_positions_may_be_of_any_kind_of_option(start: Start, instrument_type: str) -> None:
+    world = start(ADA | {"closed_positions": {instrument_type: 5, "blitz-option": 3}})
+    past = history(world, instrument_type=instrument_type)
+    assert len(past) == 5
+    assert all(position["close_time"] < START.timestamp() * 1000 for position in past)
     for balance, amount in zip(world.broker.accounts.balances(USER), (50, 10000, 700), strict=True):
         assert balance.amount == world.broker.ledger.total(balance.id) == Decimal(amount)
 

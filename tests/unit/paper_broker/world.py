@@ -14,7 +14,8 @@ from services.paper_broker.app import build
 from services.paper_broker.broker import Broker
 from services.paper_broker.dispatch import Dispatcher
 from services.paper_broker.hub import Connection
-from services.paper_broker.options import BLITZ, OpenOption
+from services.paper_broker.option_kinds import BLITZ
+from services.paper_broker.options import OpenOption
 from services.paper_broker.outbox import Outbox
 from services.paper_broker.settings import Settings
 from services.paper_broker.storage import IN_MEMORY, Storage
@@ -127,7 +128,7 @@ class World:
         order = OpenOption(
             active_id=EURUSD,
             direction="call",
-            option_type_id=BLITZ,
+            option_type_id=BLITZ.type_id,
             price=Decimal(10),
             user_balance_id=self.balance().id,
             expiration_size=5,
