@@ -34,6 +34,17 @@ class Running(NamedTuple):
     bar: Bar
 
 
+class _Candle(NamedTuple):
+    """Where one lies in time."""
+
+    number: int
+    start: int
+    end: int
+    """Epoch seconds, like `start`."""
+    opens: int
+    """Tick of market time before which it has no price."""
+
+
 class Market:
     def __init__(self, seed: int, freezes: KeptFreezes, replayed: dict[int, Replayed] | None = None) -> None:
         """Actives that are not `replayed` (by id) walk at random."""
@@ -41,10 +52,17 @@ class Market:
         self._freezes = freezes
         self._replayed = replayed or {}
         self._series: dict[int, Series] = {}
+        self._candles: dict[tuple[int, int], _Candle] = {}
+        """The last one that was asked for, by active and size."""
+        self._precisions: dict[int, int] = {}
 
     def precision(self, active: Active) -> int:
-        replayed = self._replayed.get(active.id)
-        return active.precision if replayed is None else replayed.precision
+        precision = self._precisions.get(active.id)
+        if precision is None:
+            replayed = self._replayed.get(active.id)
+            precision = active.precision if replayed is None else replayed.precision
+            self._precisions[active.id] = precision
+        return precision
 
     def bars(self, active: Active, size: int, first: int, count: int) -> Bars:
         """Closed candles, from the one with the number `first` (grid.py)."""
@@ -55,13 +73,10 @@ class Market:
 
         Until the market opens again a candle that a closing cut short goes on without moving.
         """
-        grid, second = Grid(active.hours, size), (time - 1) // 1000
-        number = grid.before(second + 1)
-        start = grid.start(number)
-        tick = self._tick(active, time)
-        if start + size <= second or tick <= grid.opens(number) * TICKS_PER_SECOND:
+        candle, tick = self._candle(active, size, (time - 1) // 1000), self._tick(active, time)
+        if candle is None or tick <= candle.opens:
             return None
-        return Running(number, start, self._of(active).running(size, number, tick))
+        return Running(candle.number, candle.start, self._of(active).running(size, candle.number, tick))
 
     def quote(self, active: Active, tick: int) -> Quote:
         """The last price when `tick` ticks of the epoch are over."""
@@ -92,6 +107,19 @@ class Market:
         if changed:
             self._freezes.keep(active.id, self._of(active).freezes)
         return changed
+
+    def _candle(self, active: Active, size: int, second: int) -> _Candle | None:
+        """The one that an epoch second is in, if there is one."""
+        candle = self._candles.get((active.id, size))
+        if candle is None or not candle.start <= second < candle.end:
+            grid = Grid(active.hours, size)
+            number = grid.before(second + 1)
+            start = grid.start(number)
+            if start + size <= second:
+                return None
+            candle = _Candle(number, start, start + size, grid.opens(number) * TICKS_PER_SECOND)
+            self._candles[active.id, size] = candle
+        return candle
 
     def _tick(self, active: Active, time: int) -> int:
         return market_time(active.hours, ticks_before(time), TICKS_PER_SECOND)

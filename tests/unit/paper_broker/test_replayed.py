@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from services.paper_broker.epoch import ticks_before
-from tests.unit.paper_broker.world import EURUSD, HandClock, World
+from tests.unit.paper_broker.world import APPLE, EURUSD, HandClock, World
 
 ROWS = 300
 
@@ -54,3 +54,18 @@ def test_another_speed_starts_anew(market: Path, tmp_path: Path) -> None:
     second = World(clock, database, paper_market={"EURUSD-OTC": market}, paper_speed=30)
     assert int(price(second)) == ROWS // 3 + 1
     second.storage.close()
+
+
+def test_a_file_waits_while_its_market_is_closed(market: Path) -> None:
+    """AAPL trades from 14:30 to 21:00; the clock shows noon."""
+    world = World(paper_market={"AAPL": market}, paper_speed=1)
+    apple = world.broker.catalogue.get(APPLE)
+    assert apple is not None
+
+    def row(hours: float) -> int:
+        time = world.broker.now() + round(hours * 3_600_000)
+        return int(world.broker.market.quote(apple, ticks_before(time)).value)
+
+    assert row(0) == row(2.4) == ROWS // 3
+    assert row(3.5) == ROWS // 3 + 61
+    assert row(9) == row(26.4) == (ROWS // 3 + 390 - 1) % ROWS + 1
