@@ -12,8 +12,6 @@ FEATURES = (
 )
 NOT_OFFERED = frozenset(
     {
-        "turbo-instrument",
-        "binary-instrument",
         "digital-instrument",
         "margin-forex-instrument",
         "margin-cfd-instrument",

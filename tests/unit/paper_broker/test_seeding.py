@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from libs.service import CannotStart
 from services.paper_broker.accounts import BalanceType, Person
+from services.paper_broker.option_kinds import OPTION_KINDS
 from services.paper_broker.passwords import matches
 from services.paper_broker.positions import InstrumentType
 from tests.unit.paper_broker.world import START, USER, Frame, World
@@ -183,6 +184,7 @@ def test_translations_are_added_to_those_of_the_actives(start: Start) -> None:
     assert "desktop.hello" not in translations.texts("pt", ["front"])
 
 
+KINDS = [kind.instrument_type for kind in OPTION_KINDS.values()]
 AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=2)
 BALANCES = st.lists(
     st.fixed_dictionaries(
@@ -198,17 +200,20 @@ BALANCES = st.lists(
 
 
 @settings(max_examples=30, deadline=None)
-@given(balances=BALANCES, count=st.integers(0, 8))
-def test_whatever_the_file_says_a_balance_is_the_sum_of_its_ledger(balances: list[Frame], count: int) -> None:
+@given(balances=BALANCES, closed=st.dictionaries(st.sampled_from(KINDS), st.integers(0, 8)))
+def test_whatever_the_file_says_a_balance_is_the_sum_of_its_ledger(
+    balances: list[Frame], closed: dict[InstrumentType, int]
+) -> None:
     balances = [*balances, {"type": "demo", "currency": "EUR", "amount": "3", "is_marginal": False}]
     with TemporaryDirectory() as directory:
         path = Path(directory) / "accounts.json"
-        account = ALAN | {"balances": balances, "closed_positions": {"blitz-option": count}}
+        account = ALAN | {"balances": balances, "closed_positions": closed}
         path.write_text(json.dumps({"accounts": [account]}))
         for _ in range(2):
             world = World(database=str(path.with_name("broker.sqlite")), paper_accounts=path)
             kept = world.broker.accounts.balances(5151)
             assert [world.broker.ledger.total(each.id) for each in kept] == [each.amount for each in kept]
-            assert world.broker.positions.count_closed(5151, InstrumentType.BLITZ) == count
+            assert {kind: world.broker.positions.count_closed(5151, kind) for kind in closed} == closed
+            assert world.broker.positions.open(5151) == []
             world.storage.close()
             assert [each.amount for each in kept] == [Decimal(each["amount"]) for each in balances]
