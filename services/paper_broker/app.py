@@ -17,6 +17,7 @@ from services.paper_broker.chat_control import ChatControl
 from services.paper_broker.chats import Chats
 from services.paper_broker.control import Control
 from services.paper_broker.cors import cors
+from services.paper_broker.digital import DigitalOptions
 from services.paper_broker.fast_clock import platform_clock
 from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
@@ -75,6 +76,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     accounts = Accounts(storage, ledger, _openings(settings), clock)
     sessions = Sessions(storage, settings.paper_session_seconds, clock)
     positions = Positions(storage)
+    orders = Orders(storage)
     with _accounts_file(settings):
         seed = load_seed(settings.paper_accounts)
     hub = Hub()
@@ -89,8 +91,9 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         oauth=OAuth(storage, sessions, seed.clients, settings.paper_token_seconds, clock),
         ledger=ledger,
         positions=positions,
-        orders=Orders(storage),
+        orders=orders,
         options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
+        digital=DigitalOptions(storage, ledger, accounts, positions, orders, catalogue, market, clock),
         selling=Selling(storage, ledger, accounts, positions, catalogue, market, clock),
         watch=Watch(),
         faults=Faults(),

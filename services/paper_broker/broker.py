@@ -9,10 +9,11 @@ from services.paper_broker.announcer import Announcer
 from services.paper_broker.candles import History
 from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.chats import Chats
+from services.paper_broker.digital import DigitalOptions
 from services.paper_broker.epoch import milliseconds
 from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
-from services.paper_broker.hub import Connection, Hub
+from services.paper_broker.hub import Connection, Hub, Topic
 from services.paper_broker.ledger import Ledger
 from services.paper_broker.market import Market
 from services.paper_broker.oauth import OAuth
@@ -40,6 +41,7 @@ class Broker:
     positions: Positions
     orders: Orders
     options: Options
+    digital: DigitalOptions
     selling: Selling
     watch: Watch
     faults: Faults
@@ -74,6 +76,8 @@ class Reply(NamedTuple):
     """Seconds it is held back."""
     lost: bool = False
     """It never leaves: an injected fault."""
+    opens: Topic | None = None
+    """Events that a connection gets only after this reply."""
 
 
 def acknowledged(*, success: bool = True, reason: str = "") -> Reply:

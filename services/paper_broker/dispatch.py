@@ -76,7 +76,13 @@ class Dispatcher:
         if reply.lost:
             return
         frame = wire.reply(request_id, reply.name, Status.OK, reply.msg)
-        if reply.delay:
-            asyncio.get_running_loop().call_later(self._broker.waiting(reply.delay), connection.send, frame)
-        else:
+
+        def deliver() -> None:
             connection.send(frame)
+            if reply.opens is not None:
+                connection.listed.add(reply.opens)
+
+        if reply.delay:
+            asyncio.get_running_loop().call_later(self._broker.waiting(reply.delay), deliver)
+        else:
+            deliver()

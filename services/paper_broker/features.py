@@ -12,7 +12,6 @@ FEATURES = (
 )
 NOT_OFFERED = frozenset(
     {
-        "digital-instrument",
         "margin-forex-instrument",
         "margin-cfd-instrument",
         "margin-crypto-instrument",

@@ -25,6 +25,8 @@ class Connection:
         self.since = since
         self.session: Session | None = None
         self.topics: set[Topic] = set()
+        self.listed: set[Topic] = set()
+        """Topics of changes to lists that it has."""
         self._outbox = outbox
         self._abort = abort
         self._gone = False
@@ -81,6 +83,12 @@ class Hub:
     def publish(self, topic: Topic, frame: bytes) -> None:
         for connection in self._listeners[topic.event].get(topic, ()):
             connection.send(frame)
+
+    def publish_listed(self, topic: Topic, frame: bytes) -> None:
+        """To those who have the list it changes: for others clients are not prepared (pitfall P1)."""
+        for connection in self._listeners[topic.event].get(topic, ()):
+            if topic in connection.listed:
+                connection.send(frame)
 
     def publish_latest(self, topic: Topic, frame: bytes) -> None:
         """For events of which only the newest matters."""

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
-from services.paper_broker.faults import DelayReply, DropBeforeReply, SwallowReply, refuse
+from services.paper_broker.faults import DelayReply, DropBeforeReply, OrderFault, SwallowReply, refuse
 from services.paper_broker.option_kinds import OPTION_KINDS
 from services.paper_broker.options import OpenOption
 from services.paper_broker.positions import Position
@@ -24,11 +24,14 @@ def open_option(broker: Broker, caller: Caller, order: OpenOption) -> Reply:
     refuse(fault)
     position = broker.options.buy(caller.user_id, order)
     broker.announcer.opened(position)
+    return booked(broker, caller, fault, Reply("option", _option(position, OPTION_KINDS[order.option_type_id].name)))
+
+
+def booked(broker: Broker, caller: Caller, fault: OrderFault | None, reply: Reply) -> Reply:
+    """The reply to an order that was booked, as a fault lets it go."""
     if isinstance(fault, DropBeforeReply):
         broker.hub.drop(caller.user_id)
-    return Reply(
-        "option",
-        _option(position, OPTION_KINDS[order.option_type_id].name),
+    return reply._replace(
         delay=fault.seconds if isinstance(fault, DelayReply) else 0.0,
         lost=isinstance(fault, SwallowReply | DropBeforeReply),
     )

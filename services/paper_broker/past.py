@@ -55,6 +55,9 @@ def _book(
     broker: Broker, instrument_type: InstrumentType, active: Active, balance: Balance, stake: Decimal, at: int
 ) -> None:
     """One that was bought at `at` (epoch milliseconds)."""
+    if instrument_type is InstrumentType.DIGITAL:
+        broker.options.settled(broker.digital.book_past(balance, active, stake, at))
+        return
     kind = next((kind for kind in OPTION_KINDS.values() if kind.instrument_type is instrument_type), None)
     if kind is None:
         raise BadSeed(f"closed_positions: {instrument_type} has no past here")

@@ -5,9 +5,16 @@ from typing import TypeVar
 
 import msgspec
 
-from services.paper_broker import account_requests, market_requests, option_requests, portfolio_requests
+from services.paper_broker import (
+    account_requests,
+    digital_requests,
+    market_requests,
+    option_requests,
+    portfolio_requests,
+)
 from services.paper_broker.broker import Broker, Caller, Reply
 from services.paper_broker.candles import CandleQuery
+from services.paper_broker.digital import PlaceDigitalOption
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.options import OpenOption
 from services.paper_broker.wire import Call, Nothing, decode
@@ -41,6 +48,16 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("binary-options.get-initialization-data", "3.0"): _handler(Nothing, market_requests.initialization_data),
     ("binary-options.open-option", "2.0"): _handler(OpenOption, option_requests.open_option),
     ("binary-options.sell-options", "3.0"): _handler(option_requests.SellOptions, option_requests.sell_options),
+    ("digital-option-instruments.get-underlying-list", "3.0"): _handler(
+        digital_requests.UnderlyingsQuery, digital_requests.get_underlyings
+    ),
+    ("digital-option-instruments.get-instruments", "3.0"): _handler(
+        digital_requests.InstrumentsQuery, digital_requests.get_instruments
+    ),
+    ("digital-options.place-digital-option", "3.0"): _handler(PlaceDigitalOption, digital_requests.place),
+    ("digital-options.close-position", "1.0"): _handler(
+        digital_requests.ClosePosition, digital_requests.close_position
+    ),
     ("portfolio.get-positions", "4.0"): _handler(portfolio_requests.PositionsQuery, portfolio_requests.get_positions),
     ("portfolio.get-history-positions", "2.0"): _handler(
         portfolio_requests.HistoryQuery, portfolio_requests.get_history_positions

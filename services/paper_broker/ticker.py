@@ -8,6 +8,7 @@ from services.paper_broker import wire
 from services.paper_broker.broker import Broker
 from services.paper_broker.candles import written
 from services.paper_broker.catalogue import Active
+from services.paper_broker.digital_feed import DigitalFeed
 from services.paper_broker.epoch import BEGINNING, ticks_before
 from services.paper_broker.hub import Topic
 from services.paper_broker.portfolio import valuation
@@ -28,6 +29,7 @@ log = structlog.get_logger()
 class Ticker:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
+        self._digital = DigitalFeed(broker)
 
     async def run(self) -> None:
         broker = self._broker
@@ -61,6 +63,7 @@ class Ticker:
         if second:
             self._settle()
             self._publish_valuations(time)
+            self._digital.tick(time)
 
     def _publish_quotes(self, time: int) -> None:
         for topic in self._broker.hub.topics(QUOTE):

@@ -17,6 +17,9 @@ MARGIN_BALANCE = "marginal-portfolio.balance-changed"
 POSITION = "portfolio.position-changed"
 POSITIONS_STATE = "portfolio.positions-state"
 ORDER = "portfolio.order-changed"
+DIGITAL_UNDERLYINGS = "digital-option-instruments.underlying-list-changed"
+DIGITAL_INSTRUMENT = "digital-option-instruments.instrument-generated"
+DIGITAL_PRICE = "trading-settings.digital-option-client-price-generated"
 CHAT_MESSAGE = "chat-message-public-generated"
 
 Filters = dict[str, int | str]
@@ -65,6 +68,26 @@ def _of_feed(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int 
     return (*_of_active(filters, user_id, catalogue), size)
 
 
+def _of_all(_: Filters, __: int, ___: Catalogue) -> tuple[int | str, ...]:
+    return ()
+
+
+def _of_asset(filters: Filters, _: int, catalogue: Catalogue) -> tuple[int | str, ...]:
+    asset_id = _required(filters, "asset_id")
+    if not isinstance(asset_id, int) or catalogue.get(asset_id) is None:
+        raise invalid("asset_id", "unknown active")
+    return (asset_id,)
+
+
+def _of_instrument(filters: Filters, user_id: int, catalogue: Catalogue) -> tuple[int | str, ...]:
+    number = _required(filters, "instrument_index")
+    if not isinstance(number, int):
+        raise invalid("instrument_index", "must be a number")
+    if _required(filters, "instrument_type") != InstrumentType.DIGITAL:
+        raise invalid("instrument_type", f"must be {InstrumentType.DIGITAL}")
+    return (*_of_asset(filters, user_id, catalogue), number, InstrumentType.DIGITAL)
+
+
 def _of_room(filters: Filters, _: int, __: Catalogue) -> tuple[int | str, ...]:
     return (_required(filters, "room_id"),)
 
@@ -84,5 +107,8 @@ _EVENTS = {
     POSITION: _Event("3.0", _of_user),
     POSITIONS_STATE: _Event("1.0", _of_user),
     ORDER: _Event("2.0", _of_user_and_instrument),
+    DIGITAL_UNDERLYINGS: _Event("3.0", _of_all),
+    DIGITAL_INSTRUMENT: _Event("3.0", _of_asset),
+    DIGITAL_PRICE: _Event("1.0", _of_instrument),
     CHAT_MESSAGE: _Event("1.0", _of_room),
 }
