@@ -184,7 +184,7 @@ def test_translations_are_added_to_those_of_the_actives(start: Start) -> None:
     assert "desktop.hello" not in translations.texts("pt", ["front"])
 
 
-KINDS = [kind.instrument_type for kind in OPTION_KINDS.values()]
+KINDS = [InstrumentType.DIGITAL, *(kind.instrument_type for kind in OPTION_KINDS.values())]
 AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=2)
 BALANCES = st.lists(
     st.fixed_dictionaries(
