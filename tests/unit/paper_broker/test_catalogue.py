@@ -84,7 +84,7 @@ def test_payout_is_what_the_commission_leaves() -> None:
 @pytest.mark.parametrize(
     "entries",
     [{}, [{}], [EUR | {"id": 0}], [EUR | {"price": -1}], [EUR | {"category": "bonds"}], [EUR | {"hours": "mars"}],
-     [EUR | {"key": "EURUSD"}]],
+     [EUR | {"key": "EURUSD"}], [EUR | {"volatility": 0}], [EUR | {"volatility": 1}]],
 )  # fmt: skip
 def test_a_bad_file_is_refused_by_name(tmp_path: Path, entries: object) -> None:
     with pytest.raises(BadCatalogue, match=r"actives\.json"):
