@@ -134,7 +134,7 @@ def test_closed_positions_leave_the_money_as_it_was(start: Start) -> None:
         assert balance.amount == world.broker.ledger.total(balance.id) == Decimal(amount)
 
 
-@pytest.mark.parametrize("instrument_type", ["binary-option", "turbo-option"])
+@pytest.mark.parametrize("instrument_type", ["binary-option", "turbo-option", "digital-option"])
 def test_closed_positions_may_be_of_any_kind_of_option(start: Start, instrument_type: str) -> None:
     world = start(ADA | {"closed_positions": {instrument_type: 5, "blitz-option": 3}})
     past = history(world, instrument_type=instrument_type)
