@@ -12,6 +12,8 @@ CATALOGUE_KEY = "actives"
 
 class Actives:
     def __init__(self) -> None:
+        self.known = False
+        """Whether a catalogue was ever received; until then nobody can tell what exists."""
         self._by_id: dict[int, Active] = {}
         self._by_ticker: dict[str, Active] = {}
 
@@ -22,6 +24,7 @@ class Actives:
     def replace(self, actives: Iterable[Active]) -> None:
         self._by_id = {active.id: active for active in actives}
         self._by_ticker = {active.ticker: active for active in self._by_id.values()}
+        self.known = True
 
     def by_id(self, active_id: int) -> Active | None:
         return self._by_id.get(active_id)
@@ -34,4 +37,5 @@ class Actives:
         return [active for active in self._by_id.values() if active.tradable(now)]
 
     def _changed(self, _: str, entry: Entry[Catalogue] | None) -> None:
-        self.replace(entry.value.actives if entry is not None else ())
+        if entry is not None:
+            self.replace(entry.value.actives)

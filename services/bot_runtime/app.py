@@ -32,6 +32,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     partitions = Partitions(bus, fleet, settings.lease_seconds)
 
     await actives.follow(bus)
+    service.health.add("catalogue", lambda: actives.known)
     await accounts.follow(bus, fleet.wake)
     await trades.listen(bus, fleet.hear)
     await candles.follow()

@@ -67,6 +67,8 @@ class Endpoints:
             self._check_asset(config)
 
     def _check_asset(self, config: BotConfig) -> None:
+        if not self._actives.known:
+            raise RpcError(ErrorCode.UNAVAILABLE, "the broker's catalogue has not been read yet")
         active = self._actives.by_ticker(config.asset or "")
         if active is None:
             raise RpcError(ErrorCode.ASSET_NOT_FOUND, f"there is no asset {config.asset!r}")

@@ -17,7 +17,7 @@ D = Decimal
 
 
 @pytest.fixture(autouse=True)
-async def runtime(start_runtime: StartRuntime) -> None:
+async def runtime(start_runtime: StartRuntime, gateway: Gateway) -> None:
     await start_runtime(PREGAO_ORDER_LIFETIME="2")
 
 
