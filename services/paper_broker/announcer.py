@@ -31,13 +31,14 @@ class Announcer:
 
     def opened(self, position: Position) -> None:
         """By the request that is about to be answered."""
-        self._open_soon(position, EVENT_GAP)
+        self._unopened[position.id] = position
+        self._soon(lambda: self._tell_opened(position.id))
 
     def ordered(self, order: Order, position: Position | None = None) -> None:
         """By the request that is about to be answered; `position` is what the order opened."""
-        self._soon(lambda: self.order_changed(order))
         if position is not None:
-            self._open_soon(position, 2 * EVENT_GAP)
+            self._unopened[position.id] = position
+        self._soon(lambda: self._tell_filled(order, position))
 
     def order_changed(self, order: Order) -> None:
         frame = event("portfolio", "order-changed", order_record(order))
@@ -56,21 +57,22 @@ class Announcer:
         """By the request that is about to be answered; the amount is read when it is told."""
         self._soon(lambda: self._tell_balance(balance.user_id, balance.id))
 
-    def _open_soon(self, position: Position, gap: float) -> None:
-        self._unopened[position.id] = position
-        self._soon(lambda: self._tell_opened(position.id), gap)
+    def _tell_filled(self, order: Order, position: Position | None) -> None:
+        self.order_changed(order)
+        if position is not None:
+            self._soon(lambda: self._tell_opened(position.id))
 
     def _tell_opened(self, position_id: str) -> None:
         position = self._unopened.pop(position_id, None)
         if position is not None:
             self._tell(position)
 
-    def _soon(self, tell: Callable[[], None], gap: float = EVENT_GAP) -> None:
+    def _soon(self, tell: Callable[[], None]) -> None:
         def due() -> None:
             self._coming.discard(timer)
             tell()
 
-        timer = asyncio.get_running_loop().call_later(gap, due)
+        timer = asyncio.get_running_loop().call_later(EVENT_GAP, due)
         self._coming.add(timer)
 
     def _tell(self, position: Position) -> None:

@@ -32,6 +32,7 @@ from services.paper_broker.oauth_api import OAuthApi
 from services.paper_broker.options import Options
 from services.paper_broker.orders import Orders
 from services.paper_broker.positions import Positions
+from services.paper_broker.pricing import Pricing
 from services.paper_broker.replayed import BadMarket, load
 from services.paper_broker.seed_file import BadSeed
 from services.paper_broker.seed_file import load as load_seed
@@ -77,6 +78,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     sessions = Sessions(storage, settings.paper_session_seconds, clock)
     positions = Positions(storage)
     orders = Orders(storage)
+    pricing = Pricing(market)
     with _accounts_file(settings):
         seed = load_seed(settings.paper_accounts)
     hub = Hub()
@@ -93,8 +95,8 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         positions=positions,
         orders=orders,
         options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
-        digital=DigitalOptions(storage, ledger, accounts, positions, orders, catalogue, market, clock),
-        selling=Selling(storage, ledger, accounts, positions, catalogue, market, clock),
+        digital=DigitalOptions(storage, ledger, accounts, positions, orders, catalogue, market, pricing, clock),
+        selling=Selling(storage, ledger, accounts, positions, catalogue, market, pricing, clock),
         watch=Watch(),
         faults=Faults(),
         hub=hub,

@@ -18,7 +18,7 @@ from services.paper_broker.market import Market
 from services.paper_broker.money import rounded
 from services.paper_broker.orders import Order, OrderKind, Orders, OrderStatus
 from services.paper_broker.positions import Direction, InstrumentType, Position, Positions
-from services.paper_broker.pricing import PAYOUT, profit_percent
+from services.paper_broker.pricing import PAYOUT, Pricing, profit_percent
 from services.paper_broker.stakes import on_sale, payer
 from services.paper_broker.storage import Storage
 from services.paper_broker.wire import Id
@@ -58,6 +58,7 @@ class DigitalOptions:
         orders: Orders,
         catalogue: Catalogue,
         market: Market,
+        pricing: Pricing,
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -68,7 +69,7 @@ class DigitalOptions:
         self._catalogue = catalogue
         self._market = market
         self._clock = clock
-        self.offers = DigitalMarket(catalogue, market)
+        self.offers = DigitalMarket(catalogue, market, pricing)
 
     def place(self, user_id: int, request: PlaceDigitalOption) -> Placed:
         """The order is stored, and filled or for want of money rejected, when this returns. Raises Refused."""

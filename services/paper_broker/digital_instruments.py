@@ -14,10 +14,9 @@ import msgspec
 
 from services.paper_broker.catalogue import Active, Catalogue
 from services.paper_broker.epoch import MINUTE, ticks_before
-from services.paper_broker.hours import hours
 from services.paper_broker.market import Market
 from services.paper_broker.positions import Direction
-from services.paper_broker.pricing import Price, price
+from services.paper_broker.pricing import Price, Pricing
 
 SPOT = "SPT"
 """Name of the strike that is the price at purchase."""
@@ -107,9 +106,10 @@ def begun(active_id: int, after: int, until: int) -> Iterator[Instrument]:
 
 
 class DigitalMarket:
-    def __init__(self, catalogue: Catalogue, market: Market) -> None:
+    def __init__(self, catalogue: Catalogue, market: Market, pricing: Pricing) -> None:
         self._catalogue = catalogue
         self._market = market
+        self._pricing = pricing
         self.strikes = lru_cache(_KEPT)(self._strikes)
 
     def _strikes(self, instrument: Instrument) -> tuple[Strike, ...]:
@@ -117,7 +117,7 @@ class DigitalMarket:
         active = self.active(instrument)
         scale = 10 ** self._market.precision(active)
         middle = self._market.quote(active, ticks_before(instrument.begins * 1000)).value
-        deviation = middle * active.volatility * sqrt(instrument.term.period / hours(active.hours).length)
+        deviation = middle * self._pricing.deviation(active, instrument.begins) * sqrt(instrument.term.period)
         step = max(1, round(_STEP * deviation * scale))
         points = [round(middle * scale) + step * each for each in range(-_STRIKES_EACH_SIDE, _STRIKES_EACH_SIDE + 1)]
         digits = self._market.precision(active)
@@ -135,9 +135,12 @@ class DigitalMarket:
 
     def prices(self, instrument: Instrument, strike: Strike, quote: float, now: int) -> Prices:
         """At a quote and a time (epoch milliseconds)."""
-        active, left = self.active(instrument), instrument.expiration - now / 1000
         at = quote if strike.price is None else strike.price
-        return Prices(price(active, "call", quote, at, left), price(active, "put", quote, at, left))
+        active, expiration = self.active(instrument), instrument.expiration
+        return Prices(
+            self._pricing.price(active, "call", quote, at, expiration, now),
+            self._pricing.price(active, "put", quote, at, expiration, now),
+        )
 
     def active(self, instrument: Instrument) -> Active:
         """Raises LookupError."""

@@ -2,16 +2,22 @@
 
 Every option here is cash-or-nothing: it pays a fixed amount if the price ends beyond its strike. Its fair price, per
 100 of that amount, is the probability of that if the log return until then is normal with mean zero:
-100 · Φ(ln(S/K) / (σ·√t)), with σ the active's volatility of a session and t in sessions. The platform buys and sells at
-a distance from it such that an option at the money costs what makes it pay the active's payout.
+100 · Φ(ln(S/K) / (σ·√t)), with σ the deviation that the last half hour has shown. The platform buys and sells at a
+distance from it such that an option at the money costs what makes it pay the active's payout.
 """
 
 from decimal import ROUND_DOWN, Decimal
-from math import erfc, log, sqrt
+from functools import lru_cache
+from math import erfc, log, pi, sqrt
 from typing import NamedTuple
 
+import numpy as np
+
 from services.paper_broker.catalogue import Active
+from services.paper_broker.epoch import MINUTE
+from services.paper_broker.grid import Grid
 from services.paper_broker.hours import hours
+from services.paper_broker.market import Market
 from services.paper_broker.positions import Direction
 
 PAYOUT = Decimal(100)
@@ -19,6 +25,12 @@ PAYOUT = Decimal(100)
 _STEP = Decimal("0.01")
 _MOMENT = 0.001
 """Seconds; with less left it is decided."""
+_MINUTES = 30
+"""Of the past, whose returns tell the deviation."""
+_LEAST = 0.2
+"""Of the active's own volatility, however still the price stands."""
+_KEPT = 1024
+"""Deviations that are remembered, one for each active and minute."""
 
 
 class Price(NamedTuple):
@@ -30,20 +42,46 @@ class Price(NamedTuple):
     """What it costs; at 100 there is nothing to win."""
 
 
-def chance(active: Active, quote: float, strike: float, seconds: float) -> float:
-    """Probability that in so many seconds the price is above the strike."""
+class Pricing:
+    def __init__(self, market: Market) -> None:
+        self._market = market
+        self._kept = lru_cache(_KEPT)(self._measured)
+
+    def price(
+        self, active: Active, direction: Direction, quote: float, strike: float, expiration: int, now: int
+    ) -> Price:
+        """Of an option that expires at an epoch second; `now` in epoch milliseconds."""
+        left = expiration - now / 1000
+        above = chance(quote, strike, self.deviation(active, now // 1000), left)
+        return price(active.payout, above if direction == "call" else 1 - above)
+
+    def deviation(self, active: Active, now: int) -> float:
+        """Standard deviation of the log return of a second, as known at that epoch second.
+
+        From the mean size of returns, which a single jump moves less than that of their squares.
+        """
+        return self._kept(active, now // MINUTE)
+
+    def _measured(self, active: Active, minute: int) -> float:
+        closed = Grid(active.hours, MINUTE).before(minute * MINUTE)
+        closes = self._market.bars(active, MINUTE, closed - _MINUTES, _MINUTES + 1).close
+        shown = float(np.mean(np.abs(np.diff(np.log(closes))))) * sqrt(pi / 2 / MINUTE)
+        return max(shown, _LEAST * active.volatility / sqrt(hours(active.hours).length))
+
+
+def chance(quote: float, strike: float, deviation: float, seconds: float) -> float:
+    """Probability that in so many seconds the price is above the strike; `deviation` is that of a second."""
     if quote == strike:
         return 0.5
     if seconds < _MOMENT:
         return 1.0 if quote > strike else 0.0
-    deviation = active.volatility * sqrt(seconds / hours(active.hours).length)
-    return 0.5 * erfc(-log(quote / strike) / deviation / sqrt(2))
+    return 0.5 * erfc(-log(quote / strike) / (deviation * sqrt(2 * seconds)))
 
 
-def price(active: Active, direction: Direction, quote: float, strike: float, seconds: float) -> Price:
-    above = chance(active, quote, strike, seconds)
-    fair = Decimal(100 * (above if direction == "call" else 1 - above))
-    half = PAYOUT / (1 + Decimal(active.payout) / 100) - PAYOUT / 2
+def price(payout: int, chance: float) -> Price:
+    """Of an option with that chance on an active that pays so many percent."""
+    fair = Decimal(100 * chance)
+    half = PAYOUT / (1 + Decimal(payout) / 100) - PAYOUT / 2
     return Price(
         bid=max(fair - half, Decimal(0)).quantize(_STEP, ROUND_DOWN),
         ask=min(fair + half, PAYOUT).quantize(_STEP, ROUND_DOWN),

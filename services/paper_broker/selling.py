@@ -13,7 +13,7 @@ from services.paper_broker.ledger import Ledger, Reason
 from services.paper_broker.market import Market
 from services.paper_broker.option_kinds import sale_ends, sellable
 from services.paper_broker.positions import CloseReason, Closing, InstrumentType, Position, Positions
-from services.paper_broker.pricing import PAYOUT, price
+from services.paper_broker.pricing import PAYOUT, Pricing
 from services.paper_broker.storage import Storage
 
 BINARY_FAMILY = (InstrumentType.BINARY, InstrumentType.TURBO, InstrumentType.BLITZ)
@@ -40,6 +40,7 @@ class Selling:
         positions: Positions,
         catalogue: Catalogue,
         market: Market,
+        pricing: Pricing,
         clock: Clock,
     ) -> None:
         self._storage = storage
@@ -48,6 +49,7 @@ class Selling:
         self._positions = positions
         self._catalogue = catalogue
         self._market = market
+        self._pricing = pricing
         self._clock = clock
 
     def bid(self, position: Position, now: int) -> Bid | None:
@@ -57,8 +59,8 @@ class Selling:
         if active is None or balance is None or not _in_time(position, now):
             return None
         quote = self._market.quote(active, ticks_before(now)).value
-        left = position.expiration - now / 1000
-        share = price(active, position.direction, quote, position.strike, left).bid / PAYOUT
+        price = self._pricing.price(active, position.direction, quote, position.strike, position.expiration, now)
+        share = price.bid / PAYOUT
         coin = Decimal(1).scaleb(-CURRENCIES[balance.currency].minor_units)
         return Bid(quote, (position.expected_profit * share).quantize(coin, ROUND_DOWN))
 

@@ -53,6 +53,17 @@ def body(world: World, **changes: Any) -> Frame:
     return asked | changes
 
 
+async def events(client: Client, count: int) -> list[Frame]:
+    """The next ones, and no more that come with them."""
+    seen: list[Frame] = []
+    async with asyncio.timeout(5):
+        while len(seen) < count:
+            await asyncio.sleep(EVENT_GAP / 4)
+            seen += client.received()
+    await asyncio.sleep(EVENT_GAP * 2)
+    return seen + client.received()
+
+
 def test_a_spot_option_pays_from_its_price(world: World) -> None:
     order, position = world.broker.digital.place(USER, request(world))
     assert position is not None
@@ -66,12 +77,13 @@ def test_a_spot_option_pays_from_its_price(world: World) -> None:
 
 @pytest.mark.parametrize("direction", ["call", "put"])
 def test_an_option_is_settled_against_its_strike(world: World, direction: Any) -> None:
-    instrument = soonest(world)
+    instrument = next(each for each in on_offer(EURUSD, NOW) if each.begins == NOW)
     for strike in world.broker.digital.offers.strikes(instrument)[1:]:
+        symbol = instrument.symbol(direction, strike)
         with suppress(Refused):
-            bought(world, instrument_id=instrument.symbol(direction, strike))
+            bought(world, instrument_index=instrument.number, instrument_id=symbol)
     before = world.balance().amount
-    world.clock.advance(60)
+    world.clock.advance(instrument.expiration - NOW)
     closed = world.broker.options.settle()
     assert len(closed) > 5
     for position in closed:
@@ -191,8 +203,7 @@ async def test_an_order_is_answered_then_filled_and_then_opens_its_position(worl
     reply = client.call("digital-options.place-digital-option", "3.0", body(world, amount="12.5"))
     assert set(reply["msg"]) == {"id"}
     assert client.received() == []
-    await asyncio.sleep(EVENT_GAP * 3)
-    filled, opened = client.received()
+    filled, opened = await events(client, 2)
     order, position = filled["msg"], opened["msg"]
     assert (filled["name"], order["status"], order["position_id"]) == ("order-changed", "filled", position["id"])
     assert order["raw_event"] == {"digital_options_order_changed1": reply["msg"]}
@@ -212,8 +223,7 @@ async def test_for_want_of_money_the_reply_succeeds_and_the_order_is_rejected(wo
     poor = body(world, user_balance_id=world.balance(BalanceType.REAL).id)
     reply = client.call("digital-options.place-digital-option", "3.0", poor)
     assert reply["status"] == 2000
-    await asyncio.sleep(EVENT_GAP * 2.5)
-    (rejected,) = client.received()
+    (rejected,) = await events(client, 1)
     assert (rejected["msg"]["status"], "position_id" in rejected["msg"]) == ("rejected", False)
     assert rejected["msg"]["raw_event"] == {"digital_options_order_changed1": reply["msg"]}
 

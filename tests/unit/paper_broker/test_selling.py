@@ -55,7 +55,7 @@ def test_an_option_sold_at_once_loses_the_spread(world: World) -> None:
     position = bought(world)
     (closed,) = sell(world, position.external_id)
     assert closed.closing is not None
-    assert closed.closing.profit == Decimal("8.59")  # 18.6 x 46.23 %, rounded down to cents
+    assert closed.closing.profit == Decimal("8.59")  # 18.6 × 46.23 %, rounded down to cents
 
 
 @pytest.mark.parametrize("kind", [TURBO, BINARY])
