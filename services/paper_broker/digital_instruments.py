@@ -109,7 +109,7 @@ class DigitalMarket:
     def __init__(self, catalogue: Catalogue, market: Market, pricing: Pricing) -> None:
         self._catalogue = catalogue
         self._market = market
-        self._pricing = pricing
+        self.pricing = pricing
         self.strikes = lru_cache(_KEPT)(self._strikes)
 
     def _strikes(self, instrument: Instrument) -> tuple[Strike, ...]:
@@ -117,7 +117,7 @@ class DigitalMarket:
         active = self.active(instrument)
         scale = 10 ** self._market.precision(active)
         middle = self._market.quote(active, ticks_before(instrument.begins * 1000)).value
-        deviation = middle * self._pricing.deviation(active, instrument.begins) * sqrt(instrument.term.period)
+        deviation = middle * self.pricing.deviation(active, instrument.begins) * sqrt(instrument.term.period)
         step = max(1, round(_STEP * deviation * scale))
         points = [round(middle * scale) + step * each for each in range(-_STRIKES_EACH_SIDE, _STRIKES_EACH_SIDE + 1)]
         digits = self._market.precision(active)
@@ -138,8 +138,8 @@ class DigitalMarket:
         at = quote if strike.price is None else strike.price
         active, expiration = self.active(instrument), instrument.expiration
         return Prices(
-            self._pricing.price(active, "call", quote, at, expiration, now),
-            self._pricing.price(active, "put", quote, at, expiration, now),
+            self.pricing.price(active, "call", quote, at, expiration, now),
+            self.pricing.price(active, "put", quote, at, expiration, now),
         )
 
     def active(self, instrument: Instrument) -> Active:

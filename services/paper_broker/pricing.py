@@ -16,7 +16,7 @@ import numpy as np
 from services.paper_broker.catalogue import Active
 from services.paper_broker.epoch import MINUTE
 from services.paper_broker.grid import Grid
-from services.paper_broker.hours import hours
+from services.paper_broker.hours import hours, market_time
 from services.paper_broker.market import Market
 from services.paper_broker.positions import Direction
 
@@ -50,8 +50,11 @@ class Pricing:
     def price(
         self, active: Active, direction: Direction, quote: float, strike: float, expiration: int, now: int
     ) -> Price:
-        """Of an option that expires at an epoch second; `now` in epoch milliseconds."""
-        left = expiration - now / 1000
+        """Of an option that expires at an epoch second; `now` in epoch milliseconds.
+
+        Only the time in which the market is open counts: when it closes before, the outcome is known at its closing.
+        """
+        left = (market_time(active.hours, expiration * 1000, 1000) - market_time(active.hours, now, 1000)) / 1000
         above = chance(quote, strike, self.deviation(active, now // 1000), left)
         return price(active.payout, above if direction == "call" else 1 - above)
 

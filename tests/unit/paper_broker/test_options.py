@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.paper_broker.accounts import BalanceType
+from services.paper_broker.accounts import BalanceType, Opening
 from services.paper_broker.epoch import TICKS_PER_SECOND, ticks_before
 from services.paper_broker.errors import Refused
 from services.paper_broker.options import gross, outcome
@@ -90,6 +90,14 @@ def test_somebody_elses_balance_buys_nothing(world: World) -> None:
     world.broker.accounts.ensure(OTHER_USER)
     with pytest.raises(Refused, match="unknown balance"):
         world.broker.options.buy(OTHER_USER, world.order())
+
+
+def test_a_margin_balance_buys_no_options(world: World) -> None:
+    with world.storage.transaction():
+        world.broker.accounts.open(USER, Opening(BalanceType.DEMO, "EUR", Decimal(500), is_marginal=True))
+    (margin,) = [balance for balance in world.broker.accounts.balances(USER) if balance.is_marginal]
+    with pytest.raises(Refused, match="is for margin trading"):
+        bought(world, user_balance_id=margin.id)
 
 
 def test_a_closed_market_sells_nothing(world: World) -> None:

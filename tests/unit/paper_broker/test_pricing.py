@@ -9,7 +9,7 @@ from services.paper_broker.catalogue import Active
 from services.paper_broker.digital_instruments import on_offer
 from services.paper_broker.epoch import DAY, ticks_before
 from services.paper_broker.pricing import Price, chance, price, profit_percent
-from tests.unit.paper_broker.world import EURUSD, World
+from tests.unit.paper_broker.world import APPLE, EURUSD, START, World
 
 SECOND = 0.0001
 """Deviation of one."""
@@ -52,6 +52,16 @@ def test_in_the_end_it_is_decided(quote: float, above: float) -> None:
 
 def test_a_deviation_away_is_the_known_share_of_the_normal_distribution() -> None:
     assert chance(1.001, 1.0, SECOND, 100) == pytest.approx(0.8413, abs=0.001)
+
+
+def test_what_expires_after_the_closing_is_decided_at_the_closing(world: World) -> None:
+    apple, closes = world.broker.catalogue.get(APPLE), START.replace(hour=21, microsecond=0).timestamp()
+    assert apple is not None
+    before, after = round(closes * 1000) - 1000, round(closes * 1000)
+    pricing, expiration = world.broker.digital.offers.pricing, round(closes) + 300
+    assert pricing.price(apple, "call", 200.0, 200.01, expiration, before).ask < 100
+    assert pricing.price(apple, "call", 200.0, 200.01, expiration, after) == price(apple.payout, 0)
+    assert pricing.price(apple, "put", 200.0, 200.01, expiration, after).ask == 100
 
 
 def test_no_strike_makes_money(world: World) -> None:
