@@ -8,6 +8,7 @@ from services.paper_broker.accounts import Balance, BalanceType
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.errors import Refused, Status, invalid
+from services.paper_broker.marginal_portfolio import worth
 from services.paper_broker.money import whole_coins
 from services.paper_broker.wire import Id, Nothing
 
@@ -53,6 +54,13 @@ def subscribe_margin_balance(broker: Broker, caller: Caller, query: OfBalance) -
     """Accepted for every balance, margin or not; only a margin balance has something to tell."""
     broker.accounts.watch(_owned(broker, caller, query.user_balance_id))
     return acknowledged()
+
+
+def marginal_balance(broker: Broker, caller: Caller, query: OfBalance) -> Reply:
+    balance = _owned(broker, caller, query.user_balance_id)
+    if not balance.is_marginal:
+        raise invalid("user_balance_id", "is no margin balance")
+    return Reply("marginal-balance", worth(balance))
 
 
 def reset_demo_balance(broker: Broker, caller: Caller, request: ResetBalance) -> Reply:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 from services.paper_broker.accounts import Accounts, Balance
 from services.paper_broker.hub import Hub, Topic
+from services.paper_broker.marginal_portfolio import worth
 from services.paper_broker.orders import Order
 from services.paper_broker.portfolio import order_record, record
 from services.paper_broker.positions import Position
-from services.paper_broker.topics import BALANCE, ORDER, POSITION
+from services.paper_broker.topics import BALANCE, MARGIN_BALANCE, ORDER, POSITION
 from services.paper_broker.wire import event
 
 EVENT_GAP = 0.06
@@ -93,3 +94,6 @@ class Announcer:
         }
         frame = event("balances", "balance-changed", {"user_id": balance.user_id, "current_balance": current})
         self._hub.publish(Topic(BALANCE, (balance.user_id,)), frame)
+        if balance.is_marginal and balance.watched:
+            frame = event("marginal-portfolio", "balance-changed", worth(balance))
+            self._hub.publish(Topic(MARGIN_BALANCE, (balance.user_id,)), frame)

@@ -37,6 +37,9 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("marginal-portfolio.subscribe-balance-changed", "1.0"): _handler(
         account_requests.OfBalance, account_requests.subscribe_margin_balance
     ),
+    ("marginal-portfolio.get-marginal-balance", "1.0"): _handler(
+        account_requests.OfBalance, account_requests.marginal_balance
+    ),
     ("internal-billing.reset-training-balance", "4.0"): _handler(
         account_requests.ResetBalance, account_requests.reset_demo_balance
     ),
