@@ -25,9 +25,10 @@ class OptionKind(NamedTuple):
     """Before its expiration an option can no longer be sold."""
 
 
-BINARY = OptionKind(1, "binary", InstrumentType.BINARY, (15 * MINUTE,), horizon=4, deadtime=30, buyback_deadtime=60)
-TURBO = OptionKind(3, "turbo", InstrumentType.TURBO, (MINUTE,), horizon=5, deadtime=5, buyback_deadtime=10)
+BINARY = OptionKind(1, "binary", InstrumentType.BINARY, (15 * MINUTE,), horizon=4, deadtime=60, buyback_deadtime=30)
+TURBO = OptionKind(3, "turbo", InstrumentType.TURBO, (MINUTE,), horizon=5, deadtime=15, buyback_deadtime=5)
 BLITZ = OptionKind(12, "blitz", InstrumentType.BLITZ, DURATIONS)
+"""Whatever can still be bought can be sold for a while."""
 
 OPTION_KINDS = {kind.type_id: kind for kind in (BINARY, TURBO, BLITZ)}
 

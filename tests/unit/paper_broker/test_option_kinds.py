@@ -34,7 +34,7 @@ def test_binary_options_expire_at_the_next_four_quarters_that_can_be_bought_and_
     now: int,
 ) -> None:
     first = now - now % 900 + 900
-    first += 900 if first - 30 < now else 0
+    first += 900 if first - 60 < now else 0
     offered = expirations(BINARY, Place.ALWAYS, now)
     assert offered[:4] == [first + 900 * number for number in range(4)]
     assert set(offered[4:]) == set(specials(BINARY, Place.ALWAYS, now)) - set(offered[:4])

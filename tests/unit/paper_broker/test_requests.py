@@ -152,15 +152,15 @@ def test_initialization_data_has_all_actives_in_three_kinds(client: Client) -> N
     }
     assert offers["turbo"] | {"schedule": []} == same | {
         "is_buyback": True,
-        "deadtime": 5,
-        "buyback_deadtime": 10,
+        "deadtime": 15,
+        "buyback_deadtime": 5,
         "option": {"count": 5, "expiration_times": [60], "profit": profit},
     }
     saturday = str(int(datetime(2026, 11, 28, tzinfo=UTC).timestamp()))
     assert offers["binary"] | {"schedule": []} == same | {
         "is_buyback": True,
-        "deadtime": 30,
-        "buyback_deadtime": 60,
+        "deadtime": 60,
+        "buyback_deadtime": 30,
         "option": {
             "count": 4,
             "expiration_times": [900],

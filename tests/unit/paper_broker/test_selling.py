@@ -70,6 +70,15 @@ def test_selling_ends_before_the_expiry(world: World, kind: OptionKind) -> None:
         sell(world, late.external_id)
 
 
+@pytest.mark.parametrize("kind", [TURBO, BINARY])
+def test_what_was_bought_last_minute_can_be_sold(world: World, kind: OptionKind) -> None:
+    world.clock.set(START.replace(microsecond=0))
+    world.clock.advance(kind.sizes[0] - kind.deadtime - 0.001)
+    position = bought(world, kind)
+    world.clock.advance(9)
+    assert len(sell(world, position.external_id)) == 1
+
+
 def test_of_several_all_are_sold_or_none(world: World) -> None:
     first, second, blitz = bought(world), bought(world), world.broker.options.buy(USER, world.order())
     for bad in (blitz.external_id, 999, first.external_id):
