@@ -39,7 +39,7 @@ def deepen(user_id: int, instrument_type: InstrumentType, count: int, broker: Br
 def _balance(accounts: Accounts, user_id: int) -> Balance:
     options = [balance for balance in accounts.balances(user_id) if not balance.is_marginal]
     if not options:
-        raise BadSeed(f"closed_positions: user {user_id} has no balance for them")
+        raise BadSeed("no balance of the account is for options")
     return next((balance for balance in options if balance.type is BalanceType.DEMO), options[0])
 
 
@@ -47,7 +47,7 @@ def _active(catalogue: Catalogue) -> Active:
     always = (active for active in catalogue if active.hours is Place.ALWAYS and not active.suspended)
     active = next(always, None)
     if active is None:
-        raise BadSeed("closed_positions: need an active that can be traded at all times")
+        raise BadSeed("no active can be traded at all times")
     return active
 
 
@@ -60,7 +60,7 @@ def _book(
         return
     kind = next((kind for kind in OPTION_KINDS.values() if kind.instrument_type is instrument_type), None)
     if kind is None:
-        raise BadSeed(f"closed_positions: {instrument_type} has no past here")
+        raise BadSeed(f"{instrument_type} cannot be in a past")
     order = OpenOption(
         active_id=active.id,
         direction="call",

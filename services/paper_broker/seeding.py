@@ -13,7 +13,7 @@ from services.paper_broker.storage import Storage
 
 
 def sow(seed: SeedFile, storage: Storage, broker: Broker) -> None:
-    """Raises BadSeed when an address belongs to a user the file does not name."""
+    """All of it or nothing. Raises BadSeed when an address is another user's, or a past cannot be made."""
     accounts = broker.accounts
     with storage.transaction():
         for account in seed.accounts:
@@ -25,9 +25,12 @@ def sow(seed: SeedFile, storage: Storage, broker: Broker) -> None:
             except EmailTaken as error:
                 raise BadSeed(f"accounts[{number}].email: {error}") from error
             accounts.change_password(account.id, digest(account.password) if account.password else None)
-        for account in seed.accounts:
-            for instrument_type, count in account.closed_positions.items():
-                deepen(account.id, instrument_type, count, broker)
+        for number, account in enumerate(seed.accounts):
+            try:
+                for instrument_type, count in account.closed_positions.items():
+                    deepen(account.id, instrument_type, count, broker)
+            except BadSeed as error:
+                raise BadSeed(f"accounts[{number}].closed_positions: {error}") from error
     broker.sessions.seed((each.access_token, each.id) for each in seed.accounts if each.access_token is not None)
     broker.oauth.seed((each.refresh_token, each.id) for each in seed.accounts if each.refresh_token is not None)
 

@@ -14,6 +14,8 @@ from services.paper_broker.accounts import BalanceType, Person
 from services.paper_broker.option_kinds import OPTION_KINDS
 from services.paper_broker.passwords import matches
 from services.paper_broker.positions import InstrumentType
+from services.paper_broker.seed_file import BadSeed, load
+from services.paper_broker.seeding import sow
 from tests.unit.paper_broker.world import START, USER, Frame, World
 
 ADA = {
@@ -159,6 +161,16 @@ def test_closed_positions_are_made_once(start: Start) -> None:
     more = history(start(ADA | {"closed_positions": {"blitz-option": 7}}))
     assert len(more) == 7
     assert {position["id"] for position in more} > set(ids)
+
+
+def test_a_past_that_cannot_be_made_is_refused_by_name_and_nothing_is_kept(start: Start, tmp_path: Path) -> None:
+    world = start()
+    closed = {"closed_positions": {"blitz-option": 3, "marginal-cfd": 1}}
+    (tmp_path / "bad.json").write_text(json.dumps({"accounts": [ADA, ALAN | closed]}))
+    with pytest.raises(BadSeed, match=r"accounts\[1\]\.closed_positions: marginal-cfd cannot be in a past"):
+        sow(load(tmp_path / "bad.json"), world.storage, world.broker)
+    assert not world.broker.accounts.exists(5151)
+    assert world.broker.accounts.identified("ada@sim.invalid") is None
 
 
 def test_a_balance_that_is_new_in_the_file_is_added(start: Start) -> None:
