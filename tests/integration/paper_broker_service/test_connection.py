@@ -50,9 +50,10 @@ async def test_live_candles_and_quotes_agree_with_history(paper_broker: PaperBro
             (each["open"], each["close"], each["min"], each["max"]) for each in final
         ]
         quotes = {msg["time"]: msg["value"] for _, msg in wire.events("quote-generated")}
-        shown = [(quotes[each["to"] * 1000], each["close"]) for each in final if each["to"] * 1000 in quotes]
+        seconds = {each["from"]: each for each in history}
+        shown = [(value, seconds[second]) for at, value in quotes.items() if (second := (at - 1) // 1000) in seconds]
         assert shown
-        assert all(quote == close for quote, close in shown)
+        assert all(candle["min"] <= value <= candle["max"] for value, candle in shown)
 
 
 async def test_feeds_come_at_least_once_a_second(paper_broker: PaperBroker) -> None:
