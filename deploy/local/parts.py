@@ -125,6 +125,7 @@ class Parts:
             "PREGAO_BROKER_SESSION_URL": self.broker_session_url,
             "PREGAO_BROKER_API_HOST": self.broker_api_url,
             "PREGAO_BROKER_API_TOKEN": self._secrets.broker_api_token,
+            "PREGAO_SESSION_KEYS": self._secrets.session_key,
             "PREGAO_BROKER_PLATFORM_ID": BROKER_PLATFORM_ID,
             "PREGAO_BROKER_SYSTEM_USER_ID": BROKER_SYSTEM_USER_ID,
         }

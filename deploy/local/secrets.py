@@ -20,6 +20,8 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     supabase_secret_key: str
     broker_api_token: str
     """Bearer token of the broker's session API."""
+    session_key: str = msgspec.field(default_factory=lambda: base64.b64encode(token_bytes(32)).decode())
+    """What broker-gateway encrypts session ids with."""
     demo_password: str
     admin_password: str
 

@@ -18,6 +18,7 @@ from libs.bus.topology import (
     LEDGER,
     MARKET,
     ORDERS,
+    SESSIONS,
     TRADES,
     Bucket,
     Stream,
@@ -47,10 +48,10 @@ class _Needs:
 
 _NEEDS = {
     "gateway": _Needs(
-        uses=(MARKET, TRADES, ALERTS, DEAD_LETTERS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES),
+        uses=(MARKET, TRADES, ALERTS, DEAD_LETTERS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES, SESSIONS),
         appends=(
             "market.>", "trade.>", "alert.>", "$KV.accounts.>", "$KV.desired.session.>", "$KV.orders.>",
-            "$KV.catalogue.>", "$KV.leases.session.>", "$KV.leases.market",
+            "$KV.catalogue.>", "$KV.leases.session.>", "$KV.leases.market", "$KV.sessions.>",
         ),
         serves=("rpc.gateway.>",),
     ),

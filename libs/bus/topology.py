@@ -51,6 +51,7 @@ BOTS = Bucket("bots", 64 * _MIB, republish="bot")
 FEEDS = Bucket("feeds", 16 * _MIB)
 CATALOGUE = Bucket("catalogue", 16 * _MIB)
 LEASES = Bucket("leases", 16 * _MIB)
+SESSIONS = Bucket("sessions", 16 * _MIB, max_age=_DAY)
 
 STREAMS = (MARKET, TRADES, LEDGER, ALERTS, DEAD_LETTERS)
-BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES)
+BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, SESSIONS)

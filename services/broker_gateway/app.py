@@ -17,6 +17,7 @@ from libs.bus.topology import (
     LEASES,
     MARKET,
     ORDERS,
+    SESSIONS,
     TRADES,
 )
 from libs.contracts.market import Catalogue
@@ -29,12 +30,13 @@ from services.broker_gateway.rpc import Desk
 from services.broker_gateway.sessions import Sessions
 from services.broker_gateway.settings import Settings
 from services.broker_gateway.ssid import SessionIds
+from services.broker_gateway.vault import Vault
 
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus, clock, chance = service.bus, service.clock, random.Random()  # noqa: S311 - jitter, no secret
-    await bus.ensure(MARKET, TRADES, ALERTS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES)
+    await bus.ensure(MARKET, TRADES, ALERTS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES, SESSIONS)
     payouts: dict[int, int] = {}
 
     def catalogue_changed(_key: str, entry: Entry[Catalogue] | None) -> None:
@@ -44,7 +46,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await bus.mirror(CATALOGUE, CATALOGUE_KEY, Catalogue, catalogue_changed)
     async with aiohttp.ClientSession() as http:
         token = settings.broker_api_token.get_secret_value()
-        ids = SessionIds(http, settings.broker_session_url, token, clock, chance)
+        vault = Vault(bus, settings.vault_keys(), settings.session_validity)
+        ids = SessionIds(bus, http, settings.broker_session_url, token, vault, chance, settings.session_validity)
         dial = dialer(settings.broker_ws_url, settings.broker_platform_id, clock, chance.random)
 
         def connect(broker_user_id: str, listener: Listener) -> QuadcodeConnection:

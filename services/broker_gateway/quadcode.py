@@ -54,6 +54,13 @@ class Credentials:
         self._ids = ids
         self._broker_user_id = broker_user_id
 
+    def use(self, renewed: Callable[[], None]) -> None:
+        """They are renewed in time, which is told, until `leave`."""
+        self._ids.use(self._broker_user_id, renewed)
+
+    def leave(self, renewed: Callable[[], None]) -> None:
+        self._ids.leave(self._broker_user_id, renewed)
+
     async def session_id(self, refused: str | None) -> str:
         if refused is not None:
             self._ids.forget(self._broker_user_id, refused)
@@ -86,10 +93,13 @@ class QuadcodeConnection:
     ) -> None:
         """`payout(active_id)`: percent the broker offers now; None when it offers no blitz options on it."""
         self._client = dial(credentials, self._state_changed)
+        self._credentials = credentials
         self._listener = listener
         self._payout = payout
         self._balances: dict[int, QuadcodeBalance] = {}
         self._opened = False
+        self._buying = 0
+        self._renewed = False
         self._refreshing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -102,8 +112,10 @@ class QuadcodeConnection:
             await self._client.close()
             raise BrokerUnavailable(str(error)) from error
         self._opened = True
+        self._credentials.use(self._session_renewed)
 
     async def close(self) -> None:
+        self._credentials.leave(self._session_renewed)
         self._opened = False
         if self._refreshing is not None:
             self._refreshing.cancel()
@@ -121,6 +133,7 @@ class QuadcodeConnection:
             balance_id=balance_id,
             profit_percent=payout,
         )
+        self._buying += 1
         try:
             option = await self._client.options.open(purchase)
         except NotConnected as error:
@@ -129,6 +142,9 @@ class QuadcodeConnection:
             raise Refused(error.message) from error
         except OrderOutcomeUnknown as error:
             raise Unanswered(str(error)) from error
+        finally:
+            self._buying -= 1
+            self._reconnect_if_renewed()
         return Position(
             position_id=option.id,
             balance_id=balance_id,
@@ -147,6 +163,16 @@ class QuadcodeConnection:
             raise BrokerUnavailable(str(error)) from error
         books = {position.external_id: position for position in (*opened, *closed)}
         return list(_read(books.values()))
+
+    def _session_renewed(self) -> None:
+        self._renewed = True
+        self._reconnect_if_renewed()
+
+    def _reconnect_if_renewed(self) -> None:
+        """With the newer id, at a moment when no order waits for its answer: the broker would choose another."""
+        if self._renewed and self._opened and not self._buying:
+            self._renewed = False
+            self._client.reset("the session id was renewed")
 
     def _state_changed(self, state: ConnectionState) -> None:
         if state is ConnectionState.AUTHENTICATION_FAILED:

@@ -29,6 +29,7 @@ _CATEGORIES = {"commodity": "commodities", "index": "indices", "indice": "indice
 class QuadcodeMarket:
     def __init__(self, dial: Dial, credentials: Credentials, translations_host: str) -> None:
         self._client: Client = dial(credentials, self._state_changed)
+        self._credentials = credentials
         self._refused = asyncio.Event()
         self._host = translations_host
         self._categories: dict[int, str] = {}
@@ -36,12 +37,17 @@ class QuadcodeMarket:
 
     async def open(self) -> None:
         await start(self._client)
+        self._credentials.use(self._session_renewed)
 
     async def close(self) -> None:
+        self._credentials.leave(self._session_renewed)
         await self._client.close()
 
     async def refused(self) -> None:
         await self._refused.wait()
+
+    def _session_renewed(self) -> None:
+        self._client.reset("the session id was renewed")
 
     def _state_changed(self, state: ConnectionState) -> None:
         if state is ConnectionState.AUTHENTICATION_FAILED:

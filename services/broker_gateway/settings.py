@@ -1,10 +1,14 @@
+import base64
+import binascii
+import secrets
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 
 from libs.service import Password, ServiceSettings
 from libs.service.settings import Port
+from services.broker_gateway.vault import KEY_BYTES
 
 
 def _encrypted(url: str, info: ValidationInfo) -> str:
@@ -13,6 +17,24 @@ def _encrypted(url: str, info: ValidationInfo) -> str:
     if info.data.get("mode") == "production" and urlsplit(url).scheme in ("ws", "http"):
         raise ValueError(f"{url!r} is not encrypted, which is refused in production mode")
     return url
+
+
+def _session_keys(keys: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    if keys is None and info.data.get("mode") == "production":
+        raise ValueError("is required in production mode")
+    if keys is not None:
+        _decoded(keys)
+    return keys
+
+
+def _decoded(keys: SecretStr) -> tuple[bytes, ...]:
+    try:
+        decoded = tuple(base64.b64decode(key, validate=True) for key in keys.get_secret_value().split(","))
+    except binascii.Error as error:
+        raise ValueError("must be base64, several keys separated by commas") from error
+    if any(len(key) != KEY_BYTES for key in decoded):
+        raise ValueError(f"each key must have {KEY_BYTES} bytes")
+    return decoded
 
 
 Upstream = Annotated[str, AfterValidator(_encrypted)]
@@ -33,5 +55,15 @@ class Settings(ServiceSettings):
     """The application's id at the broker."""
     broker_system_user_id: str = Field(pattern=r"^[0-9]{1,18}$")
     """The broker user with whose session market data is read; it never trades."""
+    session_keys: Annotated[SecretStr | None, AfterValidator(_session_keys)] = None
+    """What session ids are encrypted with in NATS: 32 bytes in base64; more keys, after commas, only decrypt.
+
+    Required in production; without one, ids are not remembered over a restart."""
+    session_validity: float = Field(default=86400.0, ge=1, le=604800)
+    """Seconds the broker accepts a session id; it is renewed after 22/24 to 23/24 of them."""
     order_grace: float = Field(default=60.0, ge=0, le=600)
     """Seconds after an order's expiry in which an unanswered one may still turn up in the broker's books."""
+
+    def vault_keys(self) -> tuple[bytes, ...]:
+        """The keys of `session_keys`, or one that nobody will know again."""
+        return _decoded(self.session_keys) if self.session_keys is not None else (secrets.token_bytes(KEY_BYTES),)

@@ -1,29 +1,43 @@
 """Session ids, from the operator's session API (api-contract §10.12).
 
-Kept in memory only: they are as good as the user's password, and a restarted gateway simply asks for new ones.
+They are asked for once, kept encrypted (vault.py), and renewed before they expire and when the broker refuses one.
 """
 
 import asyncio
 import random
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 import msgspec
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
+from libs.bus import Bus, BusError
+from libs.contracts import subjects
+from libs.contracts.alerts import Alert, Severity
 from libs.contracts.clock import Clock
+from libs.contracts.ids import new_id
+from libs.quadcode.backoff import Backoff
 from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable
+from services.broker_gateway.vault import IssuedSession, Vault
 
 log = structlog.get_logger()
 
-_RENEW_AFTER = (22 * 3600.0, 23 * 3600.0)
-"""Seconds; the broker accepts an id for about 24 h. A random point, so that renewals do not come all at once."""
+_RENEW_AFTER = (22 / 24, 23 / 24)
+"""Share of its validity after which an id is renewed: a random point, so that renewals do not come all at once."""
+_RETRY = (1 / 7200, 1 / 288)
+"""Shares of the validity: the first and the longest wait between failed renewals, 12 s and 5 min of a day."""
+_FAILURES = 3
+"""Failed renewals in a row until an operator is told."""
 _NOT_ABOUT_THE_USER = (401, 403, 408, 429)
 """Our token, our pace or the network: an operator mends it, and no user's session is given up for it."""
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0)
 
 _requests = Counter("pregao_session_ids_total", "Session ids asked for", ["outcome"])
+_renewals = Counter("pregao_ssid_renewals_total", "Session ids renewed while in use", ["outcome"])
+_age = Gauge("pregao_ssid_age_seconds", "Age of the oldest session id in use")
 
 
 class _Answer(msgspec.Struct):
@@ -37,18 +51,41 @@ class _Answer(msgspec.Struct):
 @dataclass(frozen=True, slots=True)
 class _Known:
     ssid: str
+    issued: float
+    """Monotonic seconds, as is `renew_at`."""
     renew_at: float
 
 
+Renewed = Callable[[], None]
+
+
 class SessionIds:
-    def __init__(self, http: aiohttp.ClientSession, url: str, token: str, clock: Clock, chance: random.Random) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        http: aiohttp.ClientSession,
+        url: str,
+        token: str,
+        vault: Vault,
+        chance: random.Random,
+        validity: float = 86400.0,
+    ) -> None:
+        """`validity`: seconds the broker accepts an id."""
+        self._bus = bus
+        self._clock: Clock = bus.clock
         self._http = http
         self._url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"}
-        self._clock = clock
+        self._vault = vault
         self._chance = chance
+        self._validity = validity
         self._known: dict[str, _Known] = {}
+        self._refused: dict[str, str] = {}
+        """The last id the broker refused, by broker user id; the vault may still hold it."""
         self._asking: dict[str, asyncio.Task[str]] = {}
+        self._users: dict[str, list[Renewed]] = {}
+        self._renewing: dict[str, asyncio.Task[None]] = {}
+        _age.set_function(self._oldest)
 
     async def get(self, broker_user_id: str) -> str:
         """A session id that the broker should accept. Callers at the same time share one request.
@@ -58,17 +95,110 @@ class SessionIds:
         known = self._known.get(broker_user_id)
         if known is not None and self._clock.monotonic() < known.renew_at:
             return known.ssid
-        asking = self._asking.get(broker_user_id)
-        if asking is None:
-            asking = self._asking[broker_user_id] = asyncio.create_task(self._ask(broker_user_id))
-            asking.add_done_callback(lambda _: self._asking.pop(broker_user_id, None))
-        return await asyncio.shield(asking)
+        return await self._shared(broker_user_id, self._recall_or_ask)
 
     def forget(self, broker_user_id: str, ssid: str) -> None:
         """The broker refused this one; the next `get` asks for another."""
+        self._refused[broker_user_id] = ssid
         known = self._known.get(broker_user_id)
         if known is not None and known.ssid == ssid:
             del self._known[broker_user_id]
+
+    def use(self, broker_user_id: str, renewed: Renewed) -> None:
+        """Renew this user's ids from now on, and tell each time; until `leave`."""
+        self._users.setdefault(broker_user_id, []).append(renewed)
+        if broker_user_id not in self._renewing:
+            self._renewing[broker_user_id] = asyncio.create_task(
+                self._renew(broker_user_id), name=f"renew:{broker_user_id}"
+            )
+
+    def leave(self, broker_user_id: str, renewed: Renewed) -> None:
+        """Harmless for whoever does not use it."""
+        users = self._users.get(broker_user_id, [])
+        if renewed in users:
+            users.remove(renewed)
+        if not users:
+            self._users.pop(broker_user_id, None)
+            renewing = self._renewing.pop(broker_user_id, None)
+            if renewing is not None:
+                renewing.cancel()
+
+    async def _shared(self, broker_user_id: str, work: Callable[[str], Coroutine[None, None, str]]) -> str:
+        asking = self._asking.get(broker_user_id)
+        if asking is None:
+            asking = self._asking[broker_user_id] = asyncio.create_task(work(broker_user_id))
+            asking.add_done_callback(lambda _: self._asking.pop(broker_user_id, None))
+        return await asyncio.shield(asking)
+
+    async def _recall_or_ask(self, broker_user_id: str) -> str:
+        kept = await self._vault.read(broker_user_id)
+        if kept is not None and kept.ssid != self._refused.get(broker_user_id):
+            age = (self._clock.now() - kept.issued_at) / timedelta(seconds=1)
+            known = self._remember(broker_user_id, kept.ssid, max(0.0, age))
+            if self._clock.monotonic() < known.renew_at:
+                _requests.labels("recalled").inc()
+                return kept.ssid
+        return await self._ask(broker_user_id)
+
+    def _remember(self, broker_user_id: str, ssid: str, age: float) -> _Known:
+        issued = self._clock.monotonic() - age
+        known = _Known(ssid, issued, issued + self._validity * self._chance.uniform(*_RENEW_AFTER))
+        self._known[broker_user_id] = known
+        return known
+
+    async def _renew(self, broker_user_id: str) -> None:
+        """As long as somebody uses it. What the broker refuses is renewed at once by `get`."""
+        first, longest = (share * self._validity for share in _RETRY)
+        backoff = Backoff(first=first, cap=longest, spread=first, jitter=self._chance.random)
+        failures = 0
+        while True:
+            await asyncio.sleep(self._until_due(broker_user_id))
+            if self._until_due(broker_user_id) > 0:
+                continue  # it was asked for anew meanwhile
+            try:
+                await self._shared(broker_user_id, self._ask)
+            except (AuthenticationRefused, BrokerUnavailable) as error:
+                failures += 1
+                _renewals.labels("failed").inc()
+                log.warning("session_id_not_renewed", broker_user_id=broker_user_id, tries=failures, error=str(error))
+                if failures == _FAILURES:
+                    await self._alarm(broker_user_id, str(error))
+                await asyncio.sleep(backoff.next())
+            else:
+                failures = 0
+                backoff.reset()
+                _renewals.labels("renewed").inc()
+                for renewed in tuple(self._users.get(broker_user_id, ())):
+                    renewed()
+
+    def _until_due(self, broker_user_id: str) -> float:
+        """Seconds; of an id that is not known yet, the first look is for whoever uses it."""
+        known = self._known.get(broker_user_id)
+        if known is None:
+            return self._validity * _RETRY[0]
+        return max(0.0, known.renew_at - self._clock.monotonic())
+
+    async def _alarm(self, broker_user_id: str, reason: str) -> None:
+        alert = Alert(
+            id=new_id(),
+            at=self._clock.now(),
+            severity=Severity.CRITICAL,
+            service="gateway",
+            kind="session_not_renewed",
+            message=f"the session of broker user {broker_user_id} could not be renewed {_FAILURES} times: {reason}",
+            details={"broker_user_id": broker_user_id},
+        )
+        try:
+            await self._bus.append(subjects.alert(alert.severity), alert, id=alert.id)
+        except BusError as error:
+            log.error("alert_not_stored", kind=alert.kind, error=str(error))
+
+    def _oldest(self) -> float:
+        now = self._clock.monotonic()
+        return max((now - known.issued for known in self._in_use()), default=0.0)
+
+    def _in_use(self) -> Iterator[_Known]:
+        return (self._known[user] for user in self._users if user in self._known)
 
     async def _ask(self, broker_user_id: str) -> str:
         try:
@@ -80,8 +210,8 @@ class SessionIds:
             _requests.labels("unreachable").inc()
             raise BrokerUnavailable(f"session API not reachable: {type(error).__name__}") from error
         ssid = self._read(status, body)
-        after = self._chance.uniform(*_RENEW_AFTER)
-        self._known[broker_user_id] = _Known(ssid, self._clock.monotonic() + after)
+        self._remember(broker_user_id, ssid, 0.0)
+        await self._vault.write(broker_user_id, IssuedSession(ssid=ssid, issued_at=self._clock.now()))
         _requests.labels("issued").inc()
         log.info("session_id_issued", broker_user_id=broker_user_id)
         return ssid

@@ -1,17 +1,25 @@
-"""Session ids: asked for once, kept until they are old or refused, and never told to anybody else."""
+"""Session ids: asked for once, kept until they are old or refused, renewed in time, and never told to anybody else."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from libs.bus import Bus, Consumer, Delivery
+from libs.bus.topology import ALERTS, SESSIONS
+from libs.contracts.alerts import Alert
 from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable
 from services.broker_gateway.ssid import SessionIds
+from services.broker_gateway.vault import SealedSession, Vault
+from tests.integration.nats_server import eventually
+
+KEY, OTHER_KEY = bytes(range(32)), bytes(32)
+DAY = 86400.0
 
 
 class ManualClock:
@@ -19,7 +27,7 @@ class ManualClock:
         self.seconds = 1000.0
 
     def now(self) -> datetime:
-        return datetime(2026, 11, 24, tzinfo=UTC)
+        return datetime(2026, 11, 24, tzinfo=UTC) + timedelta(seconds=self.seconds)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -42,7 +50,7 @@ class Api:
         return web.Response(status=status, text=text)
 
 
-Make = Callable[[], Awaitable[SessionIds]]
+Make = Callable[..., SessionIds]
 
 
 @pytest.fixture
@@ -51,19 +59,31 @@ def api() -> Api:
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock()
+def clock(bus: Bus) -> ManualClock:
+    bus.clock = ManualClock()
+    return bus.clock
 
 
 @pytest.fixture
-async def ids(api: Api, clock: ManualClock) -> AsyncIterator[SessionIds]:
+async def make(api: Api, bus: Bus) -> AsyncIterator[Make]:
+    """`make(keys, validity)`: as another process has them."""
     app = web.Application()
     app.router.add_post("/sessions/{user}", api.handle)
     server = TestServer(app)
     await server.start_server()
+    url = str(server.make_url("/sessions"))
     async with aiohttp.ClientSession() as http:
-        yield SessionIds(http, str(server.make_url("/sessions")), "api-token", clock, random.Random(1))
+
+        def make(keys: tuple[bytes, ...] = (KEY,), validity: float = DAY) -> SessionIds:
+            return SessionIds(bus, http, url, "api-token", Vault(bus, keys, validity), random.Random(1), validity)
+
+        yield make
     await server.close()
+
+
+@pytest.fixture
+def ids(clock: ManualClock, make: Make) -> SessionIds:
+    return make()
 
 
 async def test_an_id_is_asked_for_with_our_token_and_kept(ids: SessionIds, api: Api) -> None:
@@ -153,3 +173,73 @@ async def test_an_error_never_repeats_what_the_api_said(ids: SessionIds, api: Ap
     with pytest.raises(BrokerUnavailable) as raised:
         await ids.get("5150")
     assert "canary" not in str(raised.value)
+
+
+async def test_another_process_goes_on_with_the_same_id(ids: SessionIds, make: Make, api: Api) -> None:
+    assert await ids.get("5150") == await make().get("5150") == "ssid-1"
+    assert len(api.asked) == 1
+
+
+async def test_what_is_kept_grows_old_all_the_same(ids: SessionIds, make: Make, clock: ManualClock) -> None:
+    await ids.get("5150")
+    clock.seconds += 23 * 3600
+    assert await make().get("5150") == "ssid-2"
+
+
+async def test_what_the_broker_refused_is_not_taken_from_where_it_is_kept(ids: SessionIds, make: Make) -> None:
+    ids.forget("5150", await ids.get("5150"))
+    assert await ids.get("5150") == "ssid-2"
+    assert await make().get("5150") == "ssid-2"
+
+
+async def test_the_bus_never_holds_an_id_in_clear(ids: SessionIds, bus: Bus) -> None:
+    ssid = await ids.get("5150")
+    entry = await bus.bucket(SESSIONS).get("5150", SealedSession)
+    assert entry is not None
+    assert ssid.encode() not in entry.value.sealed
+
+
+async def test_keys_are_rotated_by_adding_the_new_one_in_front(ids: SessionIds, make: Make, api: Api) -> None:
+    await ids.get("5150")
+    assert await make(keys=(OTHER_KEY, KEY)).get("5150") == "ssid-1"
+    assert await make(keys=(OTHER_KEY,)).get("5150") == "ssid-2", "what no key opens is asked for anew"
+    assert len(api.asked) == 2
+
+
+async def test_one_users_entry_is_no_good_for_another(ids: SessionIds, make: Make, bus: Bus) -> None:
+    await ids.get("1")
+    entry = await bus.bucket(SESSIONS).get("1", SealedSession)
+    assert entry is not None
+    await bus.bucket(SESSIONS).put("2", entry.value)
+    assert await make().get("2") == "ssid-2"
+
+
+async def test_an_id_in_use_is_renewed_in_time_and_whoever_uses_it_is_told(make: Make) -> None:
+    ids = make(validity=1.0)
+    told: list[str] = []
+    first = await ids.get("5150")
+    ids.use("5150", renewed := lambda: told.append("renewed"))
+    await eventually(lambda: len(told) == 2)
+    assert await ids.get("5150") != first
+    ids.leave("5150", renewed)
+    await eventually(lambda: "renew:5150" not in {task.get_name() for task in asyncio.all_tasks()})
+
+
+async def test_what_cannot_be_renewed_is_tried_again_and_an_operator_is_told(make: Make, api: Api, bus: Bus) -> None:
+    alerts: list[Alert] = []
+
+    async def hear(batch: list[Delivery]) -> None:
+        alerts.extend(delivery.decode(Alert) for delivery in batch)
+
+    consumption = await bus.consume(Consumer(ALERTS.name, "operator"), hear)
+    ids = make(validity=1.0)
+    told: list[str] = []
+    await ids.get("5150")
+    api.answer = lambda _: (500, "oops")
+    ids.use("5150", renewed := lambda: told.append("renewed"))
+    await eventually(lambda: alerts)
+    assert (alerts[0].kind, alerts[0].details) == ("session_not_renewed", {"broker_user_id": "5150"})
+    api.answer = lambda n: (200, f'{{"ssid": "ssid-{n}"}}')
+    await eventually(lambda: told)
+    ids.leave("5150", renewed)
+    await consumption.stop()
