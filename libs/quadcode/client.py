@@ -15,11 +15,13 @@ from libs.quadcode.backoff import Backoff, Jitter
 from libs.quadcode.balances import BalanceList
 from libs.quadcode.candles import Candles
 from libs.quadcode.declarations import Call, Filters, Listener, Topic
+from libs.quadcode.digital import DigitalOptions
 from libs.quadcode.errors import AuthenticationFailed, NotConnected, QuadcodeError
 from libs.quadcode.incoming import Incoming
 from libs.quadcode.link import Link
 from libs.quadcode.login import Login, LoginRefused, profile
 from libs.quadcode.options import Options
+from libs.quadcode.orders import Orders
 from libs.quadcode.positions import Positions
 from libs.quadcode.profile import Profile
 from libs.quadcode.quotes import Quotes
@@ -91,7 +93,9 @@ class Client:
         self.actives = Actives(self)
         self.balances = BalanceList(self)
         self.candles = Candles(self)
+        self.digital = DigitalOptions(self)
         self.options = Options(self)
+        self.orders = Orders(self)
         self.positions = Positions(self)
         self.quotes = Quotes(self)
 

@@ -9,19 +9,9 @@ from msgspec import UNSET, Struct, UnsetType
 
 from libs.quadcode.declarations import Call, Channel
 from libs.quadcode.epoch import from_seconds
-from libs.quadcode.errors import (
-    ConnectionLost,
-    OrderOutcomeUnknown,
-    OrderRejected,
-    RequestRefused,
-    RequestTimeout,
-    UnexpectedReply,
-)
 from libs.quadcode.frames import Result
 from libs.quadcode.option_actives import GET_INITIALIZATION_DATA, GetInitializationData, InitializationData
-
-_PLATFORM_FAULT = 5000
-"""From this status on it is the platform that failed, not the request: it may have booked the option before."""
+from libs.quadcode.placing import confirm, place
 
 
 class OptionType(IntEnum):
@@ -69,6 +59,31 @@ class OpenOption(Struct, frozen=True, kw_only=True):
             user_balance_id=balance_id,
             profit_percent=profit_percent,
             expiration_size=duration,
+        )
+
+    @classmethod
+    def timed(
+        cls,
+        *,
+        kind: OptionType,
+        active_id: int,
+        direction: OptionDirection,
+        expires_at: int,
+        price: Decimal,
+        balance_id: int,
+        profit_percent: int,
+    ) -> "OpenOption":
+        """Turbo or binary; `expires_at` is the epoch second of an offered expiration. Raises ValueError for blitz."""
+        if kind is OptionType.BLITZ:
+            raise ValueError("kind: a blitz option has a duration, not an expiration")
+        return cls(
+            active_id=active_id,
+            direction=direction,
+            expired=expires_at,
+            option_type_id=kind,
+            price=price,
+            user_balance_id=balance_id,
+            profit_percent=profit_percent,
         )
 
 
@@ -120,25 +135,11 @@ class Options:
         Raises NotConnected when it certainly was not sent, OrderRejected when the broker refused it, and
         OrderOutcomeUnknown when the answer is lost; such a purchase may be booked and must never be sent again.
         """
-        try:
-            return await self._channel.request(OPEN_OPTION, purchase, timeout)
-        except RequestRefused as refusal:
-            if refusal.status >= _PLATFORM_FAULT:
-                raise OrderOutcomeUnknown(str(refusal)) from refusal
-            raise OrderRejected(refusal.status, refusal.message) from refusal
-        except (ConnectionLost, RequestTimeout, UnexpectedReply) as error:
-            raise OrderOutcomeUnknown(str(error)) from error
+        return await place(self._channel, OPEN_OPTION, purchase, timeout)
 
     async def sell(self, option_ids: Sequence[int]) -> None:
         """Sell turbo or binary options before they expire; blitz options cannot be sold.
 
         Raises OrderRejected, OrderOutcomeUnknown or NotConnected, as `open`.
         """
-        try:
-            result = await self._channel.request(SELL_OPTIONS, SellOptions(tuple(option_ids)))
-        except RequestRefused as refusal:
-            raise OrderRejected(refusal.status, refusal.message) from refusal
-        except (ConnectionLost, RequestTimeout, UnexpectedReply) as error:
-            raise OrderOutcomeUnknown(str(error)) from error
-        if not result.success:
-            raise OrderRejected(0, result.reason)
+        await confirm(self._channel, SELL_OPTIONS, SellOptions(tuple(option_ids)))

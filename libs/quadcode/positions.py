@@ -47,8 +47,19 @@ class BinaryOptionsEvent(Struct, frozen=True):
     """Epoch seconds."""
 
 
+class DigitalOptionsEvent(Struct, frozen=True):
+    """What only digital options have."""
+
+    order_ids: tuple[int, ...] = ()
+    instrument_dir: str = ""
+    """`call` or `put`."""
+    instrument_expiration: int = 0
+    """Epoch milliseconds, unlike that of the other options."""
+
+
 class RawEvent(Struct, frozen=True):
     binary_options_option_changed1: BinaryOptionsEvent | None = None
+    digital_options_position_changed1: DigitalOptionsEvent | None = None
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -103,7 +114,15 @@ class Position(Struct, frozen=True, kw_only=True):
         return self.raw_event.binary_options_option_changed1 if self.raw_event is not None else None
 
     @property
+    def digital(self) -> DigitalOptionsEvent | None:
+        """Direction and expiration of a digital option, when the record tells."""
+        return self.raw_event.digital_options_position_changed1 if self.raw_event is not None else None
+
+    @property
     def expires_at(self) -> datetime | None:
+        """Of an option of any kind, when the record tells."""
+        if self.digital is not None and self.digital.instrument_expiration:
+            return from_milliseconds(self.digital.instrument_expiration)
         return from_seconds(self.option.expiration_time) if self.option and self.option.expiration_time else None
 
     @property

@@ -22,7 +22,11 @@ from libs.quadcode import (
 )
 from libs.quadcode.balances import Balance, BalanceChanged, BalanceType
 from libs.quadcode.candles import CandleGenerated, GetCandles
-from libs.quadcode.options import OpenOption, OptionDirection
+from libs.quadcode.digital import InstrumentPrices
+from libs.quadcode.epoch import from_seconds
+from libs.quadcode.expirations import binary_expirations, turbo_expirations
+from libs.quadcode.options import OpenOption, OptionDirection, OptionType
+from libs.quadcode.orders import Order
 from libs.quadcode.positions import InstrumentType, Position
 from libs.quadcode.quotes import Quote
 from libs.quadcode.translations import translations
@@ -80,6 +84,60 @@ async def test_a_demo_option_is_bought_and_settled(client: Client, paper_broker:
     await eventually(lambda: changes and changes[-1].current_balance.amount == start.amount + (closed.profit or 0))
     assert await client.positions.history(client.clock.now() - timedelta(minutes=1)) == [closed]
     assert await client.positions.closed(option.id) == closed
+
+
+async def _hear(positions: AsyncIterator[Position], status: str, external_id: int | None = None) -> Position:
+    async with asyncio.timeout(10):
+        async for position in positions:
+            if position.status == status and external_id in (None, position.external_id):
+                return position
+    raise AssertionError("the stream ended")
+
+
+@pytest.mark.parametrize("kind", [OptionType.TURBO, OptionType.BINARY])
+async def test_a_computed_expiration_is_bought_and_sold(client: Client, kind: OptionType) -> None:
+    offers = await client.options.offers()
+    offer = offers.turbo if kind is OptionType.TURBO else offers.binary
+    active = next(active for active in offer.all() if active.id == EURUSD)
+    expirations = turbo_expirations if kind is OptionType.TURBO else binary_expirations
+    expiration = expirations(active, client.clock.now())[-1]
+    async with client.positions.stream() as positions:
+        option = await client.options.open(
+            OpenOption.timed(
+                kind=kind,
+                active_id=EURUSD,
+                direction=OptionDirection.PUT,
+                expires_at=expiration.at,
+                price=Decimal("10.50"),
+                balance_id=(await _demo(client)).id,
+                profit_percent=active.option.profit.percent,
+            )
+        )
+        assert option.exp == expiration.at
+        await client.options.sell([option.id])
+        assert (await _hear(positions, "closed", option.id)).close_reason == "sold"
+
+
+async def test_a_digital_option_is_bought_and_closed(client: Client) -> None:
+    orders: list[Order] = []
+    await client.orders.watch(InstrumentType.DIGITAL_OPTION, orders.append)
+    assert EURUSD in {underlying.active_id for underlying in await client.digital.underlyings()}
+    instrument = max(await client.digital.instruments(EURUSD), key=lambda instrument: instrument.expiration)
+    assert instrument.purchasable(client.clock.now())
+    strike = instrument.strike(OptionDirection.CALL)
+    assert strike is not None
+    prices: list[InstrumentPrices] = []
+    await client.digital.watch_prices(instrument, prices.append)
+    await eventually(lambda: prices)
+    async with client.positions.stream() as positions:
+        number = await client.digital.place(instrument, strike, Decimal("12.50"), (await _demo(client)).id)
+        opened = await _hear(positions, "open")
+        assert [(order.number, order.status, order.position_id) for order in orders] == [(number, "filled", opened.id)]
+        assert opened.digital is not None
+        assert (opened.digital.order_ids, opened.invest) == ((number,), Decimal("12.5"))
+        assert opened.expires_at == from_seconds(instrument.expiration)
+        await client.digital.close(opened.external_id)
+        assert (await _hear(positions, "closed", opened.external_id)).close_reason == "default"
 
 
 async def test_the_market_can_be_read_and_followed(client: Client) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -97,6 +98,26 @@ def test_a_blitz_purchase(price: Decimal, direction: OptionDirection, duration: 
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", [OptionType.TURBO, OptionType.BINARY])
+def test_a_turbo_or_binary_purchase_names_its_expiration_and_no_duration(kind: OptionType) -> None:
+    purchase = OpenOption.timed(
+        kind=kind, active_id=76, direction=OptionDirection.CALL, expires_at=1790003520, price=Decimal(25),
+        balance_id=900004, profit_percent=86,
+    )  # fmt: skip
+    assert json.loads(msgspec.json.Encoder(decimal_format="number").encode(purchase)) == {
+        "active_id": 76, "direction": "call", "expired": 1790003520, "option_type_id": int(kind), "price": 25,
+        "user_balance_id": 900004, "profit_percent": 86,
+    }  # fmt: skip
+
+
+def test_a_blitz_purchase_has_no_expiration_to_name() -> None:
+    with pytest.raises(ValueError, match="kind"):
+        OpenOption.timed(
+            kind=OptionType.BLITZ, active_id=76, direction=OptionDirection.CALL, expires_at=1790003520,
+            price=Decimal(25), balance_id=900004, profit_percent=86,
+        )  # fmt: skip
+
+
 @given(moments, st.integers(5, 300), st.integers(0, 100), prices)
 def test_a_bought_option(bought: int, duration: int, percent: int, quote: float) -> None:
     wire = on_the_wire(
@@ -142,6 +163,10 @@ def test_direction_and_expiry_are_known_when_the_record_tells() -> None:
     assert told.option is not None
     assert (told.option.direction, told.expires_at) == ("put", datetime.fromtimestamp(1790003510, UTC))
     assert position().option is None
+    digital = {"order_ids": [88001], "instrument_dir": "call", "instrument_expiration": 1790003580000}
+    told = position(instrument_type="digital-option", raw_event={"digital_options_position_changed1": digital})
+    assert told.digital is not None
+    assert (told.digital.instrument_dir, told.expires_at) == ("call", datetime.fromtimestamp(1790003580, UTC))
     assert position().expires_at is None
     assert position(raw_event={"marginal_cfd_position_changed1": {"order_ids": [1]}}).option is None
 
