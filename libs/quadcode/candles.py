@@ -1,6 +1,6 @@
 """Candles: history and the running one (quadcode-protocol §11)."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from msgspec import UNSET, Struct, UnsetType, field
@@ -59,6 +59,21 @@ class CandleList(Struct, frozen=True):
     """Ascending."""
 
 
+class GetFirstCandles(Struct, frozen=True):
+    active_id: int
+    split_normalization: bool = False
+
+
+class FirstCandle(Struct, frozen=True):
+    start: int = field(name="from")
+    """Epoch seconds."""
+
+
+class FirstCandles(Struct, frozen=True):
+    candles_by_size: dict[int, FirstCandle]
+    """By seconds; a size may be missing."""
+
+
 class CandleGenerated(Struct, frozen=True):
     """A snapshot of the running candle; at least one per second."""
 
@@ -86,6 +101,7 @@ class CandleGenerated(Struct, frozen=True):
 
 
 GET_CANDLES = Call("quotes-history.get-candles", "2.0", GetCandles, CandleList)
+GET_FIRST_CANDLES = Call("get-first-candles", "1.0", GetFirstCandles, FirstCandles)
 CANDLE_GENERATED = Topic(
     "candle-generated", "1.0", "quotes", "candle-generated", CandleGenerated, ("active_id", "size"), frequent=True
 )
@@ -98,6 +114,10 @@ class Candles:
     async def history(self, query: GetCandles) -> Sequence[Candle]:
         """Ascending. Raises NotConnected or RequestFailed (status 4220: bounds that make no sense)."""
         return (await self._channel.request(GET_CANDLES, query)).candles
+
+    async def first(self, active_id: int) -> Mapping[int, FirstCandle]:
+        """The oldest candle of each size, by its seconds. Raises NotConnected or RequestFailed."""
+        return (await self._channel.request(GET_FIRST_CANDLES, GetFirstCandles(active_id))).candles_by_size
 
     async def watch(self, active_id: int, size: int, listener: Listener[CandleGenerated]) -> Subscription:
         """Every update, as it comes; `listener` must return quickly."""

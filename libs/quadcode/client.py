@@ -14,12 +14,18 @@ from libs.quadcode.actives import Actives
 from libs.quadcode.backoff import Backoff, Jitter
 from libs.quadcode.balances import BalanceList
 from libs.quadcode.candles import Candles
+from libs.quadcode.chats import Chats
+from libs.quadcode.currencies import Currencies
 from libs.quadcode.declarations import Call, Filters, Listener, Topic
 from libs.quadcode.digital import DigitalOptions
 from libs.quadcode.errors import AuthenticationFailed, NotConnected, QuadcodeError
+from libs.quadcode.exchange_rates import ExchangeRates
+from libs.quadcode.features import Features
+from libs.quadcode.frames import Result
 from libs.quadcode.incoming import Incoming
 from libs.quadcode.link import Link
 from libs.quadcode.login import Login, LoginRefused, profile
+from libs.quadcode.margin_balances import MarginBalances
 from libs.quadcode.options import Options
 from libs.quadcode.orders import Orders
 from libs.quadcode.positions import Positions
@@ -28,6 +34,7 @@ from libs.quadcode.quotes import Quotes
 from libs.quadcode.routes import Routes
 from libs.quadcode.server_clock import ServerClock
 from libs.quadcode.session_ids import SessionIds
+from libs.quadcode.standing import Kept, Standing
 from libs.quadcode.subscriptions import Listening, Subscriptions
 
 B = TypeVar("B")
@@ -82,6 +89,8 @@ class Client:
         self._ids = itertools.count(1)
         self._routes = Routes()
         self._subscriptions = Subscriptions(self._routes)
+        self._standing = Standing()
+        self._callbacks: list[Callable[[], None]] = []
         self._incoming = Incoming(self.clock, self._routes)
         self._login = Login(session_ids)
         self._backoff = Backoff(first=0.1, cap=10.0, spread=1.0, jitter=jitter)
@@ -93,7 +102,12 @@ class Client:
         self.actives = Actives(self)
         self.balances = BalanceList(self)
         self.candles = Candles(self)
+        self.chats = Chats(self)
+        self.currencies = Currencies(self)
         self.digital = DigitalOptions(self)
+        self.exchange_rates = ExchangeRates(self)
+        self.features = Features(self)
+        self.margin_balances = MarginBalances(self)
         self.options = Options(self)
         self.orders = Orders(self)
         self.positions = Positions(self)
@@ -151,7 +165,7 @@ class Client:
             self._supervisor.cancel()
             await asyncio.gather(self._supervisor, return_exceptions=True)
         link, self._link = self._link, None
-        self._subscriptions.detach()
+        self._detach()
         if link is not None:
             await link.close(_GRACE)
         self._become(ConnectionState.DISCONNECTED)
@@ -163,6 +177,15 @@ class Client:
     async def subscribe(self, topic: Topic[E], filters: Filters, listener: Listener[E]) -> Listening[E]:
         """Held until stopped, over every reconnect; `listener` is called by the reader. Raises RequestFailed."""
         return await self._subscriptions.add(topic, filters, listener)
+
+    async def keep(self, call: Call[B, Result], body: B) -> Kept:
+        """A request that asks for events: made now and again on every connection. Raises RequestFailed."""
+        return await self._standing.add(call, body)
+
+    def when_connected(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Called after every new connection, when all subscriptions were renewed; returns what ends that."""
+        self._callbacks.append(callback)
+        return lambda: self._callbacks.remove(callback)
 
     def reset(self, reason: str) -> None:
         """Drop the connection; a new one is made."""
@@ -211,8 +234,9 @@ class Client:
             if self._profile is None:
                 self._profile = await profile(link)
             await self._subscriptions.attach(link)
+            await self._standing.attach(link)
         except BaseException:
-            self._subscriptions.detach()
+            self._detach()
             link.abort("the login did not succeed")
             await link.lost.wait()
             raise
@@ -221,6 +245,8 @@ class Client:
         self.clock.connected()
         self._backoff.reset()
         self._become(ConnectionState.CONNECTED)
+        for callback in tuple(self._callbacks):
+            callback()
 
     async def _live(self) -> None:
         """Until the connection is lost."""
@@ -232,10 +258,14 @@ class Client:
             except TimeoutError:
                 if self.clock.silence > self._silence:
                     link.abort(f"the broker was silent for {self._silence:g} s")
-        self._subscriptions.detach()
+        self._detach()
         self._link = None
         self.failure = NotConnected(link.reason if link is not None else "closed")
         self._become(ConnectionState.DISCONNECTED)
+
+    def _detach(self) -> None:
+        self._subscriptions.detach()
+        self._standing.detach()
 
     def _give_up(self, failure: AuthenticationFailed) -> None:
         self.failure = failure

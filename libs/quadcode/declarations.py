@@ -75,6 +75,14 @@ class Channel(Protocol):
         """Held until stopped, over every reconnect. Raises RequestFailed."""
         ...
 
+    async def keep(self, call: Call[B, Result], body: B) -> Subscription:
+        """A request that asks for events: made now and again on every connection. Raises RequestFailed."""
+        ...
+
+    def when_connected(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Called after every new connection, when all subscriptions were renewed; returns what ends that."""
+        ...
+
     def reset(self, reason: str) -> None:
         """Drop the connection; the client connects anew."""
         ...

@@ -1,0 +1,191 @@
+"""The open positions, kept in step with the broker's over every reconnect (quadcode-protocol §14.5, §14.6)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from decimal import Decimal
+from types import TracebackType
+from typing import Self
+
+import structlog
+from msgspec import Struct
+
+from libs.quadcode.declarations import Call, Channel, Listener, Topic
+from libs.quadcode.errors import NotConnected, RequestFailed
+from libs.quadcode.frames import Result
+from libs.quadcode.positions import Position, Positions
+
+log = structlog.get_logger()
+
+_REFRESH = 60.0
+"""Seconds between two requests for live states (§14.6)."""
+_RETRY = 1.0
+"""Seconds until what the broker did not answer is asked again; doubled up to the refresh."""
+_REMEMBERED = 4096
+
+
+class PositionState(Struct, frozen=True, kw_only=True):
+    """What an open position is worth now; money in major units."""
+
+    id: str
+    """Internal; unique only within an instrument type."""
+    instrument_type: str
+    current_price: float
+    sell_profit: Decimal = Decimal(0)
+    """What selling it now would pay out."""
+    pnl: Decimal = Decimal(0)
+    pnl_net: Decimal = Decimal(0)
+    expected_profit: Decimal = Decimal(0)
+    quote_timestamp: float | None = None
+    """Epoch milliseconds (assumed: §14.6)."""
+
+
+class PositionsState(Struct, frozen=True):
+    positions: tuple[PositionState, ...]
+
+
+class SubscribePositions(Struct, frozen=True):
+    ids: tuple[str, ...]
+    """Internal ids of all that are open."""
+    frequency: str = "frequent"
+
+
+SUBSCRIBE_POSITIONS = Call("portfolio.subscribe-positions", "1.0", SubscribePositions, Result)
+POSITIONS_STATE = Topic("portfolio.positions-state", "1.0", "portfolio", "positions-state", PositionsState)
+
+
+class PositionBook:
+    """`async with PositionBook(client, listener) as book`.
+
+    `listener` hears every change, and each closing exactly once: what closed while there was no connection is found in
+    the history and told as well. What was open when the book began is in `open` and is not told.
+    """
+
+    def __init__(
+        self, channel: Channel, listener: Listener[Position], on_state: Listener[PositionState] | None = None
+    ) -> None:
+        """`on_state` hears about once a second what each open position is worth."""
+        self._channel = channel
+        self._positions = Positions(channel)
+        self._listener = listener
+        self._on_state = on_state
+        self._open: dict[int, Position] = {}
+        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._touched: set[int] | None = None
+        """What is heard while the broker's list is on its way; it is newer than the list."""
+        self._stale = True
+        self._wake = asyncio.Event()
+        self._resources = AsyncExitStack()
+
+    @property
+    def open(self) -> Mapping[int, Position]:
+        """By `external_id`."""
+        return self._open
+
+    async def __aenter__(self) -> Self:
+        """Raises NotConnected or RequestFailed."""
+        async with AsyncExitStack() as stack:
+            stack.callback(self._channel.when_connected(self._reconnected))
+            stack.push_async_callback((await self._positions.watch(self._hear)).stop)
+            if self._on_state is not None:
+                stack.push_async_callback((await self._channel.subscribe(POSITIONS_STATE, (), self._value)).stop)
+            await self._begin()
+            keeper = asyncio.create_task(self._keep(), name="quadcode:positions")
+            stack.push_async_callback(_end, keeper)
+            self._resources = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._resources.aclose()
+
+    def _reconnected(self) -> None:
+        self._stale = True
+        self._wake.set()
+
+    def _hear(self, position: Position) -> None:
+        external_id = position.external_id
+        if self._touched is not None:
+            self._touched.add(external_id)
+        if external_id in self._ended:
+            return
+        if position.closed:
+            self._open.pop(external_id, None)
+            self._ended[external_id] = None
+            if len(self._ended) > _REMEMBERED:
+                self._ended.popitem(last=False)
+        else:
+            if external_id not in self._open:
+                self._wake.set()
+            self._open[external_id] = position
+        try:
+            self._listener(position)
+        except Exception:
+            log.exception("listener_failed", external_id=external_id)
+
+    def _value(self, state: PositionsState) -> None:
+        if self._on_state is not None:
+            for position in state.positions:
+                self._on_state(position)
+
+    async def _keep(self) -> None:
+        pause, retry = _REFRESH, _RETRY
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                if self._stale:
+                    await self._compare()
+                await self._ask_for_states()
+            except (NotConnected, RequestFailed) as problem:
+                self._stale = True
+                log.info("positions_not_compared", problem=str(problem))
+            pause = retry if self._stale else _REFRESH
+            retry = min(retry * 2, _REFRESH) if self._stale else _RETRY
+
+    async def _begin(self) -> None:
+        for position in await self._unheard():
+            self._open[position.external_id] = position
+        self._stale = False
+        self._wake.set()
+
+    async def _compare(self) -> None:
+        """Whatever is neither in the broker's list nor in its history yet is looked for again later."""
+        self._stale = False
+        before = dict(self._open)
+        listed = {position.external_id: position for position in await self._unheard()}
+        for external_id, position in listed.items():
+            if external_id in before:
+                self._open[external_id] = position
+            else:
+                self._hear(position)
+        # A closing that was heard meanwhile is no longer among the open ones.
+        for external_id in [each for each in before if each in self._open and each not in listed]:
+            closed = await self._positions.closed(external_id)
+            if closed is not None and closed.closed:
+                self._hear(closed)
+            elif self._open.get(external_id) is before[external_id]:
+                self._stale = True
+
+    async def _unheard(self) -> list[Position]:
+        """The broker's list without what changed while it was on its way."""
+        touched = self._touched = set()
+        try:
+            listed = await self._positions.open()
+        finally:
+            self._touched = None
+        return [position for position in listed if position.external_id not in touched]
+
+    async def _ask_for_states(self) -> None:
+        if self._on_state is not None and self._open:
+            ids = tuple(position.id for position in self._open.values())
+            await self._channel.request(SUBSCRIBE_POSITIONS, SubscribePositions(ids))
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
