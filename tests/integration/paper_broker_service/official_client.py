@@ -58,7 +58,8 @@ class OfficialClient:
         self._listed: set[str] = set()
 
     def sent(self, request_id: str, name: str, msg: Any) -> None:
-        self._asked[request_id] = str(msg.get("name", name)) if name == "sendMessage" else name
+        inner = msg if name == "sendMessage" and isinstance(msg, dict) else {}
+        self._asked[request_id] = str(inner.get("name", name))
 
     def received(self, frame: Frame) -> None:
         self.complaints += [f"{problem}: {frame}" for problem in self._problems(frame)]
