@@ -6,6 +6,7 @@ from libs.quadcode.errors import (
     ConnectionLost,
     FeatureDisabled,
     NotConnected,
+    OAuthRefused,
     OrderError,
     OrderOutcomeUnknown,
     OrderRejected,
@@ -13,10 +14,15 @@ from libs.quadcode.errors import (
     RequestFailed,
     RequestRefused,
     RequestTimeout,
+    TokensNotStored,
     TranslationsUnavailable,
     UnexpectedReply,
 )
+from libs.quadcode.oauth import OAuth
+from libs.quadcode.oauth_session_ids import OAuthSessionIds
+from libs.quadcode.password import PasswordLogin
 from libs.quadcode.session_ids import FixedSessionId, SessionIds
+from libs.quadcode.token_storage import FileTokens, MemoryTokens, Tokens, TokenStorage
 
 __all__ = [
     "AuthenticationFailed",
@@ -24,16 +30,25 @@ __all__ = [
     "ConnectionLost",
     "ConnectionState",
     "FeatureDisabled",
+    "FileTokens",
     "FixedSessionId",
+    "MemoryTokens",
     "NotConnected",
+    "OAuth",
+    "OAuthRefused",
+    "OAuthSessionIds",
     "OrderError",
     "OrderOutcomeUnknown",
     "OrderRejected",
+    "PasswordLogin",
     "QuadcodeError",
     "RequestFailed",
     "RequestRefused",
     "RequestTimeout",
     "SessionIds",
+    "TokenStorage",
+    "Tokens",
+    "TokensNotStored",
     "TranslationsUnavailable",
     "UnexpectedReply",
 ]

@@ -66,3 +66,19 @@ class OrderOutcomeUnknown(OrderError):
 
 class TranslationsUnavailable(QuadcodeError):
     """The broker's texts could not be loaded; names stay keys."""
+
+
+class OAuthRefused(QuadcodeError):
+    """The broker does not give tokens for what it was shown; status 0 when it was not even asked."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}" if code and not message.startswith(code) else message)
+        self.status = status
+        self.code = code
+        """As in RFC 6749 §5.2."""
+        self.message = message
+        """The broker's words."""
+
+
+class TokensNotStored(QuadcodeError):
+    """The storage of tokens cannot be read or written now."""
