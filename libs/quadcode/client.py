@@ -13,7 +13,9 @@ from libs.contracts.clock import Clock
 from libs.quadcode.actives import Actives
 from libs.quadcode.backoff import Backoff, Jitter
 from libs.quadcode.balances import BalanceList
-from libs.quadcode.candles import Candles
+from libs.quadcode.candle_repairs import Repairs
+from libs.quadcode.candle_series import LIMIT, CandleSeries
+from libs.quadcode.candles import Candle, Candles
 from libs.quadcode.chats import Chats
 from libs.quadcode.currencies import Currencies
 from libs.quadcode.declarations import Call, Filters, Listener, Topic
@@ -102,6 +104,7 @@ class Client:
         self.actives = Actives(self)
         self.balances = BalanceList(self)
         self.candles = Candles(self)
+        self._repairs = Repairs(self.candles, jitter)
         self.chats = Chats(self)
         self.currencies = Currencies(self)
         self.digital = DigitalOptions(self)
@@ -177,6 +180,13 @@ class Client:
     async def subscribe(self, topic: Topic[E], filters: Filters, listener: Listener[E]) -> Listening[E]:
         """Held until stopped, over every reconnect; `listener` is called by the reader. Raises RequestFailed."""
         return await self._subscriptions.add(topic, filters, listener)
+
+    def series(self, active_id: int, size: int, listener: Listener[Candle], limit: int = LIMIT) -> CandleSeries:
+        """The candles of an active, followed and without holes: `async with client.series(76, 60, listener)`.
+
+        `size` in seconds; at most `limit` candles are held.
+        """
+        return CandleSeries(self, self.candles, self._repairs, active_id, size, listener, limit)
 
     async def keep(self, call: Call[B, Result], body: B) -> Kept:
         """A request that asks for events: made now and again on every connection. Raises RequestFailed."""

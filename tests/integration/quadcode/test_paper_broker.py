@@ -23,7 +23,7 @@ from libs.quadcode import (
 from libs.quadcode.balances import Balance, BalanceChanged, BalanceType
 from libs.quadcode.candles import CandleGenerated, GetCandles
 from libs.quadcode.digital import InstrumentPrices
-from libs.quadcode.epoch import from_seconds
+from libs.quadcode.epoch import from_seconds, seconds
 from libs.quadcode.expirations import binary_expirations, turbo_expirations
 from libs.quadcode.options import OpenOption, OptionDirection, OptionType
 from libs.quadcode.orders import Order
@@ -158,6 +158,19 @@ async def test_the_market_can_be_read_and_followed(client: Client) -> None:
     assert {candle.active_id for candle in seen} == {EURUSD}
     assert quotes
     assert abs((client.clock.now() - SystemClock().now()).total_seconds()) < 1
+
+
+async def test_a_series_has_no_holes_after_a_lost_connection(client: Client, paper_broker: PaperBroker) -> None:
+    async with client.series(EURUSD, 1, lambda _: None) as series:
+        await series.load(seconds(client.clock.now()) - 1500)
+        await paper_broker.fault("drop-connections", USER)
+        await eventually(lambda: client.connections == 2)
+        last = series.candles[-1].id
+        await eventually(lambda: series.whole and series.candles[-1].id > last + 1)
+        ids = [candle.id for candle in series.candles]
+    assert ids == list(range(ids[0], ids[-1] + 1))
+    assert len(ids) > 1500
+    assert series.given_up == 0
 
 
 async def test_names_are_translated(paper_broker: PaperBroker) -> None:
