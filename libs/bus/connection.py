@@ -234,6 +234,11 @@ class Bus:
             else:
                 return
 
+    async def last(self, stream: Stream, subject: str, type_: type[T]) -> T | None:
+        """The newest message that is stored under a subject. Raises BusUnavailable."""
+        message = await self._jetstream.last(stream.name, subject, _ROUND_TRIP_TIMEOUT)
+        return None if message is None else decode(message.data or b"", type_)
+
     async def consume(self, spec: Consumer, handler: BatchHandler) -> Consumption:
         """Start a durable consumer; see Consumer for what happens to a batch whose handler raises."""
         consumption = Consumption(self._client, self._jetstream, spec, handler, self._give_up)

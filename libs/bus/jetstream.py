@@ -1,5 +1,6 @@
 """The one adapter to nats-py's JetStream client: every call is timed, and its errors become ours."""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -64,6 +65,17 @@ class JetStream:
         if ack.error.err_code == _WRONG_LAST_SEQUENCE:
             raise WrongSequence(f"{subject}: {ack.error.description}")
         raise BusError(f"{subject}: {ack.error.description} ({ack.error.err_code})")
+
+    async def last(self, stream: str, subject: str, timeout: float) -> api.RawStreamMsg | None:
+        """What a stream holds under a subject, read from its leader. Raises BusUnavailable."""
+        try:
+            async with asyncio.timeout(timeout):
+                with cancellable():
+                    return await self.api.get_last_msg(stream, subject, direct=False)
+        except NotFoundError:
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"{subject}: not readable ({type(error).__name__})") from error
 
     async def ensure_stream(self, stream: Stream) -> None:
         await self._ensure(

@@ -4,15 +4,11 @@ nats-py's own KeyValue is not used for writing: its `update` drops a key's time 
 never expires, and its reads return a deletion marker as a value (crm-and-reliability §0.9).
 """
 
-import asyncio
 from typing import TypeVar
 
 import msgspec
-from nats.errors import Error as NatsError
 from nats.js.api import RawStreamMsg
-from nats.js.errors import NotFoundError
 
-from libs.bus.cancellation import cancellable
 from libs.bus.entry import Entry
 from libs.bus.errors import BusUnavailable, RevisionConflict
 from libs.bus.jetstream import EXPECTED_SEQUENCE, OPERATION, TIME_TO_LIVE, JetStream, WrongSequence
@@ -91,14 +87,7 @@ class KeyValue:
         raise BusUnavailable(f"{self._bucket.name}/{key}: write not confirmed")
 
     async def _last(self, key: str) -> RawStreamMsg | None:
-        try:
-            async with asyncio.timeout(self._timeout):
-                with cancellable():
-                    return await self._jetstream.api.get_last_msg(self._bucket.stream, self._subject(key), direct=False)
-        except NotFoundError:
-            return None
-        except (NatsError, TimeoutError) as error:
-            raise BusUnavailable(f"{self._bucket.name}/{key}: not readable ({type(error).__name__})") from error
+        return await self._jetstream.last(self._bucket.stream, self._subject(key), self._timeout)
 
     def _subject(self, key: str) -> str:
         return f"$KV.{self._bucket.name}.{key}"

@@ -7,6 +7,7 @@ from functools import partial
 import structlog
 from prometheus_client import Gauge
 
+from libs.bus import BusError
 from libs.contracts.market import Candle, Feed
 from services.broker_gateway.broker import BrokerUnavailable, Market
 from services.broker_gateway.closing import Closing
@@ -57,13 +58,21 @@ class Feeds:
             del self._followed[feed]
             await self._market.unsubscribe(feed)
         for feed in [feed for feed in wanted if feed not in self._followed]:
-            self._followed[feed] = Closing()
+            self._followed[feed] = Closing(await self._stored(feed))
             try:
                 await self._market.subscribe(feed, partial(self._update, feed))
             except BrokerUnavailable as error:
                 del self._followed[feed]
                 log.warning("feed_not_subscribed", active_id=feed.active_id, size=feed.size, error=str(error))
         _feeds.set(len(self._followed))
+
+    async def _stored(self, feed: Feed) -> int | None:
+        try:
+            candle = await self._tape.last_closed(feed)
+        except BusError as error:
+            log.warning("feed_not_resumed", active_id=feed.active_id, size=feed.size, error=str(error))
+            return None
+        return None if candle is None else candle.id
 
     def _update(self, feed: Feed, candle: Candle) -> None:
         closing = self._followed.get(feed)

@@ -6,8 +6,9 @@ import structlog
 from prometheus_client import Counter
 
 from libs.bus import Bus, BusError
+from libs.bus.topology import MARKET
 from libs.contracts import subjects
-from libs.contracts.market import Candle
+from libs.contracts.market import Candle, Feed
 
 log = structlog.get_logger()
 
@@ -32,6 +33,10 @@ class Tape:
         async with asyncio.TaskGroup() as group:
             for number, lane in enumerate(self._lanes):
                 group.create_task(self._store(lane), name=f"tape:{number}")
+
+    async def last_closed(self, feed: Feed) -> Candle | None:
+        """What was stored last of a feed, by whichever gateway. Raises BusError."""
+        return await self._bus.last(MARKET, subjects.closed_candle(feed), Candle)
 
     async def show(self, candle: Candle) -> None:
         await self._bus.publish(subjects.candle(candle.feed), candle)

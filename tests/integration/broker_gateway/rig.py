@@ -84,6 +84,9 @@ class Rig:
         assert entry is not None
         return entry.value
 
+    async def records(self, user: str = USER) -> list[OrderRecord]:
+        return [entry.value for entry in await self.orders.entries(f"{user}.*", OrderRecord)]
+
     async def becomes(self, order_id: str, state: OrderState, timeout: float = 20.0) -> OrderRecord:
         """Wait until the record is in that state."""
         async with asyncio.timeout(timeout):

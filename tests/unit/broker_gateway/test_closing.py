@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.market import Candle
-from services.broker_gateway.closing import Closing, Step
+from services.broker_gateway.closing import RESUMED, Closing, Step
 from tests.messages import a_candle
 
 SIZE = 60
@@ -75,3 +75,13 @@ def test_a_running_candle_is_shown_as_it_came() -> None:
     first = update(7, 10)
     assert follow(first)[0].running == first
     assert first.at + timedelta(seconds=50) == update(7, 60).at
+
+
+def test_a_feed_that_changes_hands_goes_on_where_it_was_left() -> None:
+    assert Closing(stored=7).update(update(11, 5)).missing == (8, 10)
+    assert Closing(stored=10).update(update(11, 5)).missing is None
+
+
+def test_what_nobody_wanted_for_long_or_what_cannot_be_is_not_made_up_for() -> None:
+    for stored in (11, 12, 9 - RESUMED):
+        assert Closing(stored=stored).update(update(11, 5)).missing is None, stored
