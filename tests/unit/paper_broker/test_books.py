@@ -77,7 +77,7 @@ class Books(RuleBasedStateMachine):
     @rule(stake=STAKES, number=st.integers(0, 6), side=st.integers(0, 23), type_=st.sampled_from(BalanceType))
     def buy_digital(self, stake: Decimal, number: int, side: int, type_: BalanceType) -> None:
         digital, now = self.world.broker.digital, self.clock.second + 1
-        in_time = [each for each in on_offer(EURUSD, now) if now < each.expiration - each.term.deadtime]
+        in_time = [each for each in on_offer(EURUSD, now) if each.begins < now < each.expiration - each.term.deadtime]
         instrument = in_time[number % len(in_time)]
         strike = digital.offers.strikes(instrument)[side // 2]
         balance = self.world.balance(type_)
