@@ -27,7 +27,9 @@ from libs.quadcode.frames import Result
 from libs.quadcode.incoming import Incoming
 from libs.quadcode.link import Link
 from libs.quadcode.login import Login, LoginRefused, profile
+from libs.quadcode.margin import Margin
 from libs.quadcode.margin_balances import MarginBalances
+from libs.quadcode.margin_instruments import MarginKind
 from libs.quadcode.options import Options
 from libs.quadcode.orders import Orders
 from libs.quadcode.positions import Positions
@@ -110,6 +112,9 @@ class Client:
         self.digital = DigitalOptions(self)
         self.exchange_rates = ExchangeRates(self)
         self.features = Features(self)
+        self.margin_cfd = Margin(self, MarginKind.CFD)
+        self.margin_crypto = Margin(self, MarginKind.CRYPTO)
+        self.margin_forex = Margin(self, MarginKind.FOREX)
         self.margin_balances = MarginBalances(self)
         self.options = Options(self)
         self.orders = Orders(self)

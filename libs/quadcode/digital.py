@@ -8,11 +8,12 @@ from math import floor
 from msgspec import Struct
 
 from libs.quadcode.declarations import Call, Channel, Listener, Subscription, Topic
-from libs.quadcode.epoch import from_seconds, seconds
+from libs.quadcode.epoch import from_seconds
 from libs.quadcode.frames import Result
 from libs.quadcode.options import OptionDirection
-from libs.quadcode.placing import confirm, place
+from libs.quadcode.placing import ClosePosition, Placed, confirm, place
 from libs.quadcode.positions import InstrumentType
+from libs.quadcode.underlyings import Underlying
 
 SPOT = "SPT"
 """The strike that is the price at the purchase."""
@@ -20,23 +21,6 @@ SPOT = "SPT"
 
 class GetUnderlyings(Struct, frozen=True):
     filter_suspended: bool = True
-
-
-class DigitalSession(Struct, frozen=True):
-    open: int
-    """Epoch second, inclusive."""
-    close: int
-    """Epoch second, inclusive."""
-
-
-class Underlying(Struct, frozen=True, kw_only=True):
-    active_id: int
-    name: str = ""
-    is_suspended: bool = False
-    schedule: tuple[DigitalSession, ...] = ()
-
-    def tradable(self, at: datetime) -> bool:
-        return not self.is_suspended and any(session.open <= seconds(at) <= session.close for session in self.schedule)
 
 
 class UnderlyingList(Struct, frozen=True):
@@ -117,16 +101,6 @@ class PlaceDigitalOption(Struct, frozen=True, kw_only=True):
     """The strike's symbol."""
     instrument_index: int
     user_balance_id: int
-
-
-class Placed(Struct, frozen=True):
-    id: int
-    """The order's number, not the position's."""
-
-
-class ClosePosition(Struct, frozen=True):
-    position_id: int
-    """The position's `external_id`."""
 
 
 _INSTRUMENTS = "digital-option-instruments"

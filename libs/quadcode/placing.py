@@ -2,6 +2,8 @@
 
 from typing import TypeVar
 
+from msgspec import Struct
+
 from libs.quadcode.declarations import Call, Channel
 from libs.quadcode.errors import (
     ConnectionLost,
@@ -18,6 +20,16 @@ R = TypeVar("R")
 
 _PLATFORM_FAULT = 5000
 """From this status on it is the platform that failed, not the request: it may have booked the order before."""
+
+
+class Placed(Struct, frozen=True):
+    id: int
+    """The order's number, not the position's."""
+
+
+class ClosePosition(Struct, frozen=True):
+    position_id: int
+    """The position's `external_id`."""
 
 
 async def place(channel: Channel, call: Call[B, R], body: B, timeout: float | None = None) -> R:

@@ -57,9 +57,29 @@ class DigitalOptionsEvent(Struct, frozen=True):
     """Epoch milliseconds, unlike that of the other options."""
 
 
+class MarginalEvent(Struct, frozen=True):
+    """What only margin positions have."""
+
+    order_ids: tuple[int, ...] = ()
+
+
 class RawEvent(Struct, frozen=True):
     binary_options_option_changed1: BinaryOptionsEvent | None = None
     digital_options_position_changed1: DigitalOptionsEvent | None = None
+    marginal_forex_position_changed1: MarginalEvent | None = None
+    marginal_cfd_position_changed1: MarginalEvent | None = None
+    marginal_crypto_position_changed1: MarginalEvent | None = None
+
+    @property
+    def event(self) -> BinaryOptionsEvent | DigitalOptionsEvent | MarginalEvent | None:
+        """The one there is."""
+        return (
+            self.binary_options_option_changed1
+            or self.digital_options_position_changed1
+            or self.marginal_forex_position_changed1
+            or self.marginal_cfd_position_changed1
+            or self.marginal_crypto_position_changed1
+        )
 
 
 class Position(Struct, frozen=True, kw_only=True):
@@ -107,6 +127,12 @@ class Position(Struct, frozen=True, kw_only=True):
     @property
     def closed_at(self) -> datetime | None:
         return from_milliseconds(self.close_time) if self.close_time is not None else None
+
+    @property
+    def order_ids(self) -> tuple[int, ...]:
+        """Numbers of the orders it came from; its own id when the record does not tell (§14.1)."""
+        event = self.raw_event.event if self.raw_event is not None else None
+        return event.order_ids if event is not None else (self.external_id,)
 
     @property
     def option(self) -> BinaryOptionsEvent | None:
