@@ -39,6 +39,8 @@ class BotConfig(Message, frozen=True, kw_only=True, rename="camel", forbid_unkno
     """Manual mode: candle size and option duration, in seconds."""
     max_timeframe: Annotated[int, Meta(ge=5, le=3600)] = 60
     """Auto mode: the longest option duration it may choose, in seconds."""
+    min_payout: Annotated[int, Meta(ge=0, le=100)] = 0
+    """Percent won on a win; nothing that pays less is traded."""
     leverage_enabled: bool = False
     leverage: Decimal = Decimal(2)
     """Martingale: after the n-th loss in a row the stake is amount × leverage^n."""

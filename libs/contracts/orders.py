@@ -70,6 +70,8 @@ class Order(Message, frozen=True, kw_only=True):
     """Major units of the balance's currency."""
     duration: int
     """Seconds from purchase to expiry."""
+    min_payout: int = 0
+    """Percent; rather than for less it is not bought."""
     strategy: str
     confidence: int
     """0..100."""
@@ -130,6 +132,8 @@ class RejectCode(StrEnum):
     """No gateway holds a session for this user."""
     NO_BALANCE = "NO_BALANCE"
     """The user has no balance of exactly the account type asked for."""
+    PAYOUT_TOO_LOW = "PAYOUT_TOO_LOW"
+    """The broker pays less than the order insists on."""
     REFUSED = "REFUSED"
     """The broker refused it; `reason` has its words."""
     NOT_BOOKED = "NOT_BOOKED"

@@ -176,7 +176,9 @@ class Bot:
         stake = self._stake()
         if stake is None or not self._owned():
             return
-        order = self._run.decide(choice, stake, self._desk.clock.now(), self._desk.order_lifetime)
+        order = self._run.decide(
+            choice, stake, self._desk.clock.now(), self._desk.order_lifetime, self._desired.config.min_payout
+        )
         record = await self._desk.orders.create(order)
         self._run.learn(record)
         if record.order != order:

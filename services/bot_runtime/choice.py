@@ -52,21 +52,25 @@ def duration(confidence: int, offered: Sequence[int], longest: int) -> int | Non
 
 def choose(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
     if config.mode == "auto":
-        return _surest(config.max_timeframe, board, actives, now)
+        return _surest(config, board, actives, now)
     active = actives.by_ticker(config.asset or "")
-    if active is None or not active.tradable(now):
+    if active is None or not _worthwhile(active, config, now):
         return None
     signal = board.signal(active.id)
     return None if signal is None else Choice(signal, active, config.timeframe, board.computed)
 
 
-def _surest(longest: int, board: Board, actives: Actives, now: datetime) -> Choice | None:
+def _worthwhile(active: Active, config: BotConfig, now: datetime) -> bool:
+    return active.tradable(now) and active.payout >= config.min_payout
+
+
+def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
     for active_id in board.ranked():
         active = actives.by_id(active_id)
-        if active is None or not active.tradable(now):
+        if active is None or not _worthwhile(active, config, now):
             continue
         signal = board.signal(active_id)
-        seconds = duration(signal.confidence, active.durations, longest) if signal is not None else None
+        seconds = duration(signal.confidence, active.durations, config.max_timeframe) if signal is not None else None
         if signal is not None and seconds is not None:
             return Choice(signal, active, seconds, board.computed)
     return None

@@ -49,7 +49,7 @@ class Run:
     def next_order_id(self) -> str:
         return order_id(self.pnl.run, self.pnl.sequence + 1)
 
-    def decide(self, choice: Choice, stake: Decimal, at: datetime, lifetime: float) -> Order:
+    def decide(self, choice: Choice, stake: Decimal, at: datetime, lifetime: float, min_payout: int = 0) -> Order:
         """The next order. It becomes `order` when its record was created (`learn`)."""
         if self.order is not None:
             raise RuntimeError(f"order {self.order.order.order_id} is not settled")
@@ -66,6 +66,7 @@ class Run:
             direction=choice.signal.direction,
             stake=stake,
             duration=choice.duration,
+            min_payout=min_payout,
             strategy=choice.signal.strategy,
             confidence=choice.signal.confidence,
             correlation_id=choice.signal.id,

@@ -19,6 +19,10 @@ class NotSent(OrderError):
     """Nothing reached the broker."""
 
 
+class PayoutTooLow(OrderError):
+    """Not sent: the broker offers less than the order insists on."""
+
+
 class Refused(OrderError):
     """The broker said no; the text is its own."""
 

@@ -14,7 +14,15 @@ from libs.contracts.account import Balances
 from libs.contracts.clock import Clock
 from libs.contracts.orders import OrderRecord, OrderState, Position, RejectCode
 from libs.contracts.rpc import ErrorCode, RpcError, SubmitOrder
-from services.broker_gateway.broker import Broker, BrokerPosition, NotSent, Refused, Unanswered
+from services.broker_gateway.broker import (
+    Broker,
+    BrokerPosition,
+    NotSent,
+    OrderError,
+    PayoutTooLow,
+    Refused,
+    Unanswered,
+)
 from services.broker_gateway.reconcile import Verdict, judge
 from services.broker_gateway.records import OrderGone, Records
 
@@ -23,6 +31,13 @@ log = structlog.get_logger()
 _EARLY = 256
 """Positions remembered before their order is known; the oldest are forgotten and found again by reconciling."""
 _LOOK_BACK = timedelta(minutes=1)
+
+_REJECTIONS = {
+    NotSent: RejectCode.NO_SESSION,
+    PayoutTooLow: RejectCode.PAYOUT_TOO_LOW,
+    Refused: RejectCode.REFUSED,
+}
+"""What is certain not to have been booked, and why."""
 
 _latency = Histogram(
     "pregao_order_seconds",
@@ -139,13 +154,11 @@ class OrderDesk:
         asked = self._clock.monotonic()
         try:
             position = await self._broker.buy(order, balance.id)
-        except NotSent as error:
-            return await self._records.reject(order.order_id, RejectCode.NO_SESSION, str(error))
-        except Refused as error:
-            return await self._records.reject(order.order_id, RejectCode.REFUSED, str(error))
         except Unanswered as error:
             log.warning("order_unanswered", order_id=order.order_id, error=str(error))
             return claimed
+        except OrderError as error:
+            return await self._records.reject(order.order_id, _REJECTIONS[type(error)], str(error))
         _latency.observe(self._clock.monotonic() - asked)
         self._confirmed[order.order_id] = position
         return await self._confirm(order.order_id, ())

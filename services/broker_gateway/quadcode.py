@@ -31,6 +31,7 @@ from services.broker_gateway.broker import (
     BrokerUnavailable,
     Listener,
     NotSent,
+    PayoutTooLow,
     Refused,
     Unanswered,
 )
@@ -125,6 +126,10 @@ class QuadcodeConnection:
         payout = self._payout(order.active_id)
         if payout is None:
             raise Refused(f"{order.ticker} is not on offer")
+        # A purchase names the percent it believes in, and the broker refuses it when that has fallen: nothing is ever
+        # booked for less than what is compared here.
+        if payout < order.min_payout:
+            raise PayoutTooLow(f"{order.ticker} pays {payout} %, the order insists on {order.min_payout} %")
         purchase = OpenOption.blitz(
             active_id=order.active_id,
             direction=OptionDirection(order.direction),

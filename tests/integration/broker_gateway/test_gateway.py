@@ -228,6 +228,19 @@ async def test_a_refusal_is_rejected_in_the_brokers_words(rig: Rig) -> None:
     assert await rig.broker_positions() == []
 
 
+async def test_what_pays_less_than_the_order_insists_on_is_not_bought(rig: Rig) -> None:
+    await rig.start_gateway()
+    catalogue = await catalogue_is_there(rig)
+    await rig.connect()
+    [payout] = [active.payout for active in catalogue.actives if active.id == EURUSD]
+    record = await rig.submit(await rig.intend(active_id=EURUSD, min_payout=payout + 1))
+    assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.PAYOUT_TOO_LOW)
+    assert await rig.broker_positions() == []
+    record = await rig.submit(await rig.intend(active_id=EURUSD, min_payout=payout))
+    assert record.position is not None
+    assert record.position.payout == payout
+
+
 async def test_without_a_session_nobody_takes_orders(rig: Rig) -> None:
     await rig.start_gateway()
     with pytest.raises(RpcError) as raised:

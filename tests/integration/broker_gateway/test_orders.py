@@ -14,7 +14,7 @@ from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.clock import SystemClock
 from libs.contracts.orders import Order, OrderRecord, OrderState, Position, RejectCode, Settlement
 from libs.contracts.rpc import ErrorCode, RpcError, SubmitOrder
-from services.broker_gateway.broker import BrokerPosition, NotSent, Refused, Unanswered
+from services.broker_gateway.broker import BrokerPosition, NotSent, PayoutTooLow, Refused, Unanswered
 from services.broker_gateway.orders import OrderDesk
 from services.broker_gateway.records import Records
 from tests.integration.nats_server import eventually
@@ -41,7 +41,7 @@ class ScriptedBroker:
 
     async def buy(self, order: Order, balance_id: int) -> Position:
         self.sent.append(order)
-        if isinstance(self.failure, NotSent | Refused) or (self.failure and not self.books_failures):
+        if isinstance(self.failure, NotSent | PayoutTooLow | Refused) or (self.failure and not self.books_failures):
             raise self.failure
         opened = CLOCK.now()
         position = a_position(
@@ -188,7 +188,12 @@ async def test_a_gateway_that_lost_its_right_does_not_send(floor: Floor) -> None
 
 
 @pytest.mark.parametrize(
-    ("failure", "code"), [(Refused("Insufficient funds"), RejectCode.REFUSED), (NotSent("cut"), RejectCode.NO_SESSION)]
+    ("failure", "code"),
+    [
+        (Refused("Insufficient funds"), RejectCode.REFUSED),
+        (PayoutTooLow("pays 80 %"), RejectCode.PAYOUT_TOO_LOW),
+        (NotSent("cut"), RejectCode.NO_SESSION),
+    ],
 )
 async def test_a_refusal_is_rejected_in_the_brokers_words(floor: Floor, failure: Exception, code: RejectCode) -> None:
     floor.broker.failure = failure

@@ -94,6 +94,18 @@ def test_manual_mode_waits_while_its_asset_cannot_be_bought(changes: dict[str, o
     assert choose(MANUAL, a_board({2: (CALL, 80)}), actives_of(an_active(2, **changes)), NOW) is None
 
 
+def test_nothing_is_chosen_that_pays_less_than_the_bot_wants() -> None:
+    board, actives = (
+        a_board({1: (CALL, 60), 2: (PUT, 71)}),
+        actives_of(an_active(1, payout=85), an_active(2, payout=84)),
+    )
+    choice = choose(BotConfig(min_payout=85), board, actives, NOW)
+    assert choice is not None
+    assert choice.active.id == 1
+    manual = BotConfig(mode="manual", asset="T2-OTC", timeframe=30, min_payout=85)
+    assert choose(manual, board, actives, NOW) is None
+
+
 def test_an_auto_bot_looks_at_everything_tradable() -> None:
     actives = actives_of(an_active(1), an_active(2, suspended=True), an_active(3))
     assert set(feeds(AUTO, actives, NOW)) == {Feed(1, 10), Feed(3, 10)}

@@ -51,6 +51,10 @@ def test_an_order_says_what_was_decided() -> None:
     assert order.expires_at == NOW + timedelta(seconds=5)
 
 
+def test_an_order_insists_on_what_its_bot_does() -> None:
+    assert a_run().decide(a_choice(), D(10), NOW, lifetime=5.0, min_payout=80).min_payout == 80
+
+
 def test_the_id_of_the_next_order_follows_from_run_and_sequence() -> None:
     run = a_run()
     assert decided(run).order_id == order_id("run-1", 1) == decided(a_run()).order_id
