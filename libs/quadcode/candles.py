@@ -34,6 +34,11 @@ class GetCandles(Struct, frozen=True, kw_only=True):
     count: int | UnsetType = UNSET
     """With `to`: the newest that many."""
     only_closed: bool | UnsetType = UNSET
+    backoff: int | UnsetType = UNSET
+    """Seconds (assumed: §11.1)."""
+    kind: str | UnsetType = UNSET
+    """E.g. `mid`."""
+    split_normalization: bool | UnsetType = UNSET
 
 
 class Candle(Struct, frozen=True):
@@ -92,7 +97,7 @@ class CandleGenerated(Struct, frozen=True):
     bid: float = 0.0
     volume: float = 0.0
     phase: str = ""
-    """`T` in a trading session, `C` outside."""
+    """A Phase, as of a quote."""
 
     @property
     def closed(self) -> bool:

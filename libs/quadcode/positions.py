@@ -34,6 +34,23 @@ class InstrumentType(StrEnum):
     MARGINAL_FOREX = "marginal-forex"
 
 
+class PositionStatus(StrEnum):
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class CloseReason(StrEnum):
+    """Those that are known (§19); the broker has others."""
+
+    WIN = "win"
+    EQUAL = "equal"
+    LOOSE = "loose"
+    SOLD = "sold"
+    """Turbo and binary options, before they expired."""
+    DEFAULT = "default"
+    """Digital options, closed by the user."""
+
+
 ALL_TYPES = tuple(InstrumentType)
 
 
@@ -94,7 +111,7 @@ class Position(Struct, frozen=True, kw_only=True):
     active_id: int
     instrument_type: str
     status: str
-    """`open` or `closed`."""
+    """A PositionStatus."""
     invest: Decimal
     """Stake, major units."""
     open_quote: float
@@ -109,7 +126,7 @@ class Position(Struct, frozen=True, kw_only=True):
     """What was paid out in the end, stake included; 0 on a loss (assumed: §23)."""
     close_quote: float | None = None
     close_reason: str | None = None
-    """`win`, `equal`, `loose`, `sold`, …"""
+    """A CloseReason, or a word of the broker's own."""
     close_time: float | None = None
     """Epoch milliseconds."""
     version: int | None = None
@@ -118,7 +135,7 @@ class Position(Struct, frozen=True, kw_only=True):
 
     @property
     def closed(self) -> bool:
-        return self.status == "closed"
+        return self.status == PositionStatus.CLOSED
 
     @property
     def opened_at(self) -> datetime:

@@ -1,8 +1,16 @@
 """Quotes (quadcode-protocol §10.1)."""
 
+from enum import StrEnum
+
 from msgspec import Struct
 
 from libs.quadcode.declarations import Channel, Listener, Subscription, Topic
+
+
+class Phase(StrEnum):
+    TRADING = "T"
+    CLOSED = "C"
+    """Outside of every trading session."""
 
 
 class Quote(Struct, frozen=True):
@@ -14,7 +22,7 @@ class Quote(Struct, frozen=True):
     value: float
     """The mid price, at which options are opened and settled."""
     phase: str = ""
-    """`T` in a trading session, `C` outside."""
+    """A Phase."""
 
 
 QUOTE_GENERATED = Topic(
