@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from services.paper_broker.accounts import Accounts, Balance
+from services.paper_broker.faults import DuplicateEvent, Faults, ReorderEvents, SwallowEvent
 from services.paper_broker.hub import Hub, Topic
 from services.paper_broker.marginal_portfolio import worth
 from services.paper_broker.orders import Order
@@ -18,12 +19,17 @@ only when they have seen the other (quadcode-protocol §20.8: at least 50 ms).""
 
 
 class Announcer:
-    def __init__(self, hub: Hub, accounts: Accounts) -> None:
+    def __init__(self, hub: Hub, accounts: Accounts, faults: Faults, speed: int) -> None:
+        """`speed`: seconds of the platform's time in one of the world."""
         self._hub = hub
         self._accounts = accounts
+        self._faults = faults
+        self._speed = speed
         self._coming: set[asyncio.TimerHandle] = set()
         self._unopened: dict[str, Position] = {}
         """Positions whose opening is still to be told, by id."""
+        self._held: dict[tuple[int, str], tuple[Topic, bytes]] = {}
+        """Events that wait for the one that is to overtake them, by user and name."""
 
     def close(self) -> None:
         """Tell nothing more."""
@@ -42,8 +48,8 @@ class Announcer:
         self._soon(lambda: self._tell_filled(order, position))
 
     def order_changed(self, order: Order) -> None:
-        frame = event("portfolio", "order-changed", order_record(order))
-        self._hub.publish(Topic(ORDER, (order.user_id, order.instrument_type)), frame)
+        topic = Topic(ORDER, (order.user_id, order.instrument_type))
+        self._publish(order.user_id, topic, "portfolio", "order-changed", order_record(order))
 
     def sold(self, position: Position) -> None:
         """By the request that is about to be answered."""
@@ -52,7 +58,8 @@ class Announcer:
     def closed(self, position: Position) -> None:
         """After its opening, which is told now if it was still to come: time may be fast here."""
         self._tell_opened(position.id)
-        self._tell(position)
+        if not self._faults.withheld(position):
+            self._tell(position)
 
     def changed(self, balance: Balance) -> None:
         """By the request that is about to be answered; the amount is read when it is told."""
@@ -68,17 +75,17 @@ class Announcer:
         if position is not None:
             self._tell(position)
 
-    def _soon(self, tell: Callable[[], None]) -> None:
+    def _soon(self, tell: Callable[[], None], seconds: float = EVENT_GAP) -> None:
         def due() -> None:
             self._coming.discard(timer)
             tell()
 
-        timer = asyncio.get_running_loop().call_later(EVENT_GAP, due)
+        timer = asyncio.get_running_loop().call_later(seconds, due)
         self._coming.add(timer)
 
     def _tell(self, position: Position) -> None:
-        frame = event("portfolio", "position-changed", record(position))
-        self._hub.publish(Topic(POSITION, (position.user_id,)), frame)
+        topic = Topic(POSITION, (position.user_id,))
+        self._publish(position.user_id, topic, "portfolio", "position-changed", record(position))
         self._tell_balance(position.user_id, position.balance_id)
 
     def _tell_balance(self, user_id: int, balance_id: int) -> None:
@@ -92,8 +99,31 @@ class Announcer:
             "bonus_amount": 0,
             "currency": balance.currency,
         }
-        frame = event("balances", "balance-changed", {"user_id": balance.user_id, "current_balance": current})
-        self._hub.publish(Topic(BALANCE, (balance.user_id,)), frame)
+        told = {"user_id": balance.user_id, "current_balance": current}
+        self._publish(user_id, Topic(BALANCE, (user_id,)), "balances", "balance-changed", told)
         if balance.is_marginal and balance.watched:
-            frame = event("marginal-portfolio", "balance-changed", worth(balance))
-            self._hub.publish(Topic(MARGIN_BALANCE, (balance.user_id,)), frame)
+            topic = Topic(MARGIN_BALANCE, (user_id,))
+            self._publish(user_id, topic, "marginal-portfolio", "balance-changed", worth(balance))
+
+    def _publish(self, user_id: int, topic: Topic, service: str, name: str, msg: object) -> None:
+        """As a fault lets it go."""
+        frame = event(service, name, msg)
+        fault = self._faults.event(user_id, name)
+        if isinstance(fault, SwallowEvent):
+            return
+        held = self._held.pop((user_id, topic.event), None)
+        if isinstance(fault, ReorderEvents) and held is None:
+            self._held[user_id, topic.event] = topic, frame
+            self._soon(lambda: self._release(user_id, topic), fault.seconds / self._speed)
+            return
+        self._hub.publish(topic, frame)
+        if isinstance(fault, DuplicateEvent):
+            self._hub.publish(topic, frame)
+        if held is not None:
+            self._hub.publish(*held)
+
+    def _release(self, user_id: int, topic: Topic) -> None:
+        """What nothing has overtaken in time."""
+        held = self._held.pop((user_id, topic.event), None)
+        if held is not None:
+            self._hub.publish(*held)

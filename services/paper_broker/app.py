@@ -82,6 +82,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     with _accounts_file(settings):
         seed = load_seed(settings.paper_accounts)
     hub = Hub()
+    faults = Faults()
     broker = Broker(
         clock=clock,
         speed=settings.paper_clock_speed,
@@ -98,9 +99,9 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         digital=DigitalOptions(storage, ledger, accounts, positions, orders, catalogue, market, pricing, clock),
         selling=Selling(storage, ledger, accounts, positions, catalogue, market, pricing, clock),
         watch=Watch(),
-        faults=Faults(),
+        faults=faults,
         hub=hub,
-        announcer=Announcer(hub, accounts),
+        announcer=Announcer(hub, accounts, faults, settings.paper_clock_speed),
         translations=Translations(catalogue, seed.translations),
         chats=Chats(hub, clock),
         features=Features(settings.paper_disabled_features),

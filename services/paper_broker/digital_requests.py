@@ -7,10 +7,8 @@ from services.paper_broker.catalogue import Active
 from services.paper_broker.digital import PlaceDigitalOption
 from services.paper_broker.digital_instruments import DigitalMarket, Instrument, on_offer
 from services.paper_broker.errors import invalid
-from services.paper_broker.faults import refuse
 from services.paper_broker.hours import sessions
 from services.paper_broker.hub import Topic
-from services.paper_broker.option_requests import booked
 from services.paper_broker.positions import Direction, InstrumentType
 from services.paper_broker.selling import CannotSell
 from services.paper_broker.topics import DIGITAL_UNDERLYINGS
@@ -49,11 +47,11 @@ def get_instruments(broker: Broker, _: Caller, query: InstrumentsQuery) -> Reply
 
 def place(broker: Broker, caller: Caller, request: PlaceDigitalOption) -> Reply:
     """Answered by the number of the order; what became of it is told by events (§13.4)."""
-    fault = broker.faults.next(caller.user_id)
-    refuse(fault)
     order, position = broker.digital.place(caller.user_id, request)
+    if position is not None:
+        broker.faults.opened_digital(position)
     broker.announcer.ordered(order, position)
-    return booked(broker, caller, fault, Reply("digital-option-placed", {"id": order.id}))
+    return Reply("digital-option-placed", {"id": order.id})
 
 
 def close_position(broker: Broker, caller: Caller, request: ClosePosition) -> Reply:

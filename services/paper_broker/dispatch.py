@@ -8,6 +8,7 @@ import structlog
 from services.paper_broker import wire
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.errors import Refused, Status
+from services.paper_broker.faults import DelayReply, DropBeforeReply, RefuseLogin, SwallowReply, refuse
 from services.paper_broker.hub import Connection
 from services.paper_broker.requests import answer
 from services.paper_broker.sessions import Session
@@ -42,7 +43,7 @@ class Dispatcher:
         caller = Caller(connection.session.user_id, connection)
         match frame.name:
             case "sendMessage":
-                return answer(self._broker, caller, wire.decode(frame.msg, wire.Call))
+                return self._answer(caller, wire.decode(frame.msg, wire.Call))
             case "subscribeMessage":
                 subscription = wire.decode(frame.msg, wire.Subscription)
                 self._broker.hub.subscribe(connection, topic(subscription, caller.user_id, self._broker.catalogue))
@@ -56,10 +57,24 @@ class Dispatcher:
             case _:
                 raise Refused(Status.UNKNOWN_MESSAGE, f"unknown frame {frame.name}")
 
+    def _answer(self, caller: Caller, call: wire.Call) -> Reply:
+        """What was asked is done in full, whatever a fault does to the reply."""
+        fault = self._broker.faults.request(caller.user_id, call.name)
+        refuse(fault)
+        reply = answer(self._broker, caller, call)
+        if isinstance(fault, DropBeforeReply):
+            self._broker.hub.drop(caller.user_id)
+        return reply._replace(
+            delay=fault.seconds if isinstance(fault, DelayReply) else reply.delay,
+            lost=reply.lost or isinstance(fault, SwallowReply | DropBeforeReply),
+        )
+
     def _authenticate(self, connection: Connection, request_id: str, msg: msgspec.Raw) -> None:
         """Always answered by true or false. A connection keeps its user, who may show a newer session id."""
         session = self._session(msg)
         if session is not None and connection.session is not None and connection.session.user_id != session.user_id:
+            session = None
+        if session is not None and self._broker.faults.take(session.user_id, RefuseLogin):
             session = None
         connection.send(wire.authenticated(request_id, session is not None))
         if session is not None:

@@ -25,6 +25,11 @@ class Freezes:
         """Of one at least."""
         return self._spans[-1]
 
+    @property
+    def endless(self) -> bool:
+        """Whether the latest has no end yet."""
+        return bool(self._spans) and self._spans[-1].until == FOREVER
+
     def begin(self, tick: int) -> bool:
         """The price that `tick` ticks have led to stays; whether it moved until now."""
         if self._spans and self._spans[-1].until > tick:
@@ -34,7 +39,7 @@ class Freezes:
 
     def end(self, tick: int) -> bool:
         """From the next tick on the price moves again; whether it stood still until now."""
-        if not self._spans or self._spans[-1].until != FOREVER:
+        if not self.endless:
             return False
         self._spans[-1] = Freeze(self._spans[-1].since, max(tick, self._spans[-1].since))
         return True

@@ -1,5 +1,6 @@
 """The HTTP side of the port: session ids for the gateway (api-contract §10.12) and translations (protocol §5)."""
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from hmac import compare_digest
@@ -10,6 +11,7 @@ from aiohttp import web
 from services.paper_broker import wire
 from services.paper_broker.broker import Broker
 from services.paper_broker.errors import Refused
+from services.paper_broker.faults import FailSessionRequest, HangSessionRequest
 from services.paper_broker.translations import Translations
 
 _USER_ID = re.compile(r"[0-9]{1,18}")
@@ -71,6 +73,11 @@ class SessionApi:
         user = request.match_info["user"]
         if _USER_ID.fullmatch(user) is None or int(user) == 0:
             return failure(400, "brokerUserId must be a positive number")
+        if (hanging := self._broker.faults.take(int(user), HangSessionRequest)) is not None:
+            await asyncio.sleep(self._broker.waiting(hanging.seconds))
+            return failure(503, "unavailable")
+        if (failing := self._broker.faults.take(int(user), FailSessionRequest)) is not None:
+            return failure(failing.status, "an injected fault")
         self._broker.accounts.ensure(int(user))
         return web.json_response({"ssid": self._broker.sessions.create(int(user)), "userId": int(user)})
 

@@ -43,9 +43,16 @@ class Connection:
     def send_latest(self, key: Hashable, frame: bytes) -> None:
         self._outbox.put_latest(key, frame)
 
+    def stall(self) -> None:
+        self._outbox.stall()
+
+    def resume(self) -> None:
+        self._outbox.resume()
+
     def drop(self) -> None:
         """Without a closing handshake; what still waits is lost."""
         self._gone = True
+        self._outbox.resume()  # nobody must wait on a connection that has ended
         self._abort()
 
 
@@ -97,7 +104,11 @@ class Hub:
 
     def drop(self, user_id: int) -> int:
         """End all connections of a user; how many there were."""
-        theirs = [each for each in self if each.session is not None and each.session.user_id == user_id]
+        theirs = self.of(user_id)
         for connection in theirs:
             connection.drop()
         return len(theirs)
+
+    def of(self, user_id: int) -> list[Connection]:
+        """All connections of a user."""
+        return [each for each in self if each.session is not None and each.session.user_id == user_id]

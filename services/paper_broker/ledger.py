@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from services.paper_broker.money import from_units, to_units
 from services.paper_broker.storage import Storage
@@ -16,6 +17,16 @@ class Reason(StrEnum):
     RESET = "reset"
     HISTORY = "history"
     """Around past positions of the file of accounts: lends their stakes, then takes back what is more than before."""
+
+
+class Entry(NamedTuple):
+    balance_id: int
+    at: int
+    """Epoch milliseconds."""
+    reason: Reason
+    change: Decimal
+    position_id: int | None
+    """Option id."""
 
 
 class InsufficientFunds(Exception):
@@ -44,3 +55,11 @@ class Ledger:
         """Sum of all entries: what the balance must be."""
         row = self._storage.row("SELECT coalesce(sum(change), 0) AS total FROM ledger WHERE balance_id = ?", balance_id)
         return from_units(row["total"]) if row is not None else Decimal(0)
+
+    def entries(self, balance_id: int) -> list[Entry]:
+        """Oldest first."""
+        rows = self._storage.rows("SELECT * FROM ledger WHERE balance_id = ? ORDER BY id", balance_id)
+        return [
+            Entry(row["balance_id"], row["at"], Reason(row["reason"]), from_units(row["change"]), row["position_id"])
+            for row in rows
+        ]

@@ -103,6 +103,10 @@ class Market:
         """Its price is again what it would be without the freeze; whether it stood still until now."""
         return self._kept(active, self._of(active).thaw(self._tick(active, now)))
 
+    def frozen(self, active: Active) -> bool:
+        """Whether its price stands still until it is thawed."""
+        return self._of(active).freezes.endless
+
     def _kept(self, active: Active, changed: bool) -> bool:
         if changed:
             self._freezes.keep(active.id, self._of(active).freezes)

@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Meta
 
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
-from services.paper_broker.faults import DelayReply, DropBeforeReply, OrderFault, SwallowReply, refuse
 from services.paper_broker.option_kinds import OPTION_KINDS
 from services.paper_broker.options import OpenOption
 from services.paper_broker.positions import Position
@@ -19,22 +18,10 @@ class SellOptions(msgspec.Struct, frozen=True):
 
 
 def open_option(broker: Broker, caller: Caller, order: OpenOption) -> Reply:
-    """Booked when this returns; the events follow the booking, whatever a fault does to the reply."""
-    fault = broker.faults.next(caller.user_id)
-    refuse(fault)
+    """Booked when this returns; the events follow the booking."""
     position = broker.options.buy(caller.user_id, order)
     broker.announcer.opened(position)
-    return booked(broker, caller, fault, Reply("option", _option(position, OPTION_KINDS[order.option_type_id].name)))
-
-
-def booked(broker: Broker, caller: Caller, fault: OrderFault | None, reply: Reply) -> Reply:
-    """The reply to an order that was booked, as a fault lets it go."""
-    if isinstance(fault, DropBeforeReply):
-        broker.hub.drop(caller.user_id)
-    return reply._replace(
-        delay=fault.seconds if isinstance(fault, DelayReply) else 0.0,
-        lost=isinstance(fault, SwallowReply | DropBeforeReply),
-    )
+    return Reply("option", _option(position, OPTION_KINDS[order.option_type_id].name))
 
 
 def sell_options(broker: Broker, caller: Caller, request: SellOptions) -> Reply:

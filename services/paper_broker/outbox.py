@@ -29,6 +29,19 @@ class Outbox:
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+
+    def stall(self) -> None:
+        """Send nothing until `resume`; what is put waits, within the bounds."""
+        self._flowing.clear()
+
+    def resume(self) -> None:
+        self._flowing.set()
+
+    async def flowing(self) -> None:
+        """Wait until it is not stalled."""
+        await self._flowing.wait()
 
     def put(self, frame: bytes) -> None:
         """Raises Overflow."""
@@ -56,8 +69,10 @@ class Outbox:
             while True:
                 await self._filled.wait()
                 self._filled.clear()
+                await self._flowing.wait()
                 for frame in self.take():
                     await self._send(frame)
+                    await self._flowing.wait()
         finally:
             self._room.set()  # whoever waits for room must see that the connection has ended
 

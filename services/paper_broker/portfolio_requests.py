@@ -47,7 +47,9 @@ class OrdersQuery(msgspec.Struct, frozen=True):
 def get_positions(broker: Broker, caller: Caller, query: PositionsQuery) -> Reply:
     """Open ones, oldest first."""
     positions = [
-        each for each in broker.positions.open(caller.user_id) if each.instrument_type in query.instrument_types
+        each
+        for each in broker.positions.open(caller.user_id)
+        if each.instrument_type in query.instrument_types and not broker.faults.hidden(each, broker.now())
     ]
     page = positions[query.offset : query.offset + query.limit]
     msg = {"limit": query.limit, "total": len(positions), "positions": [record(position) for position in page]}
@@ -66,7 +68,8 @@ def get_history_positions(broker: Broker, caller: Caller, query: HistoryQuery) -
         until = broker.now() if query.end is None else query.end * 1000 + 999
         types = query.instrument_types
         positions = broker.positions.history(caller.user_id, types, until, query.limit, query.offset)
-    return Reply("history-positions", {"limit": query.limit, "positions": [record(position) for position in positions]})
+    shown_now = [record(each) for each in positions if not broker.faults.hidden(each, broker.now())]
+    return Reply("history-positions", {"limit": query.limit, "positions": shown_now})
 
 
 def subscribe_positions(broker: Broker, caller: Caller, request: SubscribePositions) -> Reply:

@@ -61,6 +61,7 @@ class WebSocketServer:
 
     async def _serve(self, socket: web.WebSocketResponse, connection: Connection, outbox: Outbox) -> None:
         async for message in socket:
+            await outbox.flowing()
             if message.type is WSMsgType.TEXT:
                 self._dispatcher.handle(connection, message.data.encode())
             elif message.type is WSMsgType.BINARY:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
+from services.paper_broker.faults import Fault
 from tests.integration.nats_server import free_port
 from tests.integration.service_process import ServiceProcess
 
@@ -50,11 +52,24 @@ class PaperBroker:
         return str(answer["ssid"])
 
     async def fault(self, kind: str, user: int, **details: object) -> None:
-        """Kinds and their details: services/paper_broker/faults.py."""
+        """Whatever it says; `inject` is typed."""
         await self._request("POST", "/control/faults", json={"kind": kind, "user": user, **details})
+
+    async def inject(self, fault: Fault) -> dict[str, Any]:
+        """What the broker did: `{armed: n}`, `{dropped: n}`, `{stalled: n}` or `{suspended: […], frozen: […]}`."""
+        answer: dict[str, Any] = await self._request("POST", "/control/faults", json=msgspec.to_builtins(fault))
+        return answer
+
+    async def armed_faults(self, user: int) -> list[dict[str, Any]]:
+        """What has not happened yet, one entry for each time."""
+        return list((await self._request("GET", f"/control/faults?user={user}"))["armed"])
 
     async def forget_faults(self, user: int) -> None:
         await self._request("DELETE", f"/control/faults?user={user}")
+
+    async def restore_market(self, active: int | None = None) -> None:
+        """Resume and thaw an active, or all of them."""
+        await self._request("DELETE", "/control/faults" + ("" if active is None else f"?active={active}"))
 
     async def positions(self, user: int) -> list[dict[str, Any]]:
         """The broker's books: open and closed positions, oldest first, as the wire shows them."""
@@ -67,6 +82,11 @@ class PaperBroker:
         for balance in answer:
             balance |= {name: Decimal(str(balance[name])) for name in ("amount", "ledger")}
         return answer
+
+    async def ledger(self, user: int) -> list[dict[str, Any]]:
+        """Every change of the user's balances: `balance_id`, `at`, `reason`, `change` as a Decimal, `position_id`."""
+        answer: list[dict[str, Any]] = await self._request("GET", f"/control/ledger?user={user}")
+        return [entry | {"change": Decimal(str(entry["change"]))} for entry in answer]
 
     async def _request(self, method: str, path: str, json: object = None) -> Any:
         headers = {"Authorization": f"Bearer {self.api_token}"}

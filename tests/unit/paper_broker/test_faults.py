@@ -3,7 +3,24 @@ from typing import Any
 
 import pytest
 
-from services.paper_broker.faults import DelayReply, DropBeforeReply, Faults, RejectOrder, SwallowReply
+from services.paper_broker.errors import Status
+from services.paper_broker.faults import (
+    DelayReply,
+    DropBeforeReply,
+    DropConnections,
+    DuplicateEvent,
+    Faults,
+    HideDigitalPosition,
+    InsufficientFundsOnce,
+    RefuseLogin,
+    RejectOrder,
+    ReorderEvents,
+    SwallowEvent,
+    SwallowReply,
+    TooLate,
+    WithholdResult,
+)
+from services.paper_broker.ticker import Ticker
 from tests.unit.paper_broker.world import OTHER_USER, USER, Client, Frame, World
 
 
@@ -85,12 +102,12 @@ async def test_a_fault_meets_as_many_orders_as_it_counts_then_the_next_one(
 ) -> None:
     faults.arm(RejectOrder(user=USER, count=2))
     faults.arm(SwallowReply(user=USER))
-    assert faults.armed(USER) == 3
+    assert len(faults.armed(USER)) == 3
     for _ in range(4):
         send(client, world)
     assert [frame["name"] for frame in client.received()] == ["error", "error", "option"]
     assert len(world.broker.positions.open(USER)) == 2
-    assert faults.armed(USER) == 0
+    assert faults.armed(USER) == []
 
 
 async def test_faults_meet_nobody_else_and_can_be_forgotten(world: World, client: Client, faults: Faults) -> None:
@@ -99,4 +116,107 @@ async def test_faults_meet_nobody_else_and_can_be_forgotten(world: World, client
     faults.disarm(USER)
     send(client, world)
     assert len(options(client)) == 1
-    assert faults.armed(OTHER_USER) == 1
+    assert len(faults.armed(OTHER_USER)) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "status"),
+    [(InsufficientFundsOnce(user=USER), Status.INSUFFICIENT_FUNDS), (TooLate(user=USER), Status.TOO_LATE)],
+)
+async def test_an_order_is_refused_for_a_reason_that_is_not_there(
+    world: World, client: Client, faults: Faults, fault: InsufficientFundsOnce | TooLate, status: Status
+) -> None:
+    faults.arm(fault)
+    send(client, world)
+    assert [reply["status"] for reply in client.received("error")] == [status]
+    assert world.broker.positions.all(USER) == []
+
+
+def test_any_request_can_lose_its_reply(client: Client, faults: Faults) -> None:
+    faults.arm(SwallowReply(user=USER, request="core.get-profile"))
+    client.call("get-currency", "5.0", {"name": "USD"})
+    client.send("sendMessage", {"name": "core.get-profile", "version": "1.0", "body": {}})
+    assert client.received() == []
+    assert client.call("core.get-profile", "1.0")["name"] == "profile"
+
+
+def test_a_valid_session_id_can_be_refused(world: World, faults: Faults) -> None:
+    ssid = world.broker.sessions.create(USER)
+    faults.arm(RefuseLogin(user=USER, count=2))
+    stranger = world.stranger()
+    assert [stranger.ask("authenticate", {"ssid": ssid})["msg"] for _ in range(3)] == [False, False, True]
+
+
+async def told(world: World, client: Client) -> list[tuple[str, str]]:
+    """Name and status of the events of an option, from its purchase to its end."""
+    client.subscribe("portfolio.position-changed", "3.0")
+    client.subscribe("balances.balance-changed", "1.0")
+    send(client, world)
+    await asyncio.sleep(0.1)
+    world.clock.advance(61)
+    Ticker(world.broker).tick(world.broker.now() // 1000 * 1000)
+    events = [each for each in client.received() if each["name"].endswith("-changed")]
+    return [(each["name"], each["msg"].get("status", "")) for each in events]
+
+
+OPENED, CLOSED, BALANCE = ("position-changed", "open"), ("position-changed", "closed"), ("balance-changed", "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "events"),
+    [
+        (DuplicateEvent(user=USER), [OPENED, OPENED, BALANCE, CLOSED, BALANCE]),
+        (DuplicateEvent(user=USER, event="balance-changed", count=2), [OPENED, *[BALANCE] * 2, CLOSED, *[BALANCE] * 2]),
+        (ReorderEvents(user=USER), [BALANCE, CLOSED, OPENED, BALANCE]),
+        (SwallowEvent(user=USER, count=2), [BALANCE, BALANCE]),
+        (WithholdResult(user=USER), [OPENED, BALANCE]),
+        (DuplicateEvent(user=OTHER_USER), [OPENED, BALANCE, CLOSED, BALANCE]),
+    ],
+)
+async def test_events_come_twice_late_or_never(
+    world: World, client: Client, faults: Faults, fault: DuplicateEvent, events: list[tuple[str, str]]
+) -> None:
+    faults.arm(fault)
+    assert await told(world, client) == events
+    for balance in world.broker.accounts.balances(USER):
+        assert balance.amount == world.broker.ledger.total(balance.id)
+
+
+async def test_an_event_that_nothing_overtakes_comes_by_itself(world: World, client: Client, faults: Faults) -> None:
+    client.subscribe("portfolio.position-changed", "3.0")
+    faults.arm(ReorderEvents(user=USER, seconds=0.01))
+    send(client, world)
+    await asyncio.sleep(0.2)
+    assert len(client.received("position-changed")) == 1
+
+
+async def test_history_may_tell_a_withheld_result_late(world: World, client: Client, faults: Faults) -> None:
+    faults.arm(WithholdResult(user=USER, seconds=30))
+    await told(world, client)
+    query = {"instrument_types": ["blitz-option"]}
+    (position,) = world.broker.positions.all(USER)
+    assert position.closing is not None
+    assert client.call("portfolio.get-history-positions", "2.0", query)["msg"]["positions"] == []
+    assert client.call("portfolio.get-positions", "4.0", query)["msg"]["positions"] == []
+    world.clock.advance(30)
+    assert len(client.call("portfolio.get-history-positions", "2.0", query)["msg"]["positions"]) == 1
+
+
+def test_a_hidden_position_is_in_no_list_for_a_while(world: World, client: Client, faults: Faults) -> None:
+    position = world.broker.options.buy(USER, world.order(expiration_size=60))
+    query = {"instrument_types": ["blitz-option"]}
+    faults.arm(HideDigitalPosition(user=USER, seconds=20))
+    faults.opened_digital(position)
+    assert client.call("portfolio.get-positions", "4.0", query)["msg"]["positions"] == []
+    world.clock.advance(20)
+    assert len(client.call("portfolio.get-positions", "4.0", query)["msg"]["positions"]) == 1
+
+
+def test_a_drop_that_was_forgotten_is_not_due(faults: Faults) -> None:
+    fault = DropConnections(user=USER, seconds=5)
+    faults.arm(fault)
+    assert faults.due(fault)
+    assert not faults.due(fault)
+    faults.arm(fault)
+    faults.disarm(USER)
+    assert not faults.due(fault)

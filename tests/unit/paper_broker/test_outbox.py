@@ -92,3 +92,17 @@ async def test_who_waits_for_room_learns_of_the_end(wire: Wire, outbox: Outbox) 
     await asyncio.wait_for(outbox.room(), 1)
     with pytest.raises(ConnectionResetError):
         await pump
+
+
+async def test_a_stalled_outbox_sends_nothing_until_it_goes_on(wire: Wire, outbox: Outbox) -> None:
+    pump = asyncio.create_task(outbox.pump())
+    wire.reads.set()
+    outbox.stall()
+    outbox.put(b"1")
+    outbox.put(b"2")
+    await settle()
+    assert wire.sent == []
+    outbox.resume()
+    await settle()
+    assert wire.sent == [b"1", b"2"]
+    pump.cancel()
