@@ -171,8 +171,8 @@ async def test_an_order_the_gateway_never_took_expires(gateway: Gateway, observe
 async def test_it_waits_while_the_broker_is_away_and_resumes(gateway: Gateway, observer: Observer) -> None:
     await observer.start_bot()
     order = await gateway.next_order()
-    await gateway.settle(order, "8.20")
     await gateway.lose()
+    await gateway.settle(order, "8.20")
     await observer.label(labels.NO_CONNECTION)
     await gateway.close_candles(1, 2)
     await gateway.connect()

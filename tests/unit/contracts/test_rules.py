@@ -47,6 +47,7 @@ def test_what_the_client_sends_in_manual_mode_is_accepted() -> None:
         ('{"dailyGoal": 9}', "dailyGoal"),
         ('{"timeframe": 45}', "timeframe"),
         ('{"maxTimeframe": 4}', "maxTimeframe"),
+        ('{"minPayout": 101}', "minPayout"),
         ('{"safetyStop": 11}', "safetyStop"),
         ('{"strategy": "magic"}', "strategy"),
         ('{"mode": "turbo"}', "mode"),
