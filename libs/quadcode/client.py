@@ -261,7 +261,7 @@ class Client:
         self._backoff.reset()
         self._become(ConnectionState.CONNECTED)
         for callback in tuple(self._callbacks):
-            callback()
+            _call(callback)
 
     async def _live(self) -> None:
         """Until the connection is lost."""
@@ -294,4 +294,13 @@ class Client:
         self._changed.set()
         self._changed = asyncio.Event()
         if self._on_state is not None:
-            self._on_state(state)
+            on_state = self._on_state
+            _call(lambda: on_state(state))
+
+
+def _call(callback: Callable[[], None]) -> None:
+    """What fails in a callback must not end the connection's supervision."""
+    try:
+        callback()
+    except Exception:
+        log.exception("listener_failed")

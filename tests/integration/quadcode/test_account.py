@@ -9,6 +9,7 @@ from libs.quadcode.chats import ChatMessages
 from libs.quadcode.exchange_rates import ExchangeRate
 from libs.quadcode.features import DIGITAL, MARGIN_CFD
 from libs.quadcode.margin_balances import MarginBalance
+from tests.integration.quadcode.conftest import MakeClient
 from tests.integration.quadcode.scripted_broker import ScriptedBroker, event, reply, result
 
 SUBSCRIBE = "marginal-portfolio.subscribe-balance-changed"
@@ -110,3 +111,15 @@ async def test_the_first_candle_of_each_size(client: Client, broker: ScriptedBro
     broker.answers["get-first-candles"] = lambda _: [reply({"candles_by_size": {"3600": candle}})]
     assert {size: first.start for size, first in (await client.candles.first(1)).items()} == {3600: 1384128000}
     assert broker.asked("get-first-candles") == [{"active_id": 1, "split_normalization": False}]
+
+
+async def test_callbacks_that_fail_do_not_end_the_reconnecting(make_client: MakeClient, broker: ScriptedBroker) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("as a listener may")
+
+    async with make_client(on_state=fail) as client:
+        client.when_connected(fail)
+        await broker.drop()
+        await broker.until(lambda: client.connections == 2)
+        await broker.drop()
+        await broker.until(lambda: client.connections == 3)

@@ -101,6 +101,17 @@ async def test_a_jump_between_live_candles_is_filled(client: Client, broker: Scr
         assert repairs(broker) == [(10, 14)]
 
 
+async def test_what_was_heard_last_is_not_undone_by_an_older_answer(
+    client: Client, broker: ScriptedBroker, market: Market
+) -> None:
+    older = market.candle(12) | {"close": 0.5, "at": market.candle(12)["from"] * NANOSECONDS}
+    broker.answers[GET] = lambda _: [reply({"candles": [market.candle(10), market.candle(11), older]})]
+    async with client.series(76, SIZE, ignore) as series:
+        await broker.push(market.live(10, ended=True), market.live(12))
+        await broker.until(lambda: series.whole and len(series.candles) == 3)
+        assert series.candles[-1].close == market.candle(12)["close"]
+
+
 async def test_a_candle_whose_end_was_not_seen_is_asked_for_again(
     client: Client, broker: ScriptedBroker, market: Market
 ) -> None:

@@ -27,10 +27,10 @@ async def test_a_purchase_states_its_stake_as_text_and_is_answered_with_the_orde
     client: Client, broker: ScriptedBroker
 ) -> None:
     broker.answers[PLACE] = lambda _: [result(), reply({"id": 88001})]
-    assert await client.digital.place(INSTRUMENT, STRIKE, Decimal("1.25E+1"), 900004) == 88001
+    assert await client.digital.place(INSTRUMENT, STRIKE, Decimal("1.2E+3"), 900004) == 88001
     assert broker.asked(PLACE) == [
         {
-            "amount": "12.5", "asset_id": 76, "instrument_id": "do76CSPT", "instrument_index": 4711001,
+            "amount": "1200", "asset_id": 76, "instrument_id": "do76CSPT", "instrument_index": 4711001,
             "user_balance_id": 900004,
         }
     ]  # fmt: skip

@@ -94,7 +94,8 @@ class Authority:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
-        return web.json_response(self.content, status=self.status)
+        elsewhere = {"Location": "/elsewhere"} if self.status == 307 else {}
+        return web.json_response(self.content, status=self.status, headers=elsewhere)
 
 
 @pytest.fixture
@@ -195,3 +196,4 @@ async def test_credentials_are_not_carried_on_by_a_redirect(oauth: OAuth, author
         await oauth.refresh("refresh-1")
     with pytest.raises(AuthenticationFailed):
         await PasswordLogin(authority.url, "ada@sim.invalid", "correct horse").session_id(None)
+    assert len(authority.asked) == 2
