@@ -1,5 +1,6 @@
 """What waits to be sent on one connection, bounded however slowly the other side reads.
 
+A frame goes out at once while nothing waits before it and the connection takes more; no task is woken for it.
 Frames keep their order. A frame with a key replaces the one with the same key that still waits: a slow reader gets the
 newest candle, not all of them. Other frames are never dropped; when too many wait, the connection is.
 """
@@ -9,6 +10,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterator
 
 Send = Callable[[bytes], Awaitable[None]]
+"""Sends a frame, and waits while the other side does not read."""
+Write = Callable[[bytes], bool]
+"""Takes a frame at once, or does nothing and says False when it would have to wait."""
 
 MAX_WAITING = 1000
 """Frames without a key."""
@@ -21,8 +25,9 @@ class Overflow(Exception):
 
 
 class Outbox:
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, write: Write) -> None:
         self._send = send
+        self._write = write
         self._frames: OrderedDict[Hashable, bytes] = OrderedDict()
         self._sequence = 0
         self._waiting = 0
@@ -45,6 +50,8 @@ class Outbox:
 
     def put(self, frame: bytes) -> None:
         """Raises Overflow."""
+        if self._passes(frame):
+            return
         if self._waiting >= MAX_WAITING:
             raise Overflow
         self._sequence += 1
@@ -56,8 +63,13 @@ class Outbox:
 
     def put_latest(self, key: Hashable, frame: bytes) -> None:
         """`key` is anything but an int."""
+        if self._passes(frame):
+            return
         self._frames[key] = frame
         self._filled.set()
+
+    def _passes(self, frame: bytes) -> bool:
+        return not self._frames and self._flowing.is_set() and self._write(frame)
 
     async def room(self) -> None:
         """Wait until few enough frames wait; a client that does not read its answers is not asked for more."""

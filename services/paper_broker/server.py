@@ -15,6 +15,8 @@ from services.paper_broker.outbox import Outbox
 
 PATH = "/echo/websocket"
 _MAX_FRAME = 64 * 1024
+_FULL = 64 * 1024
+"""Unsent bytes of a connection from which frames wait in its outbox."""
 _GOODBYE = 2.0
 """Seconds a closing handshake may take."""
 _HEARTBEAT = 30.0
@@ -40,7 +42,14 @@ class WebSocketServer:
             if request.transport is not None:
                 request.transport.abort()
 
-        outbox = Outbox(send)
+        def write(frame: bytes) -> bool:
+            transport = request.transport
+            if transport is None or socket.closed or transport.get_write_buffer_size() >= _FULL:
+                return False
+            transport.write(wire.text_frame(frame))
+            return True
+
+        outbox = Outbox(send, write)
         connection = Connection(outbox, abort, self._broker.now())
         pump = asyncio.create_task(outbox.pump(), name="pump")
         self._broker.hub.join(connection)

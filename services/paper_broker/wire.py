@@ -1,5 +1,6 @@
 """Frames of the WebSocket: JSON text, one object each (quadcode-protocol §3)."""
 
+from functools import lru_cache
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -71,6 +72,17 @@ def located(error: msgspec.ValidationError) -> tuple[str, str]:
 def encode(message: object) -> bytes:
     """Decimals as JSON numbers."""
     return _encoder.encode(message)
+
+
+@lru_cache(maxsize=16)
+def text_frame(message: bytes) -> bytes:
+    """An unmasked, uncompressed WebSocket text frame (RFC 6455 §5.2); one for all connections that get the message."""
+    length = len(message)
+    if length < 126:
+        return bytes((0x81, length)) + message
+    if length < 1 << 16:
+        return b"\x81\x7e" + length.to_bytes(2, "big") + message
+    return b"\x81\x7f" + length.to_bytes(8, "big") + message
 
 
 def reply(request_id: str, name: str, status: int, msg: object) -> bytes:

@@ -2,12 +2,13 @@
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from itertools import pairwise
 
 import pytest
 
 from tests.integration.paper_broker import PaperBroker, StartPaperBroker
-from tests.integration.paper_broker_service.wire import EURUSD, USER, connected, dialled
+from tests.integration.paper_broker_service.wire import EURUSD, USER, Wire, connected, dialled
 
 
 async def test_the_clock_is_told_at_once_and_every_second(paper_broker: PaperBroker) -> None:
@@ -75,6 +76,21 @@ async def test_after_a_reconnect_everything_can_be_subscribed_to_again(paper_bro
             await wire.subscribe("portfolio.position-changed", "3.0", user_id=USER)
             await wire.subscribe("candle-generated", "1.0", active_id=EURUSD, size=5)
             await wire.event("candle-generated")
+
+
+async def test_two_hundred_connections_of_one_session(paper_broker: PaperBroker) -> None:
+    ssid = await paper_broker.session(USER)
+    async with AsyncExitStack() as stack:
+        wires = await asyncio.gather(*(stack.enter_async_context(dialled(paper_broker)) for _ in range(200)))
+
+        async def listen(wire: Wire) -> None:
+            assert (await wire.ask("authenticate", {"ssid": ssid}))["msg"] is True
+            await wire.subscribe("portfolio.position-changed", "3.0")
+
+        await asyncio.gather(*(listen(wire) for wire in wires))
+        bought = await wires[0].buy()
+        told = await asyncio.gather(*(wire.event("position-changed", status="open") for wire in wires))
+        assert {each["external_id"] for each in told} == {bought["id"]}
 
 
 async def test_a_client_that_does_not_read_its_answers_disturbs_nobody(paper_broker: PaperBroker) -> None:

@@ -12,12 +12,19 @@ class Wire:
         self.sent: list[bytes] = []
         self.reads = asyncio.Event()
         self.fails = False
+        self.takes = False
+        """A frame at once."""
 
     async def send(self, frame: bytes) -> None:
         await self.reads.wait()
         if self.fails:
             raise ConnectionResetError
         self.sent.append(frame)
+
+    def write(self, frame: bytes) -> bool:
+        if self.takes:
+            self.sent.append(frame)
+        return self.takes
 
 
 async def settle() -> None:
@@ -32,7 +39,7 @@ def wire() -> Wire:
 
 @pytest.fixture
 def outbox(wire: Wire) -> Outbox:
-    return Outbox(wire.send)
+    return Outbox(wire.send, wire.write)
 
 
 async def test_frames_are_sent_in_order(wire: Wire, outbox: Outbox) -> None:
@@ -106,3 +113,32 @@ async def test_a_stalled_outbox_sends_nothing_until_it_goes_on(wire: Wire, outbo
     await settle()
     assert wire.sent == [b"1", b"2"]
     pump.cancel()
+
+
+async def test_a_connection_that_takes_more_gets_a_frame_at_once(wire: Wire, outbox: Outbox) -> None:
+    wire.takes = True
+    outbox.put(b"1")
+    outbox.put_latest("candle", b"2")
+    assert wire.sent == [b"1", b"2"]
+    assert list(outbox.take()) == []
+
+
+async def test_nothing_overtakes_what_waits(wire: Wire, outbox: Outbox) -> None:
+    pump = asyncio.create_task(outbox.pump())
+    wire.reads.set()
+    outbox.put(b"1")
+    wire.takes = True
+    outbox.put(b"2")
+    outbox.put_latest("candle", b"3")
+    assert wire.sent == []
+    await settle()
+    outbox.put(b"4")
+    assert wire.sent == [b"1", b"2", b"3", b"4"]
+    pump.cancel()
+
+
+async def test_a_stalled_outbox_writes_nothing_at_once(wire: Wire, outbox: Outbox) -> None:
+    wire.takes = True
+    outbox.stall()
+    outbox.put(b"1")
+    assert wire.sent == []

@@ -58,7 +58,7 @@ class Client:
     """One connection, without a network: what it gets is what would have been sent."""
 
     def __init__(self, broker: Broker) -> None:
-        self.outbox = Outbox(self._never)
+        self.outbox = Outbox(self._never, lambda _: False)
         self.aborted = False
         self.connection = Connection(self.outbox, self._abort, broker.now())
         self._dispatcher = Dispatcher(broker)
