@@ -62,7 +62,7 @@ _NEEDS = {
             "$KV.leases.bots.>",
         ),
         hears=("market.closed.*.*", "trade.*.*"),
-        calls=("rpc.gateway.candles", "rpc.gateway.*.order"),
+        calls=("rpc.gateway.candles", "rpc.gateway.*.order", "rpc.gateway.*.sell"),
         serves=("rpc.bots.>",),
     ),
     "analytics": _Needs(

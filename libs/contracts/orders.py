@@ -26,6 +26,15 @@ class Direction(StrEnum):
     PUT = "put"
 
 
+class OptionKind(StrEnum):
+    BLITZ = "blitz"
+    """Expires a duration after its purchase; cannot be sold before."""
+    TURBO = "turbo"
+    """Expires at one of the broker's expirations, a minute or so apart."""
+    BINARY = "binary"
+    """As turbo, a quarter of an hour or so apart."""
+
+
 class OrderState(StrEnum):
     INTENDED = "intended"
     SENDING = "sending"
@@ -51,7 +60,7 @@ class TradeResult(StrEnum):
 
 
 class Order(Message, frozen=True, kw_only=True):
-    """What a bot decided to buy: a blitz option. Made before anything is sent, never changed."""
+    """What a bot decided to buy. Made before anything is sent, never changed."""
 
     order_id: str
     user: str
@@ -69,14 +78,22 @@ class Order(Message, frozen=True, kw_only=True):
     stake: Decimal
     """Major units of the balance's currency."""
     duration: int
-    """Seconds from purchase to expiry."""
+    """Seconds from purchase to expiry; of turbo and binary options, what is left of them at `at`."""
+    option: OptionKind = OptionKind.BLITZ
+    expiration: datetime | None = None
+    """When it expires; turbo and binary only, and required there."""
     min_payout: int = 0
-    """Percent; rather than for less it is not bought."""
+    """Percent of the stake a win must bring, or it is not bought."""
     strategy: str
     confidence: int
     """0..100."""
     correlation_id: str
     """Joins this order with the signal and the logs that led to it."""
+
+    def __post_init__(self) -> None:
+        if (self.expiration is None) is not (self.option is OptionKind.BLITZ):
+            needs = "no `expiration`" if self.option is OptionKind.BLITZ else "an `expiration`"
+            raise ValueError(f"Expected {needs} in an order for a {self.option} option")
 
 
 class Position(Message, frozen=True, kw_only=True):
@@ -99,6 +116,8 @@ class Settlement(Message, frozen=True, kw_only=True):
     close_quote: float | None
     profit: Decimal
     """Won or lost, stake not included: a loss of the whole stake is minus the stake."""
+    sold: bool = False
+    """Sold before it expired."""
 
     @property
     def result(self) -> TradeResult:
@@ -113,10 +132,14 @@ class OrderRecord(Message, frozen=True, kw_only=True):
     updated_at: datetime
     sent_at: datetime | None = None
     """When the permission to send was taken."""
+    broker_sent_at: datetime | None = None
+    """What time it was at the broker then: its clock need not agree with ours."""
     broker_user_id: str = ""
     """The account at the broker it was sent for; empty until the permission to send is taken."""
     balance_id: int | None = None
     """The broker's balance it was sent for."""
+    sale_sent_at: datetime | None = None
+    """When the permission to sell it was taken; a sale is sent once, as an order is."""
     position: Position | None = None
     settlement: Settlement | None = None
     code: str = ""
@@ -133,7 +156,7 @@ class RejectCode(StrEnum):
     NO_BALANCE = "NO_BALANCE"
     """The user has no balance of exactly the account type asked for."""
     PAYOUT_TOO_LOW = "PAYOUT_TOO_LOW"
-    """The broker pays less than the order insists on."""
+    """The broker offered less than the order insists on; nothing was sent."""
     REFUSED = "REFUSED"
     """The broker refused it; `reason` has its words."""
     NOT_BOOKED = "NOT_BOOKED"

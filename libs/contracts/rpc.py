@@ -28,6 +28,10 @@ class ErrorCode(StrEnum):
     ALREADY_RUNNING = "ALREADY_RUNNING"
     NOT_RUNNING = "NOT_RUNNING"
     NO_BALANCE = "NO_BALANCE"
+    NOT_SELLABLE = "NOT_SELLABLE"
+    """Options of this kind cannot be sold before they expire."""
+    NOT_OPEN = "NOT_OPEN"
+    """The order has no open position (yet)."""
     BROKER_REFUSED = "BROKER_REFUSED"
     BROKER_UNREACHABLE = "BROKER_UNREACHABLE"
     UNAVAILABLE = "UNAVAILABLE"
@@ -91,6 +95,10 @@ class SubmitOrder(Message, frozen=True, kw_only=True):
     order_id: str
 
 
+class SellOrder(Message, frozen=True, kw_only=True):
+    order_id: str
+
+
 class StartBot(Message, frozen=True, kw_only=True):
     user: UserId
     config: BotConfig
@@ -119,6 +127,11 @@ CANDLES = Endpoint(
 )
 SUBMIT_ORDER = Endpoint("gateway", "order", SubmitOrder, OrderRecord, timeout=15.0)
 """Session-bound: called on `subjects.session_rpc(user, "order")`."""
+SELL_ORDER = Endpoint(
+    "gateway", "sell", SellOrder, OrderRecord,
+    (ErrorCode.NOT_FOUND, ErrorCode.NOT_SELLABLE, ErrorCode.NOT_OPEN, ErrorCode.BROKER_REFUSED), timeout=15.0,
+)  # fmt: skip
+"""Session-bound, as `SUBMIT_ORDER`. What the sale brought is told by `trade.{user}.closed`."""
 START_BOT = Endpoint(
     "bots", "start", StartBot, BotStatus,
     (ErrorCode.ALREADY_RUNNING, ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND),

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from libs.contracts.account import Balance
 from libs.contracts.market import Active, Candle, Feed
-from libs.contracts.orders import Direction, Order, Position, Settlement
+from libs.contracts.orders import Direction, OptionKind, Order, Position, Settlement
 
 
 class OrderError(Exception):
@@ -19,12 +19,12 @@ class NotSent(OrderError):
     """Nothing reached the broker."""
 
 
-class PayoutTooLow(OrderError):
-    """Not sent: the broker offers less than the order insists on."""
-
-
 class Refused(OrderError):
     """The broker said no; the text is its own."""
+
+
+class NotOffered(OrderError):
+    """The broker has nothing on offer like this order; nothing was sent."""
 
 
 class Unanswered(OrderError):
@@ -36,8 +36,18 @@ class BrokerUnavailable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """What the broker offers now of what an order asks for."""
+
+    payout: int
+    """Percent of the stake won on a win."""
+    closes_at: datetime | None = None
+    """Broker time from which on it cannot be bought; None when that has no end."""
+
+
+@dataclass(frozen=True, slots=True)
 class BrokerPosition:
-    """A blitz option as the broker's books have it."""
+    """An option as the broker's books have it."""
 
     position: Position
     active_id: int
@@ -45,11 +55,27 @@ class BrokerPosition:
     stake: Decimal
     settlement: Settlement | None
     """None while it is open."""
+    option: OptionKind = OptionKind.BLITZ
 
 
 class Broker(Protocol):
-    async def buy(self, order: Order, balance_id: int) -> Position:
-        """Send the order once, before anything is awaited. Raises OrderError."""
+    def now(self) -> datetime:
+        """What time it is at the broker."""
+        ...
+
+    async def offer(self, order: Order) -> Offer:
+        """What the order would get at this moment. Raises NotOffered, BrokerUnavailable."""
+        ...
+
+    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
+        """Send the order once, before anything is awaited, naming the payout that was offered. Raises OrderError."""
+        ...
+
+    async def sell(self, position_id: int) -> None:
+        """Send the sale once, before anything is awaited; what it brings is told as a change of the position.
+
+        Raises NotSent, Refused, Unanswered.
+        """
         ...
 
     async def positions(self, since: datetime) -> list[BrokerPosition]:

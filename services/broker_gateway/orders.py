@@ -12,14 +12,15 @@ from prometheus_client import Histogram
 from libs.bus import BusError, Entry
 from libs.contracts.account import Balances
 from libs.contracts.clock import Clock
-from libs.contracts.orders import OrderRecord, OrderState, Position, RejectCode
-from libs.contracts.rpc import ErrorCode, RpcError, SubmitOrder
+from libs.contracts.orders import OptionKind, Order, OrderRecord, OrderState, Position, RejectCode
+from libs.contracts.rpc import ErrorCode, RpcError, SellOrder, SubmitOrder
 from services.broker_gateway.broker import (
     Broker,
     BrokerPosition,
+    BrokerUnavailable,
+    NotOffered,
     NotSent,
-    OrderError,
-    PayoutTooLow,
+    Offer,
     Refused,
     Unanswered,
 )
@@ -31,13 +32,6 @@ log = structlog.get_logger()
 _EARLY = 256
 """Positions remembered before their order is known; the oldest are forgotten and found again by reconciling."""
 _LOOK_BACK = timedelta(minutes=1)
-
-_REJECTIONS = {
-    NotSent: RejectCode.NO_SESSION,
-    PayoutTooLow: RejectCode.PAYOUT_TOO_LOW,
-    Refused: RejectCode.REFUSED,
-}
-"""What is certain not to have been booked, and why."""
 
 _latency = Histogram(
     "pregao_order_seconds",
@@ -51,6 +45,15 @@ class Right(Protocol):
 
     @property
     def held(self) -> bool: ...
+
+
+class _Denied(Exception):
+    """By us: nothing is sent."""
+
+    def __init__(self, code: RejectCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
 
 
 class OrderDesk:
@@ -75,6 +78,10 @@ class OrderDesk:
         self._owner: dict[int, str] = {}
         self._early: OrderedDict[int, BrokerPosition] = OrderedDict()
 
+    @property
+    def brokers_time(self) -> datetime:
+        return self._broker.now()
+
     async def submit(self, request: SubmitOrder) -> OrderRecord:
         """Send an intended order, or answer what became of it. Raises RpcError.
 
@@ -93,6 +100,19 @@ class OrderDesk:
             raise RpcError(ErrorCode.TIMEOUT, f"the outcome could not be stored yet: {error}") from error
         finally:
             self._in_hand.discard(order_id)
+
+    async def sell(self, request: SellOrder) -> OrderRecord:
+        """Sell what an order bought, or answer what became of it before. Raises RpcError.
+
+        The answer is the record as it stands; the closing is told by a trade event. TIMEOUT: whether it was sold will
+        be told so, too.
+        """
+        try:
+            return await self._sell(request.order_id)
+        except OrderGone:
+            raise RpcError(ErrorCode.NOT_FOUND, f"no order {request.order_id}") from None
+        except BusError as error:
+            raise RpcError(ErrorCode.TIMEOUT, f"the record cannot be read or written now: {error}") from error
 
     async def position_changed(self, position: BrokerPosition) -> None:
         """Anything the broker says of a position of this user; repetitions and positions of others are harmless.
@@ -121,11 +141,13 @@ class OrderDesk:
         sent = [record for record in records if record.sent_at is not None]
         if not sent:
             return
-        listed_at = self._clock.now()
+        listed_at, brokers_time = self._clock.now(), self._broker.now()
         books = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
         for record in sent:
             with suppress(OrderGone):
                 await self._catch_up(record, books, listed_at)
+                if record.position is not None:
+                    await self._doubt(record.order.order_id, record.position, brokers_time)
 
     async def _catch_up(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
         if record.position is not None:
@@ -139,29 +161,74 @@ class OrderDesk:
         order = entry.value.order
         balances = self._balances()
         balance = balances.of(order.account_type) if balances else None
-        claimed = await self._records.claim(entry, balance.id if balance else None)
+        claimed = await self._records.claim(entry, balance.id if balance else None, self._broker.now())
         if claimed is None:
             return (await self._records.read(order.order_id)).value
         if balance is None:
             reason = f"there is no {order.account_type} balance"
             return await self._records.reject(order.order_id, RejectCode.NO_BALANCE, reason)
-        # From here to the send nothing is awaited: the time and the right to act that are checked still hold.
-        if self._clock.now() >= order.expires_at:
-            return await self._records.reject(order.order_id, RejectCode.EXPIRED, "not sent in time")
-        if not self._right.held:
-            reason = "this gateway no longer holds the session"
-            return await self._records.reject(order.order_id, RejectCode.NO_SESSION, reason)
-        asked = self._clock.monotonic()
         try:
-            position = await self._broker.buy(order, balance.id)
+            offer = await self._offer(order)
+            # From here to the send nothing is awaited: what is checked now still holds then.
+            self._allow(order, offer)
+            asked = self._clock.monotonic()
+            position = await self._broker.buy(order, balance.id, offer.payout)
+        except _Denied as denial:
+            return await self._records.reject(order.order_id, denial.code, denial.reason)
+        except (NotSent, BrokerUnavailable) as error:
+            return await self._records.reject(order.order_id, RejectCode.NO_SESSION, str(error))
+        except (NotOffered, Refused) as error:
+            return await self._records.reject(order.order_id, RejectCode.REFUSED, str(error))
         except Unanswered as error:
             log.warning("order_unanswered", order_id=order.order_id, error=str(error))
             return claimed
-        except OrderError as error:
-            return await self._records.reject(order.order_id, _REJECTIONS[type(error)], str(error))
         _latency.observe(self._clock.monotonic() - asked)
         self._confirmed[order.order_id] = position
         return await self._confirm(order.order_id, ())
+
+    async def _offer(self, order: Order) -> Offer:
+        """Raises _Denied, NotOffered, BrokerUnavailable."""
+        offer = await self._broker.offer(order)
+        if offer.payout < order.min_payout:
+            reason = f"{order.ticker} pays {offer.payout} % now, less than {order.min_payout} %"
+            raise _Denied(RejectCode.PAYOUT_TOO_LOW, reason)
+        return offer
+
+    def _allow(self, order: Order, offer: Offer) -> None:
+        """In time, and ours to send? Raises _Denied."""
+        if self._clock.now() >= order.expires_at:
+            raise _Denied(RejectCode.EXPIRED, "not sent in time")
+        if offer.closes_at is not None and self._broker.now() >= offer.closes_at:
+            raise _Denied(RejectCode.EXPIRED, "too late for this expiration")
+        if not self._right.held:
+            raise _Denied(RejectCode.NO_SESSION, "this gateway no longer holds the session")
+
+    async def _sell(self, order_id: str) -> OrderRecord:
+        record = (await self._records.read(order_id)).value
+        if record.order.option is OptionKind.BLITZ:
+            raise RpcError(ErrorCode.NOT_SELLABLE, "blitz options cannot be sold before they expire")
+        if record.state.final or record.sale_sent_at is not None:
+            return record
+        if record.position is None:
+            raise RpcError(ErrorCode.NOT_OPEN, f"order {order_id} has no open position")
+        claimed = await self._records.claim_sale(order_id)
+        if claimed is None:
+            return (await self._records.read(order_id)).value
+        if not self._right.held:
+            await self._records.release_sale(claimed)
+            raise RpcError(ErrorCode.UNAVAILABLE, "this gateway no longer holds the session")
+        try:
+            await self._broker.sell(record.position.position_id)
+        except NotSent as error:
+            await self._records.release_sale(claimed)
+            raise RpcError(ErrorCode.UNAVAILABLE, str(error)) from error
+        except Refused as error:
+            await self._records.release_sale(claimed)
+            raise RpcError(ErrorCode.BROKER_REFUSED, str(error)) from error
+        except Unanswered as error:
+            log.warning("sale_unanswered", order_id=order_id, error=str(error))
+            raise RpcError(ErrorCode.TIMEOUT, "the broker did not answer; the sale is not sent again") from error
+        return (await self._records.read(order_id)).value
 
     async def _confirm(self, order_id: str, books: Iterable[BrokerPosition]) -> OrderRecord:
         position = self._confirmed[order_id]
@@ -180,9 +247,14 @@ class OrderDesk:
             reason = "the broker did not answer and has not booked it"
             await self._records.reject(order_id, RejectCode.NOT_BOOKED, reason)
         elif judgement.verdict is Verdict.UNDECIDED:
-            await self._records.give_up(
-                order_id, "sent, unanswered, and the broker's books do not tell which position it is"
-            )
+            reason = "sent, unanswered, and the broker's books do not tell which position it is"
+            await self._records.give_up(order_id, OrderState.SENDING, reason)
+
+    async def _doubt(self, order_id: str, position: Position, brokers_time: datetime) -> None:
+        """Some results never come (field-notes §C1). The books were complete at `brokers_time`, and did not tell."""
+        if brokers_time > position.expiry + self._grace:
+            reason = "it has expired, and the broker's books do not tell with which result"
+            await self._records.give_up(order_id, OrderState.OPENED, reason)
 
     async def _follow(self, order_id: str, position: Position, books: Iterable[BrokerPosition]) -> None:
         """Its events are this order's from now on; what is known of it already is applied."""
@@ -199,4 +271,5 @@ class OrderDesk:
 
 
 def _sent_at(record: OrderRecord) -> datetime:
-    return record.sent_at or record.order.at
+    """As the broker's clock had it."""
+    return record.broker_sent_at or record.sent_at or record.order.at

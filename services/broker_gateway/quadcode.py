@@ -1,8 +1,8 @@
 """Quadcode-platform brokers, fitted to the gateway's port."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 
@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from libs.contracts.account import AccountType, Balance
 from libs.contracts.clock import Clock
-from libs.contracts.orders import Direction, Order, Position, Settlement
+from libs.contracts.orders import Direction, OptionKind, Order, Position, Settlement
 from libs.quadcode.balances import Balance as QuadcodeBalance
 from libs.quadcode.balances import BalanceChanged, BalanceType
 from libs.quadcode.client import Client, ConnectionState
+from libs.quadcode.epoch import seconds
 from libs.quadcode.errors import (
     AuthenticationFailed,
     NotConnected,
@@ -22,7 +23,7 @@ from libs.quadcode.errors import (
     OrderRejected,
     QuadcodeError,
 )
-from libs.quadcode.options import OpenOption, OptionDirection
+from libs.quadcode.options import OpenOption, OptionDirection, OptionType
 from libs.quadcode.positions import InstrumentType
 from libs.quadcode.positions import Position as QuadcodePosition
 from services.broker_gateway.broker import (
@@ -30,17 +31,26 @@ from services.broker_gateway.broker import (
     BrokerPosition,
     BrokerUnavailable,
     Listener,
+    NotOffered,
     NotSent,
-    PayoutTooLow,
+    Offer,
     Refused,
     Unanswered,
 )
+from services.broker_gateway.quadcode_offers import offered
 from services.broker_gateway.ssid import SessionIds
 
 log = structlog.get_logger()
 
 OPEN_TIMEOUT = 8.0
-_BLITZ = (InstrumentType.BLITZ_OPTION,)
+_KINDS = {
+    InstrumentType.BLITZ_OPTION: OptionKind.BLITZ,
+    InstrumentType.TURBO_OPTION: OptionKind.TURBO,
+    InstrumentType.BINARY_OPTION: OptionKind.BINARY,
+}
+_BY_NAME = {str(name): kind for name, kind in _KINDS.items()}
+_SOLD = "sold"
+_TYPES = {OptionKind.TURBO: OptionType.TURBO, OptionKind.BINARY: OptionType.BINARY}
 _DIRECTIONS = tuple(Direction)
 _ACCOUNT_TYPES = {int(BalanceType.REAL): AccountType.REAL, int(BalanceType.DEMO): AccountType.DEMO}
 
@@ -122,34 +132,25 @@ class QuadcodeConnection:
             self._refreshing.cancel()
         await self._client.close()
 
-    async def buy(self, order: Order, balance_id: int) -> Position:
-        payout = self._payout(order.active_id)
-        if payout is None:
-            raise Refused(f"{order.ticker} is not on offer")
-        # A purchase names the percent it believes in, and the broker refuses it when that has fallen: nothing is ever
-        # booked for less than what is compared here.
-        if payout < order.min_payout:
-            raise PayoutTooLow(f"{order.ticker} pays {payout} %, the order insists on {order.min_payout} %")
-        purchase = OpenOption.blitz(
-            active_id=order.active_id,
-            direction=OptionDirection(order.direction),
-            duration=order.duration,
-            price=order.stake,
-            balance_id=balance_id,
-            profit_percent=payout,
-        )
-        self._buying += 1
+    def now(self) -> datetime:
+        return self._client.clock.now()
+
+    async def offer(self, order: Order) -> Offer:
+        """A blitz order that takes any payout is not kept waiting: the catalogue tells what it is likely to be."""
+        if order.option is OptionKind.BLITZ and not order.min_payout:
+            payout = self._payout(order.active_id)
+            if payout is None:
+                raise NotOffered(f"{order.ticker} is not on offer")
+            return Offer(payout)
         try:
-            option = await self._client.options.open(purchase)
-        except NotConnected as error:
-            raise NotSent(str(error)) from error
-        except OrderRejected as error:
-            raise Refused(error.message) from error
-        except OrderOutcomeUnknown as error:
-            raise Unanswered(str(error)) from error
-        finally:
-            self._buying -= 1
-            self._reconnect_if_renewed()
+            offers = await self._client.options.offers()
+        except QuadcodeError as error:
+            raise BrokerUnavailable(str(error)) from error
+        return offered(order, offers, self.now())
+
+    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
+        async with self._placing():
+            option = await self._client.options.open(_purchase(order, balance_id, payout))
         return Position(
             position_id=option.id,
             balance_id=balance_id,
@@ -159,11 +160,31 @@ class QuadcodeConnection:
             payout=round(option.profit_income),
         )
 
+    async def sell(self, position_id: int) -> None:
+        async with self._placing():
+            await self._client.options.sell([position_id])
+
+    @asynccontextmanager
+    async def _placing(self) -> AsyncIterator[None]:
+        """What moves money goes out in here: its errors in the port's words, and no reconnecting meanwhile."""
+        self._buying += 1
+        try:
+            yield
+        except NotConnected as error:
+            raise NotSent(str(error)) from error
+        except OrderRejected as error:
+            raise Refused(error.message) from error
+        except OrderOutcomeUnknown as error:
+            raise Unanswered(str(error)) from error
+        finally:
+            self._buying -= 1
+            self._reconnect_if_renewed()
+
     async def positions(self, since: datetime) -> list[BrokerPosition]:
         """Open ones are listed first: one that closes in between is then in the history, and cannot be in neither."""
         try:
-            opened = await self._client.positions.open(_BLITZ)
-            closed = await self._client.positions.history(since, _BLITZ)
+            opened = await self._client.positions.open(tuple(_KINDS))
+            closed = await self._client.positions.history(since, tuple(_KINDS))
         except QuadcodeError as error:
             raise BrokerUnavailable(str(error)) from error
         books = {position.external_id: position for position in (*opened, *closed)}
@@ -221,13 +242,34 @@ class QuadcodeConnection:
             self._listener.position_changed(known)
 
 
+def _purchase(order: Order, balance_id: int, payout: int) -> OpenOption:
+    direction = OptionDirection(order.direction)
+    if order.expiration is None:
+        return OpenOption.blitz(
+            active_id=order.active_id,
+            direction=direction,
+            duration=order.duration,
+            price=order.stake,
+            balance_id=balance_id,
+            profit_percent=payout,
+        )
+    return OpenOption.timed(
+        kind=_TYPES[order.option],
+        active_id=order.active_id,
+        direction=direction,
+        expires_at=seconds(order.expiration),
+        price=order.stake,
+        balance_id=balance_id,
+        profit_percent=payout,
+    )
+
+
 def _read(positions: Iterable[QuadcodePosition]) -> Iterable[BrokerPosition]:
-    """Blitz options whose record tells direction and expiry; nothing else can be an order of ours."""
+    """Options whose record tells direction and expiry; nothing else can be an order of ours."""
     for position in positions:
         option, expiry = position.option, position.expires_at
-        if position.instrument_type != InstrumentType.BLITZ_OPTION or option is None or expiry is None:
-            continue
-        if option.direction not in _DIRECTIONS:
+        kind = _BY_NAME.get(position.instrument_type)
+        if kind is None or option is None or expiry is None or option.direction not in _DIRECTIONS:
             continue
         yield BrokerPosition(
             position=Position(
@@ -242,6 +284,7 @@ def _read(positions: Iterable[QuadcodePosition]) -> Iterable[BrokerPosition]:
             direction=Direction(option.direction),
             stake=position.invest,
             settlement=_settlement(position, expiry),
+            option=kind,
         )
 
 
@@ -249,7 +292,12 @@ def _settlement(position: QuadcodePosition, expiry: datetime) -> Settlement | No
     profit = position.profit
     if profit is None:
         return None
-    return Settlement(closed_at=position.closed_at or expiry, close_quote=position.close_quote, profit=profit)
+    return Settlement(
+        closed_at=position.closed_at or expiry,
+        close_quote=position.close_quote,
+        profit=profit,
+        sold=position.close_reason == _SOLD,
+    )
 
 
 def _payout(position: QuadcodePosition) -> int:

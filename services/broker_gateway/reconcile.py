@@ -9,7 +9,7 @@ from libs.contracts.orders import OrderRecord
 from services.broker_gateway.broker import BrokerPosition
 
 _CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far our clock and the broker's may be apart."""
+"""How much the broker's clock, as we know it, may be wrong."""
 _DURATION_TOLERANCE = timedelta(seconds=2)
 """The broker rounds an option's expiry to whole seconds."""
 
@@ -58,14 +58,24 @@ def judge(
 def _is_alike(candidate: BrokerPosition, record: OrderRecord) -> bool:
     order, position = record.order, candidate.position
     return (
-        candidate.active_id == order.active_id
+        candidate.option is order.option
+        and candidate.active_id == order.active_id
         and candidate.direction is order.direction
         and candidate.stake == order.stake
         and (record.balance_id is None or position.balance_id == record.balance_id)
-        and abs(position.expiry - position.opened_at - timedelta(seconds=order.duration)) <= _DURATION_TOLERANCE
+        and _expires_as(candidate, record)
     )
 
 
+def _expires_as(candidate: BrokerPosition, record: OrderRecord) -> bool:
+    order, position = record.order, candidate.position
+    if order.expiration is not None:
+        return position.expiry == order.expiration
+    return abs(position.expiry - position.opened_at - timedelta(seconds=order.duration)) <= _DURATION_TOLERANCE
+
+
 def _is_timely(candidate: BrokerPosition, record: OrderRecord, grace: timedelta) -> bool:
-    first = (record.sent_at or record.order.at) - _CLOCK_TOLERANCE
-    return first <= candidate.position.opened_at <= record.order.expires_at + grace + _CLOCK_TOLERANCE
+    sent_at = record.sent_at or record.order.at
+    ahead = (record.broker_sent_at or sent_at) - sent_at
+    opened_at = candidate.position.opened_at - ahead
+    return sent_at - _CLOCK_TOLERANCE <= opened_at <= record.order.expires_at + grace + _CLOCK_TOLERANCE

@@ -7,6 +7,7 @@ between the two repeats the event, under the same id, and never loses it.
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 
 import structlog
 from msgspec.structs import replace
@@ -70,13 +71,16 @@ class Records:
             if entry.value.position is not None and entry.value.order.order_id != besides
         }
 
-    async def claim(self, entry: Entry[OrderRecord], balance_id: int | None) -> OrderRecord | None:
+    async def claim(
+        self, entry: Entry[OrderRecord], balance_id: int | None, broker_time: datetime | None = None
+    ) -> OrderRecord | None:
         """Move *intended* to *sending*: the permission to send. None when somebody else has it."""
         now = self._clock.now()
         claimed = replace(
             entry.value,
             state=OrderState.SENDING,
             sent_at=now,
+            broker_sent_at=broker_time,
             updated_at=now,
             broker_user_id=self._account,
             balance_id=balance_id,
@@ -86,6 +90,26 @@ class Records:
         except RevisionConflict:
             return None
         return claimed
+
+    async def claim_sale(self, order_id: str) -> OrderRecord | None:
+        """The permission to sell an open position. None when it was taken before, or nothing is open."""
+        return await self._mark_sale(order_id, None, self._clock.now())
+
+    async def release_sale(self, claimed: OrderRecord) -> None:
+        """The sale was certainly not made: it may be asked for again."""
+        await self._mark_sale(claimed.order.order_id, claimed.sale_sent_at, None)
+
+    async def _mark_sale(self, order_id: str, known: datetime | None, sent_at: datetime | None) -> OrderRecord | None:
+        async with self._moving:
+            entry = await self.read(order_id)
+            if entry.value.state is not OrderState.OPENED or entry.value.sale_sent_at != known:
+                return None
+            marked = replace(entry.value, sale_sent_at=sent_at, updated_at=self._clock.now())
+            try:
+                await self._orders.update(entry.key, marked, entry.revision)
+            except RevisionConflict:
+                return None
+            return marked
 
     async def expire(self, order_id: str) -> None:
         """Reject an order that nobody sent in time. Claims it first, so that nobody sends it meanwhile."""
@@ -118,9 +142,11 @@ class Records:
     async def reject(self, order_id: str, code: RejectCode, reason: str) -> OrderRecord:
         return await self._fail(order_id, OrderState.REJECTED, code, reason)
 
-    async def give_up(self, order_id: str, reason: str) -> OrderRecord:
+    async def give_up(self, order_id: str, expected: OrderState, reason: str) -> OrderRecord:
         """Nobody can tell what became of it: the outcome is *unknown*, and an operator is told."""
-        record = await self._fail(order_id, OrderState.UNKNOWN, RejectCode.UNDECIDED, reason)
+        record = await self._fail(order_id, OrderState.UNKNOWN, RejectCode.UNDECIDED, reason, expected)
+        if record.state is not OrderState.UNKNOWN:
+            return record
         alert = Alert(
             id=f"{order_id}.unknown",
             at=self._clock.now(),
@@ -134,7 +160,14 @@ class Records:
         await self._bus.append(subjects.alert(Severity.CRITICAL), alert, id=alert.id)
         return record
 
-    async def _fail(self, order_id: str, state: OrderState, code: RejectCode, reason: str) -> OrderRecord:
+    async def _fail(
+        self,
+        order_id: str,
+        state: OrderState,
+        code: RejectCode,
+        reason: str,
+        expected: OrderState = OrderState.SENDING,
+    ) -> OrderRecord:
         def change(record: OrderRecord) -> tuple[TradeEvent, OrderRecord]:
             event = TradeFailed(
                 id=f"{order_id}.{state}",
@@ -146,7 +179,7 @@ class Records:
             )
             return event, replace(record, state=state, code=code, reason=reason)
 
-        return await self._move(order_id, OrderState.SENDING, change)
+        return await self._move(order_id, expected, change)
 
     async def _move(self, order_id: str, expected: OrderState, change: Change) -> OrderRecord:
         """Store the event, then the record; the record as it stands afterwards, whoever moved it."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -14,7 +14,7 @@ from libs.bus.topology import ACCOUNTS
 from libs.contracts import subjects
 from libs.contracts.account import Balance, Balances, DesiredSession, SessionState, SessionStatus
 from libs.contracts.orders import OrderRecord
-from libs.contracts.rpc import SUBMIT_ORDER
+from libs.contracts.rpc import SELL_ORDER, SUBMIT_ORDER
 from services.broker_gateway.broker import (
     AuthenticationRefused,
     BrokerPosition,
@@ -153,9 +153,9 @@ class Session:
         takes = self._wants(account) and self._link_up
         if takes and serving is None:
             serving = AsyncExitStack()
-            subject = subjects.session_rpc(self._user, SUBMIT_ORDER.name)
-            subscription = await self._bus.serve_on(subject, SUBMIT_ORDER, desk.submit)
-            serving.push_async_callback(subscription.stop)
+            order, sell = (subjects.session_rpc(self._user, verb.name) for verb in (SUBMIT_ORDER, SELL_ORDER))
+            serving.push_async_callback((await self._bus.serve_on(order, SUBMIT_ORDER, desk.submit)).stop)
+            serving.push_async_callback((await self._bus.serve_on(sell, SELL_ORDER, desk.sell)).stop)
         elif not takes and serving is not None:
             await serving.aclose()
             serving = None
@@ -173,13 +173,14 @@ class Session:
         while not self._positions.empty():
             await self._attempt(partial(desk.position_changed, self._positions.get_nowait()))
         unsettled = [record for record in self._unsettled() if record.broker_user_id in ("", account)]
-        if self._link_up and (self._reconcile or self._overdue(unsettled)):
+        if self._link_up and (self._reconcile or self._overdue(unsettled, desk.brokers_time)):
             self._reconcile = False
             await self._attempt(partial(desk.reconcile, unsettled))
 
-    def _overdue(self, unsettled: list[OrderRecord]) -> bool:
+    @staticmethod
+    def _overdue(unsettled: list[OrderRecord], brokers_time: datetime) -> bool:
         """Whether something should be known by now: the broker's books are not read for what simply runs."""
-        now = self._bus.clock.now() - _LATE
+        now = brokers_time - _LATE
         return any(record.position is None or record.position.expiry < now for record in unsettled)
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:

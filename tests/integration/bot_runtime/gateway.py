@@ -15,7 +15,7 @@ from libs.contracts.clock import SystemClock
 from libs.contracts.market import Active, Candle, Catalogue
 from libs.contracts.orders import Order, OrderRecord, OrderState, Position, Settlement, TradeClosed, TradeFailed
 from libs.contracts.rpc import CANDLES, SUBMIT_ORDER, CandlePage, CandleQuery, ErrorCode, RpcError, SubmitOrder
-from services.broker_gateway.broker import BrokerPosition, Refused, Unanswered
+from services.broker_gateway.broker import BrokerPosition, Offer, Refused, Unanswered
 from services.broker_gateway.orders import OrderDesk
 from services.broker_gateway.records import Records
 from tests.messages import USER, a_candle, a_position
@@ -32,7 +32,16 @@ class Broker:
         self.busy = asyncio.Event()
         self.failure: Refused | Unanswered | None = None
 
-    async def buy(self, order: Order, balance_id: int) -> Position:
+    def now(self) -> datetime:
+        return CLOCK.now()
+
+    async def offer(self, order: Order) -> Offer:
+        return Offer(payout=82)
+
+    async def sell(self, position_id: int) -> None:
+        raise NotImplementedError(f"no test sells {position_id}")
+
+    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
         self.bought.append(order)
         self.busy.set()
         if self.failure is not None:
@@ -126,7 +135,7 @@ class Gateway:
         await self._records[order.user].close(order.order_id, record.position, settlement)
 
     async def give_up(self, order: Order) -> None:
-        await self._records[order.user].give_up(order.order_id, "nobody knows")
+        await self._records[order.user].give_up(order.order_id, OrderState.SENDING, "nobody knows")
 
     async def find(self, user: str, order_id: str) -> OrderRecord:
         entry = await self._orders.get(f"{user}.{order_id}", OrderRecord)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,9 +13,17 @@ from libs.bus import Bus, Consumer, Delivery
 from libs.bus.topology import ALERTS, ORDERS, TRADES
 from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.clock import SystemClock
-from libs.contracts.orders import Order, OrderRecord, OrderState, Position, RejectCode, Settlement
-from libs.contracts.rpc import ErrorCode, RpcError, SubmitOrder
-from services.broker_gateway.broker import BrokerPosition, NotSent, PayoutTooLow, Refused, Unanswered
+from libs.contracts.orders import OptionKind, Order, OrderRecord, OrderState, Position, RejectCode, Settlement
+from libs.contracts.rpc import ErrorCode, RpcError, SellOrder, SubmitOrder
+from services.broker_gateway.broker import (
+    BrokerPosition,
+    BrokerUnavailable,
+    NotOffered,
+    NotSent,
+    Offer,
+    Refused,
+    Unanswered,
+)
 from services.broker_gateway.orders import OrderDesk
 from services.broker_gateway.records import Records
 from tests.integration.nats_server import eventually
@@ -34,23 +43,43 @@ class ScriptedBroker:
     def __init__(self) -> None:
         self.sent: list[Order] = []
         self.books: list[BrokerPosition] = []
+        self.offered: Offer | Exception = Offer(payout=82)
+        self.sales: list[int] = []
+        self.sale_failure: Exception | None = None
+        self.ahead = timedelta(0)
+        """How far its clock is ahead of ours."""
         self.failure: Exception | None = None
         self.books_failures = True
         self.answer_when = asyncio.Event()
         self.answer_when.set()
 
-    async def buy(self, order: Order, balance_id: int) -> Position:
+    def now(self) -> datetime:
+        return CLOCK.now() + self.ahead
+
+    async def offer(self, order: Order) -> Offer:
+        if isinstance(self.offered, Exception):
+            raise self.offered
+        return self.offered
+
+    async def sell(self, position_id: int) -> None:
+        self.sales.append(position_id)
+        if self.sale_failure is not None:
+            raise self.sale_failure
+
+    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
         self.sent.append(order)
-        if isinstance(self.failure, NotSent | PayoutTooLow | Refused) or (self.failure and not self.books_failures):
+        if isinstance(self.failure, NotSent | Refused) or (self.failure and not self.books_failures):
             raise self.failure
-        opened = CLOCK.now()
+        opened = self.now()
         position = a_position(
             position_id=1000 + len(self.sent),
             balance_id=balance_id,
             opened_at=opened,
-            expiry=opened + timedelta(seconds=order.duration),
+            expiry=order.expiration or opened + timedelta(seconds=order.duration),
+            payout=payout,
         )
-        self.books.append(BrokerPosition(position, order.active_id, order.direction, order.stake, None))
+        booked = BrokerPosition(position, order.active_id, order.direction, order.stake, None, order.option)
+        self.books.append(booked)
         await self.answer_when.wait()
         if self.failure:
             raise self.failure
@@ -59,11 +88,10 @@ class ScriptedBroker:
     async def positions(self, since: datetime) -> list[BrokerPosition]:
         return [booked for booked in self.books if booked.position.opened_at >= since]
 
-    def settle(self, profit: str) -> BrokerPosition:
+    def settle(self, profit: str, *, sold: bool = False) -> BrokerPosition:
         """Close the last position."""
-        last = self.books[-1]
-        settlement = Settlement(closed_at=CLOCK.now(), close_quote=1.1, profit=Decimal(profit))
-        self.books[-1] = BrokerPosition(last.position, last.active_id, last.direction, last.stake, settlement)
+        settlement = Settlement(closed_at=self.now(), close_quote=1.1, profit=Decimal(profit), sold=sold)
+        self.books[-1] = replace(self.books[-1], settlement=settlement)
         return self.books[-1]
 
 
@@ -188,12 +216,7 @@ async def test_a_gateway_that_lost_its_right_does_not_send(floor: Floor) -> None
 
 
 @pytest.mark.parametrize(
-    ("failure", "code"),
-    [
-        (Refused("Insufficient funds"), RejectCode.REFUSED),
-        (PayoutTooLow("pays 80 %"), RejectCode.PAYOUT_TOO_LOW),
-        (NotSent("cut"), RejectCode.NO_SESSION),
-    ],
+    ("failure", "code"), [(Refused("Insufficient funds"), RejectCode.REFUSED), (NotSent("cut"), RejectCode.NO_SESSION)]
 )
 async def test_a_refusal_is_rejected_in_the_brokers_words(floor: Floor, failure: Exception, code: RejectCode) -> None:
     floor.broker.failure = failure
@@ -339,7 +362,7 @@ async def test_an_order_in_hand_is_not_judged_by_its_own_gateway(floor: Floor) -
 
 
 async def test_trades_made_by_hand_are_ignored(floor: Floor) -> None:
-    await floor.broker.buy(an_order(), DEMO.id)
+    await floor.broker.buy(an_order(), DEMO.id, 82)
     await floor.desk.position_changed(floor.broker.settle("8.20"))
     await floor.reconcile()
     await floor.bus.ready()
@@ -350,3 +373,122 @@ async def test_an_unknown_order_is_not_found(floor: Floor) -> None:
     with pytest.raises(RpcError) as raised:
         await floor.submit("01890a5d-0000-774b-bcce-000000000009")
     assert raised.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_what_pays_less_than_the_bot_insists_on_is_not_bought(floor: Floor) -> None:
+    record = await floor.submit(await floor.intend(min_payout=83))
+    assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.PAYOUT_TOO_LOW)
+    assert "82 %" in record.reason
+    assert floor.broker.sent == []
+    await heard(floor, "rejected")
+
+
+async def test_what_pays_exactly_the_minimum_is_bought_at_what_is_offered(floor: Floor) -> None:
+    record = await floor.submit(await floor.intend(min_payout=82))
+    assert (record.state, record.position and record.position.payout) == (OrderState.OPENED, 82)
+
+
+@pytest.mark.parametrize(
+    ("offered", "code"),
+    [
+        (NotOffered("closed"), RejectCode.REFUSED),
+        (BrokerUnavailable("cut"), RejectCode.NO_SESSION),
+        (Offer(82, closes_at=CLOCK.now()), RejectCode.EXPIRED),
+    ],
+)
+async def test_what_is_not_on_offer_is_not_sent(floor: Floor, offered: Offer | Exception, code: RejectCode) -> None:
+    floor.broker.offered = offered
+    record = await floor.submit(await floor.intend())
+    assert (record.state, record.code) == (OrderState.REJECTED, code)
+    assert floor.broker.sent == []
+
+
+async def a_turbo(floor: Floor) -> str:
+    expiration = floor.broker.now() + timedelta(seconds=60)
+    return await floor.intend(option=OptionKind.TURBO, expiration=expiration)
+
+
+async def sell(floor: Floor, order_id: str) -> OrderRecord:
+    return await floor.desk.sell(SellOrder(order_id=order_id))
+
+
+async def test_a_sale_is_sent_once_and_its_outcome_is_a_closing(floor: Floor) -> None:
+    order_id = await a_turbo(floor)
+    await floor.submit(order_id)
+    await asyncio.gather(*(sell(floor, order_id) for _ in range(3)))
+    assert floor.broker.sales == [1001]
+    await floor.desk.position_changed(floor.broker.settle("-1.50", sold=True))
+    record = await sell(floor, order_id)
+    assert record.state is OrderState.CLOSED
+    assert record.settlement is not None
+    assert record.settlement.sold
+    assert floor.broker.sales == [1001]
+    await heard(floor, "opened", "closed")
+
+
+async def test_a_blitz_option_cannot_be_sold(floor: Floor) -> None:
+    order_id = await floor.intend()
+    await floor.submit(order_id)
+    with pytest.raises(RpcError) as raised:
+        await sell(floor, order_id)
+    assert raised.value.code is ErrorCode.NOT_SELLABLE
+    assert floor.broker.sales == []
+
+
+async def test_what_is_not_open_cannot_be_sold(floor: Floor) -> None:
+    order_id = await a_turbo(floor)
+    with pytest.raises(RpcError) as raised:
+        await sell(floor, order_id)
+    assert raised.value.code is ErrorCode.NOT_OPEN
+
+
+async def test_a_sale_that_was_refused_may_be_asked_for_again(floor: Floor) -> None:
+    order_id = await a_turbo(floor)
+    await floor.submit(order_id)
+    floor.broker.sale_failure = Refused("too late")
+    for _ in range(2):
+        with pytest.raises(RpcError) as raised:
+            await sell(floor, order_id)
+        assert raised.value.code is ErrorCode.BROKER_REFUSED
+    assert floor.broker.sales == [1001, 1001]
+
+
+async def test_a_sale_whose_answer_is_lost_is_not_sent_again(floor: Floor) -> None:
+    order_id = await a_turbo(floor)
+    await floor.submit(order_id)
+    floor.broker.sale_failure = Unanswered("cut")
+    with pytest.raises(RpcError) as raised:
+        await sell(floor, order_id)
+    assert raised.value.code is ErrorCode.TIMEOUT
+    assert (await sell(floor, order_id)).state is OrderState.OPENED
+    assert floor.broker.sales == [1001]
+
+
+async def test_an_unanswered_order_is_found_by_its_expiration(floor: Floor) -> None:
+    floor.broker.failure = Unanswered("cut")
+    order_id = await a_turbo(floor)
+    await floor.submit(order_id)
+    await floor.reconcile()
+    assert (await floor.record(order_id)).state is OrderState.OPENED
+
+
+async def test_an_unanswered_order_is_found_though_the_brokers_clock_is_ahead(floor: Floor) -> None:
+    floor.broker.ahead = timedelta(hours=3)
+    floor.broker.failure = Unanswered("cut")
+    order_id = await floor.intend()
+    await floor.submit(order_id)
+    await floor.reconcile()
+    assert (await floor.record(order_id)).state is OrderState.OPENED
+
+
+async def test_a_result_that_never_comes_is_unknown_after_the_grace_and_not_before(floor: Floor) -> None:
+    order_id = await floor.intend()
+    await floor.submit(order_id)
+    floor.broker.ahead = timedelta(seconds=69)
+    await floor.reconcile()
+    assert (await floor.record(order_id)).state is OrderState.OPENED
+    floor.broker.ahead = timedelta(seconds=71)
+    await floor.reconcile()
+    record = await floor.record(order_id)
+    assert (record.state, record.code) == (OrderState.UNKNOWN, RejectCode.UNDECIDED)
+    await heard(floor, "opened", "unknown")

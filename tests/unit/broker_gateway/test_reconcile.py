@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from libs.contracts.orders import Direction, OrderRecord, OrderState
+from libs.contracts.orders import Direction, OptionKind, OrderRecord, OrderState
 from services.broker_gateway.broker import BrokerPosition
 from services.broker_gateway.reconcile import Verdict, judge
 from tests.messages import NOW, a_position, a_record, an_order
@@ -95,3 +95,15 @@ def test_an_order_always_fits_the_position_it_became(stake: Decimal, duration: i
     record = replace(SENT, order=order)
     position = booked(stake=stake, direction=direction, opened_at=NOW, expiry=NOW + timedelta(seconds=duration))
     assert verdict(record, position) is Verdict.BOOKED
+
+
+def test_an_option_of_another_kind_does_not_fit() -> None:
+    assert verdict(SENT, booked(option=OptionKind.TURBO)) is Verdict.WAIT
+
+
+def test_an_option_of_another_expiration_does_not_fit() -> None:
+    expiration = NOW + timedelta(seconds=60)
+    order = an_order(option=OptionKind.TURBO, expiration=expiration)
+    record = replace(SENT, order=order)
+    assert verdict(record, booked(option=OptionKind.TURBO, expiry=expiration)) is Verdict.BOOKED
+    assert verdict(record, booked(option=OptionKind.TURBO, expiry=expiration + timedelta(seconds=60))) is Verdict.WAIT

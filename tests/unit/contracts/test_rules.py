@@ -12,9 +12,9 @@ from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.bots import BotConfig, BotState
 from libs.contracts.ids import derived_id, new_id
 from libs.contracts.market import Active, TradingHours
-from libs.contracts.orders import OrderState, TradeResult
+from libs.contracts.orders import OptionKind, Order, OrderState, TradeResult
 from libs.contracts.subjects import candle, session_rpc, trade
-from tests.messages import NOW, USER
+from tests.messages import NOW, USER, an_order
 
 
 def config(text: str) -> BotConfig:
@@ -125,3 +125,18 @@ def test_subjects_are_spelled_as_documented() -> None:
     assert candle(Feed(76, 60)) == "market.candle.76.60"
     assert trade(USER, OrderState.OPENED) == f"trade.{USER}.opened"
     assert session_rpc(USER, "order") == f"rpc.gateway.{USER}.order"
+
+
+def test_an_order_of_before_there_were_kinds_is_a_blitz_order_for_any_payout() -> None:
+    fields = msgspec.to_builtins(an_order())
+    for name in ("option", "expiration", "min_payout"):
+        del fields[name]
+    order = msgspec.json.decode(msgspec.json.encode(fields), type=Order)
+    assert (order.option, order.expiration, order.min_payout) == (OptionKind.BLITZ, None, 0)
+
+
+@pytest.mark.parametrize(("kind", "expiration"), [(OptionKind.BLITZ, NOW), (OptionKind.TURBO, None)])
+def test_an_order_has_an_expiration_exactly_when_its_kind_has(kind: OptionKind, expiration: datetime | None) -> None:
+    fields = msgspec.to_builtins(an_order()) | {"option": kind, "expiration": expiration}
+    with pytest.raises(msgspec.ValidationError, match="expiration"):
+        msgspec.json.decode(msgspec.json.encode(fields), type=Order)

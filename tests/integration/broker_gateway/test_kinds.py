@@ -1,0 +1,95 @@
+"""Every kind of option over a real gateway and a real paper broker: bought as asked, sold where that is possible."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from libs.bus.topology import CATALOGUE
+from libs.contracts.market import Catalogue
+from libs.contracts.orders import OptionKind, OrderRecord, OrderState, RejectCode
+from libs.contracts.rpc import SELL_ORDER, ErrorCode, RpcError, SellOrder
+from libs.contracts.subjects import session_rpc
+from tests.integration.broker_gateway.rig import BROKER_USER, CLOCK, Rig, until
+from tests.messages import USER
+
+_PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900}
+
+
+@pytest.fixture
+async def trading(rig: Rig) -> Rig:
+    async def known() -> bool:
+        return await rig.bus.bucket(CATALOGUE).get("actives", Catalogue) is not None
+
+    await rig.start_gateway()
+    await until(known)
+    await rig.connect()
+    return rig
+
+
+def timed(kind: OptionKind, periods: int = 2) -> dict[str, Any]:
+    """An expiration that can still be bought for a while; `periods=1` may be in its deadtime."""
+    now, period = CLOCK.now(), _PERIODS[kind]
+    second = (int(now.timestamp()) // period + periods) * period
+    expiration = datetime.fromtimestamp(second, UTC)
+    return {"option": kind, "expiration": expiration, "duration": round((expiration - now).total_seconds())}
+
+
+async def sell(rig: Rig, order_id: str) -> OrderRecord:
+    return await rig.bus.call(SELL_ORDER, SellOrder(order_id=order_id), subject=session_rpc(USER, "sell"))
+
+
+@pytest.mark.parametrize("kind", [OptionKind.TURBO, OptionKind.BINARY])
+async def test_bought_for_its_expiration_and_sold_once(trading: Rig, kind: OptionKind) -> None:
+    asked = timed(kind)
+    order_id = await trading.intend(**asked)
+    record = await trading.submit(order_id)
+    assert record.state is OrderState.OPENED, record.reason
+    assert record.position is not None
+    assert record.position.expiry == asked["expiration"]
+    await sell(trading, order_id)
+    closed = await trading.becomes(order_id, OrderState.CLOSED)
+    assert closed.settlement is not None
+    assert closed.settlement.sold
+    assert (await sell(trading, order_id)).settlement == closed.settlement
+    booked = await trading.broker_positions()
+    assert [(position["close_reason"], position["instrument_type"]) for position in booked] == [
+        ("sold", f"{kind}-option")
+    ]
+    assert closed.settlement.profit == Decimal(str(booked[0]["pnl_realized"]))
+
+
+async def test_an_expiration_that_is_not_on_offer_is_not_sent(trading: Rig) -> None:
+    record = await trading.submit(await trading.intend(**timed(OptionKind.TURBO, periods=30)))
+    assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
+    assert await trading.broker_positions() == []
+
+
+async def test_a_blitz_option_cannot_be_sold(trading: Rig) -> None:
+    order_id = await trading.intend()
+    await trading.submit(order_id)
+    with pytest.raises(RpcError) as raised:
+        await sell(trading, order_id)
+    assert raised.value.code is ErrorCode.NOT_SELLABLE
+
+
+@pytest.mark.parametrize("kind", list(OptionKind))
+async def test_the_minimum_is_compared_with_what_the_broker_pays_now(trading: Rig, kind: OptionKind) -> None:
+    asked = {} if kind is OptionKind.BLITZ else timed(kind)
+    record = await trading.submit(await trading.intend(min_payout=100, **asked))
+    assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.PAYOUT_TOO_LOW)
+    bought = await trading.submit(await trading.intend(min_payout=50, **asked))
+    assert bought.position is not None
+    assert bought.position.payout >= 50
+    assert len(await trading.broker_positions()) == 1
+
+
+async def test_a_purchase_whose_answer_is_lost_is_found_by_kind_and_expiration(trading: Rig) -> None:
+    await trading.broker.fault("drop-before-reply", BROKER_USER)
+    order_id = await trading.intend(**timed(OptionKind.TURBO))
+    await trading.submit(order_id)
+    record = await trading.becomes(order_id, OrderState.OPENED)
+    assert record.position is not None
+    booked = await trading.broker_positions()
+    assert [position["external_id"] for position in booked] == [record.position.position_id]
