@@ -68,6 +68,8 @@ _OF_RPC: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.ALREADY_RUNNING: (400, "Bot is already running"),
     ErrorCode.NOT_RUNNING: (400, "Bot is not running"),
     ErrorCode.NO_BALANCE: (400, ""),
+    ErrorCode.NOT_SELLABLE: (422, ""),
+    ErrorCode.NOT_OPEN: (409, ""),
     ErrorCode.BROKER_REFUSED: (422, ""),
     ErrorCode.BROKER_UNREACHABLE: (502, "The broker cannot be reached. Please try again shortly."),
     ErrorCode.UNAVAILABLE: (503, _UNAVAILABLE),

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from libs.bus import Bus
+from libs.bus import Bus, Consumer, Delivery
+from libs.bus.topology import TRADES
+from tests.integration.broker_gateway.floor import Floor, ScriptedBroker
 from tests.integration.broker_gateway.rig import Rig
 from tests.integration.paper_broker import PaperBroker
 from tests.integration.service_process import StartService
@@ -16,3 +18,15 @@ async def rig(bus: Bus, paper_broker: PaperBroker, start_service: StartService) 
     stop = await rig.listen()
     yield rig
     await stop()
+
+
+@pytest.fixture
+async def floor(bus: Bus) -> AsyncIterator[Floor]:
+    floor = Floor(bus, ScriptedBroker())
+
+    async def hear(batch: list[Delivery]) -> None:
+        floor.events += [delivery.subject.rsplit(".", 1)[1] for delivery in batch]
+
+    consumption = await bus.consume(Consumer(TRADES.name, "everybody"), hear)
+    yield floor
+    await consumption.stop()

@@ -1,20 +1,16 @@
-"""The fate of orders, on a real bus. The broker's side of the port is scripted: what it answers, and what it books."""
+"""The fate of orders, on a real bus and with a scripted broker."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from libs.bus import Bus, Consumer, Delivery
-from libs.bus.topology import ALERTS, ORDERS, TRADES
+from libs.bus import Consumer, Delivery
+from libs.bus.topology import ALERTS
 from libs.contracts.account import AccountType, Balance, Balances
-from libs.contracts.clock import SystemClock
-from libs.contracts.orders import OptionKind, Order, OrderRecord, OrderState, Position, RejectCode, Settlement
-from libs.contracts.rpc import ErrorCode, RpcError, SellOrder, SubmitOrder
+from libs.contracts.orders import OrderState, RejectCode
+from libs.contracts.rpc import ErrorCode, RpcError
 from services.broker_gateway.broker import (
     BrokerPosition,
     BrokerUnavailable,
@@ -24,130 +20,9 @@ from services.broker_gateway.broker import (
     Refused,
     Unanswered,
 )
-from services.broker_gateway.orders import OrderDesk
-from services.broker_gateway.records import Records
+from tests.integration.broker_gateway.floor import CLOCK, DEMO, Floor, a_turbo, heard
 from tests.integration.nats_server import eventually
 from tests.messages import USER, a_position, an_order
-
-CLOCK = SystemClock()
-DEMO = Balance(id=900004, type=AccountType.DEMO, amount=Decimal(10000), currency="USD")
-
-
-class Held:
-    held = True
-
-
-class ScriptedBroker:
-    """Books what it is sent; may lose the answer, refuse, or be slow to answer."""
-
-    def __init__(self) -> None:
-        self.sent: list[Order] = []
-        self.books: list[BrokerPosition] = []
-        self.offered: Offer | Exception = Offer(payout=82)
-        self.sales: list[int] = []
-        self.sale_failure: Exception | None = None
-        self.ahead = timedelta(0)
-        """How far its clock is ahead of ours."""
-        self.failure: Exception | None = None
-        self.books_failures = True
-        self.answer_when = asyncio.Event()
-        self.answer_when.set()
-
-    def now(self) -> datetime:
-        return CLOCK.now() + self.ahead
-
-    async def offer(self, order: Order) -> Offer:
-        if isinstance(self.offered, Exception):
-            raise self.offered
-        return self.offered
-
-    async def sell(self, position_id: int) -> None:
-        self.sales.append(position_id)
-        if self.sale_failure is not None:
-            raise self.sale_failure
-
-    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
-        self.sent.append(order)
-        if isinstance(self.failure, NotSent | Refused) or (self.failure and not self.books_failures):
-            raise self.failure
-        opened = self.now()
-        position = a_position(
-            position_id=1000 + len(self.sent),
-            balance_id=balance_id,
-            opened_at=opened,
-            expiry=order.expiration or opened + timedelta(seconds=order.duration),
-            payout=payout,
-        )
-        booked = BrokerPosition(position, order.active_id, order.direction, order.stake, None, order.option)
-        self.books.append(booked)
-        await self.answer_when.wait()
-        if self.failure:
-            raise self.failure
-        return position
-
-    async def positions(self, since: datetime) -> list[BrokerPosition]:
-        return [booked for booked in self.books if booked.position.opened_at >= since]
-
-    def settle(self, profit: str, *, sold: bool = False) -> BrokerPosition:
-        """Close the last position."""
-        settlement = Settlement(closed_at=self.now(), close_quote=1.1, profit=Decimal(profit), sold=sold)
-        self.books[-1] = replace(self.books[-1], settlement=settlement)
-        return self.books[-1]
-
-
-class Floor:
-    """A user's desk with everything around it, and what everybody else hears of it."""
-
-    def __init__(self, bus: Bus, broker: ScriptedBroker) -> None:
-        self.bus = bus
-        self.broker = broker
-        self.orders = bus.bucket(ORDERS)
-        self.right = Held()
-        self.balances: Balances | None = Balances(user=USER, at=CLOCK.now(), balances=(DEMO,))
-        self.events: list[str] = []
-        self.grace = timedelta(seconds=60)
-        self.desk = self.another_desk()
-
-    def another_desk(self) -> OrderDesk:
-        """As after a restart, or in another gateway."""
-        records = Records(USER, self.bus)
-        return OrderDesk(records, self.broker, self.right, lambda: self.balances, CLOCK, self.grace)
-
-    async def intend(self, **changes: Any) -> str:
-        at = CLOCK.now()
-        order = an_order(**({"at": at, "expires_at": at + timedelta(seconds=5)} | changes))
-        await self.orders.create(f"{USER}.{order.order_id}", OrderRecord(order=order, updated_at=at))
-        return order.order_id
-
-    async def record(self, order_id: str) -> OrderRecord:
-        entry = await self.orders.get(f"{USER}.{order_id}", OrderRecord)
-        assert entry is not None
-        return entry.value
-
-    async def reconcile(self, desk: OrderDesk | None = None) -> None:
-        entries = await self.orders.entries(f"{USER}.*", OrderRecord)
-        await (desk or self.desk).reconcile([entry.value for entry in entries if not entry.value.state.final])
-
-    async def submit(self, order_id: str, desk: OrderDesk | None = None) -> OrderRecord:
-        return await (desk or self.desk).submit(SubmitOrder(order_id=order_id))
-
-
-@pytest.fixture
-async def floor(bus: Bus) -> AsyncIterator[Floor]:
-    floor = Floor(bus, ScriptedBroker())
-
-    async def hear(batch: list[Delivery]) -> None:
-        floor.events += [delivery.subject.rsplit(".", 1)[1] for delivery in batch]
-
-    consumption = await bus.consume(Consumer(TRADES.name, "everybody"), hear)
-    yield floor
-    await consumption.stop()
-
-
-async def heard(floor: Floor, *events: str) -> None:
-    await eventually(lambda: len(floor.events) >= len(events))
-    await floor.bus.ready()
-    assert floor.events == list(events)
 
 
 async def test_an_order_is_sent_opened_and_closed(floor: Floor) -> None:
@@ -401,67 +276,6 @@ async def test_what_is_not_on_offer_is_not_sent(floor: Floor, offered: Offer | E
     record = await floor.submit(await floor.intend())
     assert (record.state, record.code) == (OrderState.REJECTED, code)
     assert floor.broker.sent == []
-
-
-async def a_turbo(floor: Floor) -> str:
-    expiration = floor.broker.now() + timedelta(seconds=60)
-    return await floor.intend(option=OptionKind.TURBO, expiration=expiration)
-
-
-async def sell(floor: Floor, order_id: str) -> OrderRecord:
-    return await floor.desk.sell(SellOrder(order_id=order_id))
-
-
-async def test_a_sale_is_sent_once_and_its_outcome_is_a_closing(floor: Floor) -> None:
-    order_id = await a_turbo(floor)
-    await floor.submit(order_id)
-    await asyncio.gather(*(sell(floor, order_id) for _ in range(3)))
-    assert floor.broker.sales == [1001]
-    await floor.desk.position_changed(floor.broker.settle("-1.50", sold=True))
-    record = await sell(floor, order_id)
-    assert record.state is OrderState.CLOSED
-    assert record.settlement is not None
-    assert record.settlement.sold
-    assert floor.broker.sales == [1001]
-    await heard(floor, "opened", "closed")
-
-
-async def test_a_blitz_option_cannot_be_sold(floor: Floor) -> None:
-    order_id = await floor.intend()
-    await floor.submit(order_id)
-    with pytest.raises(RpcError) as raised:
-        await sell(floor, order_id)
-    assert raised.value.code is ErrorCode.NOT_SELLABLE
-    assert floor.broker.sales == []
-
-
-async def test_what_is_not_open_cannot_be_sold(floor: Floor) -> None:
-    order_id = await a_turbo(floor)
-    with pytest.raises(RpcError) as raised:
-        await sell(floor, order_id)
-    assert raised.value.code is ErrorCode.NOT_OPEN
-
-
-async def test_a_sale_that_was_refused_may_be_asked_for_again(floor: Floor) -> None:
-    order_id = await a_turbo(floor)
-    await floor.submit(order_id)
-    floor.broker.sale_failure = Refused("too late")
-    for _ in range(2):
-        with pytest.raises(RpcError) as raised:
-            await sell(floor, order_id)
-        assert raised.value.code is ErrorCode.BROKER_REFUSED
-    assert floor.broker.sales == [1001, 1001]
-
-
-async def test_a_sale_whose_answer_is_lost_is_not_sent_again(floor: Floor) -> None:
-    order_id = await a_turbo(floor)
-    await floor.submit(order_id)
-    floor.broker.sale_failure = Unanswered("cut")
-    with pytest.raises(RpcError) as raised:
-        await sell(floor, order_id)
-    assert raised.value.code is ErrorCode.TIMEOUT
-    assert (await sell(floor, order_id)).state is OrderState.OPENED
-    assert floor.broker.sales == [1001]
 
 
 async def test_an_unanswered_order_is_found_by_its_expiration(floor: Floor) -> None:
