@@ -51,30 +51,33 @@ class Control:
         ]
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        fault = _decoded(await request.read())
+        return _answer(self.inject(_decoded(await request.read())))
+
+    def inject(self, fault: Fault) -> dict[str, object]:
+        """What it did; raises Refused."""
         match fault:
             case DropConnections(seconds=0):
-                return _answer({"dropped": self._broker.hub.drop(fault.user)})
+                return {"dropped": self._broker.hub.drop(fault.user)}
             case DropConnections():
                 self._broker.faults.arm(fault)
                 self._later(fault.seconds, lambda: self._drop_if_due(fault))
-                return _answer({"armed": len(self._broker.faults.armed(fault.user))})
+                return {"armed": len(self._broker.faults.armed(fault.user))}
             case StallConnections():
-                return _answer({"stalled": self._stall(fault)})
+                return {"stalled": self._stall(fault)}
             case ExpireSession():
                 self._broker.sessions.expire(fault.user)
-                return _answer({"dropped": self._broker.hub.drop(fault.user)})
+                return {"dropped": self._broker.hub.drop(fault.user)}
             case SuspendActive():
                 if self._broker.catalogue.suspend(self._active(fault.active).id, True):
                     self._suspended.add(fault.active)
-                return _answer(self._market())
+                return self._market()
             case FreezeMarket():
                 for active in self._actives(fault.active):
                     self._broker.market.freeze(active, self._broker.now())
-                return _answer(self._market())
+                return self._market()
             case _:
                 self._broker.faults.arm(fault)
-                return _answer({"armed": len(self._broker.faults.armed(fault.user))})
+                return {"armed": len(self._broker.faults.armed(fault.user))}
 
     async def faults(self, request: web.Request) -> web.Response:
         armed = self._broker.faults.armed(_number(request, "user"))
@@ -82,13 +85,13 @@ class Control:
 
     async def forget_faults(self, request: web.Request) -> web.Response:
         if "active" in request.query:
-            self._restore(self._actives(_number(request, "active")))
+            self.restore(_number(request, "active"))
         elif "user" in request.query:
             user = _number(request, "user")
             self._broker.faults.disarm(user)
             _resume(self._broker.hub.of(user))
         else:
-            self._restore(self._actives(None))
+            self.restore()
         return _answer(self._market())
 
     async def ledger(self, request: web.Request) -> web.Response:
@@ -135,8 +138,9 @@ class Control:
     def _actives(self, active_id: int | None) -> list[Active]:
         return list(self._broker.catalogue) if active_id is None else [self._active(active_id)]
 
-    def _restore(self, actives: Iterable[Active]) -> None:
-        for active in actives:
+    def restore(self, active_id: int | None = None) -> None:
+        """Resume and thaw one active, or all; raises Refused."""
+        for active in self._actives(active_id):
             if active.id in self._suspended:
                 self._suspended.remove(active.id)
                 self._broker.catalogue.suspend(active.id, False)
