@@ -1,5 +1,7 @@
 """What can be traded, in general (quadcode-protocol §9.1)."""
 
+from decimal import Decimal
+
 from msgspec import Struct
 
 from libs.quadcode.declarations import Call, Channel
@@ -24,6 +26,17 @@ class Active(Struct, frozen=True):
     """A pip is 10 to the power of minus this."""
     currency_left_side: str = ""
     currency_right_side: str = ""
+    time_from: str | None = None
+    """Time of day, HH:MM:SS."""
+    time_to: str | None = None
+    """Time of day, HH:MM:SS."""
+    expiration_days: tuple[int, ...] | None = None
+    spread_plus: float | None = None
+    spread_minus: float | None = None
+    min_qty: Decimal | None = None
+    qty_step: Decimal | None = None
+    type_qty: str | None = None
+    """Unit of the quantities, e.g. `lots`."""
 
 
 GET_ACTIVE = Call("get-active", "5.0", GetActive, Active)

@@ -1,6 +1,7 @@
 """Chat rooms and what is said in the public ones (quadcode-protocol §17)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -20,6 +21,11 @@ class ChatRoom(Struct, frozen=True, kw_only=True):
     is_unread_messages: bool = False
     last_read_message_id: str | int = ""
     online_users: int = 0
+    name_loc: str | None = None
+    """Key of the display name."""
+    icon: str | None = None
+    icon_2x: str | None = None
+    use_real_name: bool | None = None
 
 
 class ChatRooms(Struct, frozen=True, rename="camel"):
@@ -41,6 +47,12 @@ class ChatMessage(Struct, frozen=True, kw_only=True):
     removed: bool = False
     author_only: bool = False
     previous_id: str | None = None
+    sender_flag: str | None = None
+    sender_avatar_url: str | None = None
+    is_sender_vip: bool | None = None
+    is_sender_professional: bool | None = None
+    attachments: list[Any] | None = None
+    """In shapes that are not known."""
 
 
 class ChatMessages(Struct, frozen=True):

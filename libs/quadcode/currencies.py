@@ -28,6 +28,14 @@ class Currency(Struct, frozen=True, kw_only=True):
     is_crypto: bool = False
     is_tradable: bool = True
     is_visible: bool = True
+    is_inout: bool | None = None
+    description: str | None = None
+    code: str | None = None
+    unit: Decimal | None = None
+    rate: Decimal | None = None
+    interest_rate: Decimal | None = None
+    image: str | None = None
+    """Path at the host of static files, without a leading slash."""
 
 
 GET_CURRENCY = Call("get-currency", "5.0", GetCurrency, Currency)

@@ -91,6 +91,8 @@ class InstrumentPrices(Struct, frozen=True, kw_only=True):
     instrument_type: str = InstrumentType.DIGITAL_OPTION.value
     """Not in the event; part of what is subscribed to."""
     prices: tuple[StrikePrices, ...]
+    quote_time: float | None = None
+    """Epoch milliseconds (assumed: §13.3)."""
 
 
 class PlaceDigitalOption(Struct, frozen=True, kw_only=True):

@@ -103,6 +103,8 @@ class Option(Struct, frozen=True):
     act: int = 0
     direction: str = ""
     price: Decimal = Decimal(0)
+    type: str | None = None
+    """In the broker's words."""
 
     @property
     def opened_at(self) -> datetime:

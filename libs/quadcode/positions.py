@@ -120,6 +120,7 @@ class Position(Struct, frozen=True, kw_only=True):
     expected_profit: Decimal | None = None
     """What a win pays out, stake included (assumed: §23)."""
     pnl: Decimal | None = None
+    pnl_net: Decimal | None = None
     pnl_realized: Decimal | None = None
     """Won or lost in the end, stake not included."""
     close_profit: Decimal | None = None
@@ -129,6 +130,10 @@ class Position(Struct, frozen=True, kw_only=True):
     """A CloseReason, or a word of the broker's own."""
     close_time: float | None = None
     """Epoch milliseconds."""
+    quote_timestamp: float | None = None
+    """Epoch milliseconds (assumed: §14.3)."""
+    source: str | None = None
+    """The service it is from."""
     version: int | None = None
     """Grows with every change of the position."""
     raw_event: RawEvent | None = None

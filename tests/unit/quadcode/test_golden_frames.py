@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 import msgspec
+import pytest
 
 from libs.quadcode.actives import GET_ACTIVE
 from libs.quadcode.balances import BALANCE_CHANGED, GET_BALANCES
@@ -80,6 +81,13 @@ def test_active() -> None:
         '"min_qty":1,"qty_step":1,"type_qty":"lots"}',
     )
     assert (active.name, active.is_otc, active.precision, active.pip_scale) == ("EURUSD-OTC", True, 6, 4)
+    assert (active.time_to, active.expiration_days) == ("23:59:59", (1, 2, 3, 4, 5, 6, 7))
+    assert (active.min_qty, active.qty_step, active.type_qty) == (Decimal(1), Decimal(1), "lots")
+
+
+@pytest.mark.parametrize("null", ["time_from", "spread_plus", "expiration_days", "min_qty", "type_qty"])
+def test_what_nobody_needs_may_be_null(null: str) -> None:
+    assert answer(GET_ACTIVE, f'{{"id":76,"name":"EURUSD-OTC","{null}":null}}').name == "EURUSD-OTC"
 
 
 def test_quotes_and_candles() -> None:
@@ -142,6 +150,7 @@ def test_digital_options() -> None:
         '{"instrument_index":4711001,"asset_id":76,"digital_option_trading_group_id":"g-1","quote_time":1790003520123,'
         '"prices":[{"strike":"SPT","call":{"symbol":"C","ask":54.6,"bid":47.1},"put":{"symbol":"P","ask":54.9,"bid":46.8}}]}',
     )
+    assert prices.quote_time == 1790003520123
     assert [side.profit_percent for side in (prices.prices[0].call, prices.prices[0].put)] == [83, 82]
 
 
@@ -156,6 +165,7 @@ def test_positions_and_orders() -> None:
     ).positions
     assert (position.status, position.expected_profit) == (PositionStatus.OPEN, Decimal("45.5"))
     assert position.order_ids == (77120031,)
+    assert (position.source, position.quote_timestamp) == ("binary-options", 1790003500000)
     [state] = event(
         POSITIONS_STATE,
         '{"user_id":5150,"subscription_id":1,"expires_in":300,"positions":[{"id":"c0ffee-01",'
