@@ -14,6 +14,7 @@ from services.paper_broker.announcer import EVENT_GAP
 from services.paper_broker.digital import PlaceDigitalOption
 from services.paper_broker.digital_instruments import Instrument, on_offer
 from services.paper_broker.errors import Refused
+from services.paper_broker.faults import HideDigitalPosition, SwallowReply
 from services.paper_broker.options import outcome
 from services.paper_broker.orders import OrderStatus
 from services.paper_broker.positions import CloseReason, InstrumentType, Position
@@ -226,6 +227,26 @@ async def test_for_want_of_money_the_reply_succeeds_and_the_order_is_rejected(wo
     (rejected,) = await events(client, 1)
     assert (rejected["msg"]["status"], "position_id" in rejected["msg"]) == ("rejected", False)
     assert rejected["msg"]["raw_event"] == {"digital_options_order_changed1": reply["msg"]}
+
+
+async def test_a_position_can_be_hidden_from_every_list_while_its_events_come(world: World, client: Client) -> None:
+    client.subscribe("portfolio.position-changed", "3.0")
+    world.broker.faults.arm(HideDigitalPosition(user=USER, seconds=20))
+    assert client.call("digital-options.place-digital-option", "3.0", body(world))["name"] == "digital-option-placed"
+    (told,) = await events(client, 1)
+    query = {"instrument_types": ["digital-option"]}
+    assert client.call("portfolio.get-positions", "4.0", query)["msg"]["positions"] == []
+    world.clock.advance(20)
+    (shown,) = client.call("portfolio.get-positions", "4.0", query)["msg"]["positions"]
+    assert shown["external_id"] == told["msg"]["external_id"]
+
+
+async def test_the_reply_to_an_order_can_be_lost(world: World, client: Client) -> None:
+    world.broker.faults.arm(SwallowReply(user=USER))
+    message = {"name": "digital-options.place-digital-option", "version": "3.0", "body": body(world)}
+    client.send("sendMessage", message)
+    assert client.received() == []
+    assert len(world.broker.positions.open(USER)) == 1
 
 
 async def test_closing_is_acknowledged_and_only_for_ones_own_digital_options(world: World, client: Client) -> None:
