@@ -7,13 +7,14 @@ export PREGAO_LOCAL_DIR
 BIN := $(VENV)/bin
 READY := $(VENV)/requirements.stamp
 
-.PHONY: help setup run watch test lint bench lock settings clean
+.PHONY: help setup run watch test chaos lint bench lock settings clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run      install, migrate and start everything; Ctrl-C stops it'
 	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
 	@echo 'make test     unit, integration and end-to-end tests'
+	@echo 'make chaos    N random schedules of faults from seed SEED on'
 	@echo 'make lint     ruff, mypy, import-linter'
 	@echo 'make bench    all figures, or those of ONLY=name'
 	@echo 'make setup    the virtual environment alone'
@@ -43,6 +44,11 @@ test: setup
 	$(BIN)/pytest tests/unit -n 2
 	$(BIN)/pytest tests/integration -n 3 --dist loadfile
 	$(BIN)/pytest tests/e2e
+
+N ?= 5000
+SEED ?= 1
+chaos: setup
+	PREGAO_CHAOS_SCHEDULES=$(N) PREGAO_CHAOS_SEED=$(SEED) $(BIN)/pytest tests/integration/broker_gateway/test_fault_matrix.py -k random -vv
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -1,0 +1,72 @@
+"""Which faults of the paper broker meet which moment in the life of an order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from random import Random
+
+
+class Moment(StrEnum):
+    BEFORE_ORDER = "before the order"
+    IN_FLIGHT = "order in flight"
+    OPEN = "position open"
+    SETTLEMENT = "at settlement"
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    moment: Moment
+    kind: str
+    """Of services/paper_broker/faults.py, with its details; a fault of orders meets the next one that is sent."""
+    details: Mapping[str, object] = field(default_factory=dict)
+
+
+Life = tuple[Injection, ...]
+"""What happens while one order lives."""
+
+# Not `suspend-active` and `freeze-market`, which meet everybody, nor what only digital orders meet.
+FAULTS: Mapping[str, Mapping[str, object]] = {
+    "delay-reply": {"seconds": 2},
+    "swallow-reply": {},
+    "drop-before-reply": {},
+    "reject-order": {},
+    "insufficient-funds": {},
+    "too-late": {},
+    "duplicate-event": {},
+    "reorder-events": {"seconds": 3},
+    "swallow-event": {},
+    "withhold-result": {"seconds": 1},
+    "refuse-login": {},
+    "fail-session-request": {},
+    "hang-session-request": {"seconds": 2},
+    "drop-connections": {},
+    "stall-connections": {"seconds": 2},
+    "expire-session": {},
+}
+
+
+def matrix() -> dict[str, tuple[Life, ...]]:
+    """Every fault at every moment of an order, and another order after it."""
+    return {
+        f"{kind}, {moment}": ((Injection(moment, kind, details),), ())
+        for kind, details in FAULTS.items()
+        for moment in Moment
+    }
+
+
+def schedule(seed: int) -> tuple[Life, ...]:
+    """One to three orders with up to three faults each; the same for the same seed."""
+    chance = Random(seed)
+    return tuple(_life(chance) for _ in range(chance.choice((1, 1, 1, 2, 2, 3))))
+
+
+def _life(chance: Random) -> Life:
+    drawn = [_injection(chance) for _ in range(chance.choice((0, 1, 1, 1, 2, 3)))]
+    moments = list(Moment)
+    return tuple(sorted(drawn, key=lambda injection: moments.index(injection.moment)))
+
+
+def _injection(chance: Random) -> Injection:
+    kind = chance.choice(tuple(FAULTS))
+    details = {"seconds": round(chance.uniform(0, 8), 2)} if kind == "delay-reply" else FAULTS[kind]
+    return Injection(chance.choice(tuple(Moment)), kind, details)
