@@ -44,7 +44,7 @@ class Moment(IntEnum):
     BEFORE_ORDER = 1
     """Some time before: what it does has happened when the order leaves."""
     IN_FLIGHT = 2
-    """At once before the order leaves, so that it meets the order or its reply."""
+    """While the order is sent and not answered; or at once before it leaves, to meet it or its reply."""
     POSITION_OPEN = 3
     """After the booking, before the option expires."""
     AT_SETTLEMENT = 4

@@ -9,7 +9,8 @@ from uuid import UUID
 from libs.contracts.ids import new_id
 from libs.contracts.orders import OrderRecord, OrderState
 from libs.contracts.rpc import RpcError
-from tests.chaos.schedule import Injection, Life, Moment
+from tests.chaos.lives import Injection, Life
+from tests.chaos.schedules import Moment
 from tests.integration.broker_gateway.rig import CLOCK, Rig, until
 
 _FIRST_ACCOUNT = 7_000_000
@@ -69,11 +70,11 @@ class Trader:
             await until(booked, timeout=_PATIENCE)
             await self._meet(life, Moment.IN_FLIGHT)
         await answer
-        await self._meet(life, Moment.OPEN)
+        await self._meet(life, Moment.POSITION_OPEN)
         record = await self._rig.record(order_id, self._user)
-        if record.position is not None and _at(life, Moment.SETTLEMENT):
+        if record.position is not None and _at(life, Moment.AT_SETTLEMENT):
             await asyncio.sleep(max(0.0, (record.position.expiry - CLOCK.now()).total_seconds()))
-        await self._meet(life, Moment.SETTLEMENT)
+        await self._meet(life, Moment.AT_SETTLEMENT)
         await until(partial(self._ended, order_id), timeout=_PATIENCE)
 
     async def _submit(self, order_id: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Catalogue
-from tests.chaos.schedule import Life, matrix, schedule
+from tests.chaos.lives import Life, lives, matrix
 from tests.chaos.trader import Trader
 from tests.integration.broker_gateway.rig import Rig, until
 
@@ -34,16 +34,16 @@ async def all_books_agree(rig: Rig, cases: dict[str, tuple[Life, ...]]) -> None:
     found: dict[str, str] = {}
     places = asyncio.Semaphore(_TRADERS)
 
-    async def run(number: int, name: str, lives: tuple[Life, ...]) -> None:
+    async def run(number: int, name: str, orders: tuple[Life, ...]) -> None:
         trader = Trader(rig, number)
         async with places:
             try:
-                await trader.trade(lives)
+                await trader.trade(orders)
                 await trader.compare()
             except (AssertionError, TimeoutError) as problem:
-                found[name] = f"{lives}: {problem!r}"
+                found[name] = f"{orders}: {problem!r}"
 
-    await asyncio.gather(*(run(number, name, lives) for number, (name, lives) in enumerate(cases.items())))
+    await asyncio.gather(*(run(number, name, orders) for number, (name, orders) in enumerate(cases.items())))
     assert found == {}, "\n".join(f"{name}: {problem}" for name, problem in found.items())
 
 
@@ -58,5 +58,5 @@ async def test_random_schedules_of_faults(rig: Rig) -> None:
     """Repeat one with `make chaos SEED=… N=1`."""
     await started(rig)
     seeds = range(_SEED, _SEED + _SCHEDULES)
-    await all_books_agree(rig, {f"seed {seed}": schedule(seed) for seed in seeds})
+    await all_books_agree(rig, {f"seed {seed}": lives(seed) for seed in seeds})
     assert len(rig.closings) >= _SCHEDULES // 4, "most faults leave an order to be settled"

@@ -1,16 +1,13 @@
-"""Which faults of the paper broker meet which moment in the life of an order."""
+"""What may happen while orders of one user live: faults that meet nobody else, so that many users meet theirs at once.
+
+`schedules` draws from all faults, also those of the market that meet everybody.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from random import Random
 
-
-class Moment(StrEnum):
-    BEFORE_ORDER = "before the order"
-    IN_FLIGHT = "order in flight"
-    OPEN = "position open"
-    SETTLEMENT = "at settlement"
+from tests.chaos.schedules import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +45,13 @@ FAULTS: Mapping[str, Mapping[str, object]] = {
 def matrix() -> dict[str, tuple[Life, ...]]:
     """Every fault at every moment of an order, and another order after it."""
     return {
-        f"{kind}, {moment}": ((Injection(moment, kind, details),), ())
+        f"{kind}, {moment.name}": ((Injection(moment, kind, details),), ())
         for kind, details in FAULTS.items()
         for moment in Moment
     }
 
 
-def schedule(seed: int) -> tuple[Life, ...]:
+def lives(seed: int) -> tuple[Life, ...]:
     """One to three orders with up to three faults each; the same for the same seed."""
     chance = Random(seed)
     return tuple(_life(chance) for _ in range(chance.choice((1, 1, 1, 2, 2, 3))))
@@ -62,8 +59,7 @@ def schedule(seed: int) -> tuple[Life, ...]:
 
 def _life(chance: Random) -> Life:
     drawn = [_injection(chance) for _ in range(chance.choice((0, 1, 1, 1, 2, 3)))]
-    moments = list(Moment)
-    return tuple(sorted(drawn, key=lambda injection: moments.index(injection.moment)))
+    return tuple(sorted(drawn, key=lambda injection: injection.moment))
 
 
 def _injection(chance: Random) -> Injection:
