@@ -3,6 +3,7 @@
 The record lives in the KV bucket `orders` and moves only forward:
 
     intended → sending → opened → closed
+       │          │         └→ unknown → closed  (no result came in time; one that comes after all still counts)
        │          ├→ rejected      (the broker refused it, or is certain to have booked nothing)
        │          └→ unknown       (nobody can tell; a human must look)
        └→ rejected                 (never sent: expired, no session, denied)

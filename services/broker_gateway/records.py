@@ -35,6 +35,7 @@ FINAL_LIFE = 86400.0
 """Seconds a finished record is kept: long enough for every repetition, and the bucket stays small."""
 
 Change = Callable[[OrderRecord], tuple[TradeEvent, OrderRecord]]
+Movable = Callable[[OrderRecord], bool]
 
 _outcomes = Counter("pregao_orders_total", "Orders by what became of them", ["outcome"])
 
@@ -123,9 +124,11 @@ class Records:
             event = TradeOpened(id=f"{order_id}.opened", at=self._clock.now(), order=record.order, position=position)
             return event, replace(record, state=OrderState.OPENED, position=position)
 
-        return await self._move(order_id, OrderState.SENDING, change)
+        return await self._move(order_id, _is(OrderState.SENDING), change)
 
     async def close(self, order_id: str, position: Position, settlement: Settlement) -> OrderRecord:
+        """Also of one that was given up while its result did not come: what the broker says in the end counts."""
+
         def change(record: OrderRecord) -> tuple[TradeEvent, OrderRecord]:
             opened = record.position or position
             event = TradeClosed(
@@ -135,9 +138,11 @@ class Records:
                 position=opened,
                 settlement=settlement,
             )
-            return event, replace(record, state=OrderState.CLOSED, position=opened, settlement=settlement)
+            return event, replace(
+                record, state=OrderState.CLOSED, position=opened, settlement=settlement, code="", reason=""
+            )
 
-        return await self._move(order_id, OrderState.OPENED, change)
+        return await self._move(order_id, _closable, change)
 
     async def reject(self, order_id: str, code: RejectCode, reason: str) -> OrderRecord:
         return await self._fail(order_id, OrderState.REJECTED, code, reason)
@@ -179,13 +184,13 @@ class Records:
             )
             return event, replace(record, state=state, code=code, reason=reason)
 
-        return await self._move(order_id, expected, change)
+        return await self._move(order_id, _is(expected), change)
 
-    async def _move(self, order_id: str, expected: OrderState, change: Change) -> OrderRecord:
+    async def _move(self, order_id: str, movable: Movable, change: Change) -> OrderRecord:
         """Store the event, then the record; the record as it stands afterwards, whoever moved it."""
         async with self._moving:
             entry = await self.read(order_id)
-            if entry.value.state is not expected:
+            if not movable(entry.value):
                 return entry.value
             event, record = change(entry.value)
             record = replace(record, updated_at=self._clock.now())
@@ -198,3 +203,12 @@ class Records:
             _outcomes.labels(record.state).inc()
             log.info("order_moved", order_id=order_id, state=record.state, code=record.code, reason=record.reason)
             return record
+
+
+def _is(state: OrderState) -> Movable:
+    return lambda record: record.state is state
+
+
+def _closable(record: OrderRecord) -> bool:
+    """Its position is known, and no result yet."""
+    return record.position is not None and record.state in (OrderState.OPENED, OrderState.UNKNOWN)

@@ -62,7 +62,7 @@ class Settings(ServiceSettings):
     session_validity: float = Field(default=86400.0, ge=1, le=604800)
     """Seconds the broker accepts a session id; it is renewed after 22/24 to 23/24 of them."""
     order_grace: float = Field(default=60.0, ge=0, le=600)
-    """Seconds after an order's expiry in which an unanswered one may still turn up in the broker's books."""
+    """Seconds in which the broker's books may still tell of an unanswered order or, after its expiry, of a result."""
 
     def vault_keys(self) -> tuple[bytes, ...]:
         """The keys of `session_keys`, or one that nobody will know again."""

@@ -10,12 +10,14 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from services.paper_broker.errors import Refused, Status
+from services.paper_broker.errors import Refused, Status, invalid
 from services.paper_broker.positions import Position
 from services.paper_broker.stakes import INSUFFICIENT_FUNDS
 
 Seconds = Annotated[float, Meta(ge=0, le=600)]
-Count = Annotated[int, Meta(ge=1, le=1000)]
+MAX_ARMED = 1000
+"""Of one user at a time."""
+Count = Annotated[int, Meta(ge=1, le=MAX_ARMED)]
 User = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 EventName = Literal["position-changed", "balance-changed", "order-changed"]
 
@@ -176,8 +178,10 @@ class Faults:
         """Until which epoch millisecond positions are hidden, by external id."""
 
     def arm(self, fault: ArmedFault | DropConnections) -> None:
-        """For the user's next requests, events or log-ins, after what was armed before."""
+        """For the user's next requests, events or log-ins, after what was armed before. Raises Refused: too many."""
         count = 1 if isinstance(fault, DropConnections) else fault.count
+        if len(self._armed[fault.user]) + count > MAX_ARMED:
+            raise invalid("count", f"a user has at most {MAX_ARMED} armed at a time")
         self._armed[fault.user].extend([fault] * count)
 
     def armed(self, user_id: int) -> list[ArmedFault | DropConnections]:

@@ -11,7 +11,9 @@ ROOT = Path(__file__).parents[2]
 MADE = {".git", ".venv", ".local", "node_modules", "__pycache__"}
 CACHES = re.compile(r"\.\w+_cache|\.hypothesis")
 
-REGISTRIES = [".".join(host) for host in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmjs", "com"))]
+REGISTRIES = [
+    ".".join(host) for host in (("pypi", "org"), ("python" + "hosted", "org"), ("npmjs", "org"), ("npmjs", "com"))
+]
 """Put together here, so that this file may be searched as well."""
 
 PINNED = re.compile(r"^[a-z0-9][a-z0-9._-]*(\[[a-z,-]+\])?==[^ ]+( ; .+)? \\$")

@@ -134,8 +134,12 @@ class Gateway:
         settlement = Settlement(closed_at=CLOCK.now(), close_quote=1.1, profit=Decimal(profit))
         await self._records[order.user].close(order.order_id, record.position, settlement)
 
-    async def give_up(self, order: Order) -> None:
-        await self._records[order.user].give_up(order.order_id, OrderState.SENDING, "nobody knows")
+    async def give_up(self, order: Order, after: OrderState) -> None:
+        """Once the record is in that state."""
+        async with asyncio.timeout(5):
+            while (await self.find(order.user, order.order_id)).state is not after:
+                await asyncio.sleep(0.005)
+        await self._records[order.user].give_up(order.order_id, after, "nobody knows")
 
     async def find(self, user: str, order_id: str) -> OrderRecord:
         entry = await self._orders.get(f"{user}.{order_id}", OrderRecord)

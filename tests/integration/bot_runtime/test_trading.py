@@ -143,11 +143,16 @@ async def test_without_a_gateway_nothing_is_sent_and_the_order_is_rejected(
     assert gateway.rejected == [pnl.order_id]
 
 
-async def test_an_unknown_outcome_stops_the_bot(gateway: Gateway, observer: Observer) -> None:
-    gateway.broker.failure = Unanswered("the connection broke")
+@pytest.mark.parametrize(
+    ("failure", "after"), [(Unanswered("the connection broke"), OrderState.SENDING), (None, OrderState.OPENED)]
+)
+async def test_an_unknown_outcome_stops_the_bot(
+    gateway: Gateway, observer: Observer, failure: Unanswered | None, after: OrderState
+) -> None:
+    gateway.broker.failure = failure
     await observer.start_bot()
     order = await gateway.next_order()
-    await gateway.give_up(order)
+    await gateway.give_up(order, after)
     failed = await observer.label(f"Bot stopped - the outcome of the order on {order.ticker} is unknown")
     assert (failed.state, failed.activity) == (BotState.FAILED, Activity.ERROR)
     assert observer.scores[USER][-1].sequence == 0, "what is not known is not counted"

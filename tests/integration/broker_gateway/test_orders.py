@@ -306,3 +306,14 @@ async def test_a_result_that_never_comes_is_unknown_after_the_grace_and_not_befo
     record = await floor.record(order_id)
     assert (record.state, record.code) == (OrderState.UNKNOWN, RejectCode.UNDECIDED)
     await heard(floor, "opened", "unknown")
+
+
+async def test_a_result_that_comes_after_it_was_given_up_counts_all_the_same(floor: Floor) -> None:
+    order_id = await floor.intend()
+    await floor.submit(order_id)
+    floor.broker.ahead = timedelta(seconds=71)
+    await floor.reconcile()
+    await floor.desk.position_changed(floor.broker.settle("8.20"))
+    record = await floor.record(order_id)
+    assert (record.state, record.code) == (OrderState.CLOSED, "")
+    await heard(floor, "opened", "unknown", "closed")

@@ -3,8 +3,9 @@ from typing import Any
 
 import pytest
 
-from services.paper_broker.errors import Status
+from services.paper_broker.errors import Refused, Status
 from services.paper_broker.faults import (
+    MAX_ARMED,
     DelayReply,
     DropBeforeReply,
     DropConnections,
@@ -220,3 +221,12 @@ def test_a_drop_that_was_forgotten_is_not_due(faults: Faults) -> None:
     faults.arm(fault)
     faults.disarm(USER)
     assert not faults.due(fault)
+
+
+def test_no_more_are_armed_than_can_be_kept(faults: Faults) -> None:
+    faults.arm(SwallowReply(user=USER, count=MAX_ARMED - 1))
+    with pytest.raises(Refused):
+        faults.arm(SwallowReply(user=USER, count=2))
+    faults.arm(SwallowReply(user=USER))
+    faults.arm(SwallowReply(user=OTHER_USER))
+    assert len(faults.armed(USER)) == MAX_ARMED
