@@ -7,6 +7,7 @@ from libs.bus.entry import Entry
 from libs.bus.errors import BusError, BusUnavailable, Poison, RevisionConflict, Unavailable
 from libs.bus.keyvalue import KeyValue
 from libs.bus.lease import Lease
+from libs.bus.members import Members
 from libs.bus.mirror import Mirror
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Entry",
     "KeyValue",
     "Lease",
+    "Members",
     "Mirror",
     "Poison",
     "RevisionConflict",

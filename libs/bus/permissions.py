@@ -51,7 +51,8 @@ _NEEDS = {
         uses=(MARKET, TRADES, ALERTS, DEAD_LETTERS, ACCOUNTS, DESIRED, ORDERS, FEEDS, CATALOGUE, LEASES, SESSIONS),
         appends=(
             "market.>", "trade.>", "alert.>", "$KV.accounts.>", "$KV.desired.session.>", "$KV.orders.>",
-            "$KV.catalogue.>", "$KV.leases.session.>", "$KV.leases.market", "$KV.sessions.>",
+            "$KV.catalogue.>", "$KV.leases.session.>", "$KV.leases.market", "$KV.leases.member.gateway.*",
+            "$KV.sessions.>",
         ),
         serves=("rpc.gateway.>",),
     ),

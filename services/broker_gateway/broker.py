@@ -125,6 +125,10 @@ class Market(Protocol):
 
     async def close(self) -> None: ...
 
+    def now(self) -> datetime:
+        """What time it is at the broker."""
+        ...
+
     async def refused(self) -> None:
         """Returns when the broker has refused the session for good."""
         ...

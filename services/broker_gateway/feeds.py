@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Gauge, Histogram
 
 from libs.bus import BusError
 from libs.contracts.market import Candle, Feed
@@ -20,6 +21,12 @@ _RUNNING = 4096
 """Feeds whose newest running candle can wait to be published; more cannot exist (actives × sizes in use)."""
 
 _feeds = Gauge("pregao_feeds", "Candle feeds subscribed at the broker")
+_silence = Gauge("pregao_feed_silence_seconds", "Since the newest update of any subscribed feed")
+_lag = Histogram(
+    "pregao_feed_lag_seconds",
+    "From the broker's time of a candle update to its publication",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 
 
 class Feeds:
@@ -36,21 +43,28 @@ class Feeds:
         self._newest: dict[Feed, Candle] = {}
         self._fresh = asyncio.Event()
         self._repairs: asyncio.Queue[tuple[Feed, tuple[int, int]]] = asyncio.Queue(_RUNNING)
+        self._heard = market.now()
 
     async def run(self, changed: asyncio.Event) -> None:
         """Until cancelled. `changed` is set when somebody's wishes did; lapsed ones are noticed within a second."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._publish(), name="feeds:publish")
-            for number in range(_REPAIRS_AT_ONCE):
-                group.create_task(self._repair(), name=f"feeds:repair:{number}")
-            while True:
-                changed.clear()
-                await self._fit()
-                try:
-                    async with asyncio.timeout(1.0):
-                        await changed.wait()
-                except TimeoutError:
-                    continue
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._publish(), name="feeds:publish")
+                for number in range(_REPAIRS_AT_ONCE):
+                    group.create_task(self._repair(), name=f"feeds:repair:{number}")
+                await self._keep(changed)
+        finally:
+            _feeds.set(0)
+            _silence.set(0)
+
+    async def _keep(self, changed: asyncio.Event) -> None:
+        while True:
+            changed.clear()
+            await self._fit()
+            _silence.set((self._market.now() - self._heard).total_seconds() if self._followed else 0)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await changed.wait()
 
     async def _fit(self) -> None:
         wanted = self._wanted()
@@ -78,6 +92,7 @@ class Feeds:
         closing = self._followed.get(feed)
         if closing is None:
             return
+        self._heard = self._market.now()
         step = closing.update(candle)
         if step.missing is not None:
             self._ask(feed, step.missing)
@@ -99,7 +114,8 @@ class Feeds:
             self._fresh.clear()
             newest, self._newest = self._newest, {}
             for candle in newest.values():
-                await self._tape.show(candle)
+                if await self._tape.show(candle):
+                    _lag.observe(max(0.0, (self._market.now() - candle.at).total_seconds()))
 
     async def _repair(self) -> None:
         """Candles nobody saw close; what history does not give stays a gap, which readers see by the numbers."""

@@ -13,6 +13,7 @@ from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavaila
 from services.broker_gateway.demand import wanted
 from services.broker_gateway.feeds import Feeds
 from services.broker_gateway.tape import Tape
+from services.broker_gateway.tenure import Right
 
 log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ class MarketDesk:
                 lost = asyncio.Event()
                 lease.on_lost = lost.set
                 try:
-                    await self._hold(feeds, lost)
+                    await self._hold(feeds, lease, lost)
                 except (BrokerUnavailable, AuthenticationRefused, BusError) as error:
                     log.warning("market_not_available", error=str(error))
                 finally:
@@ -61,7 +62,7 @@ class MarketDesk:
             raise RpcError(ErrorCode.BROKER_UNREACHABLE, str(error)) from error
         return CandlePage(candles=tuple(candles))
 
-    async def _hold(self, feeds: Callable[[], frozenset[Feed]], lost: asyncio.Event) -> None:
+    async def _hold(self, feeds: Callable[[], frozenset[Feed]], right: Right, lost: asyncio.Event) -> None:
         market = self._connect()
         await market.open()
         served = None
@@ -69,14 +70,15 @@ class MarketDesk:
             await self._refresh(market)
             served = await self._bus.serve("gateway-market", {CANDLES: lambda query: self.candles(market, query)})
             log.info("market_held", actives=len(self._actives))
-            await self._work(market, feeds, lost)
+            await self._work(market, Tape(self._bus, right), feeds, lost)
         finally:
             if served is not None:
                 await served.stop()
             await market.close()
 
-    async def _work(self, market: Market, feeds: Callable[[], frozenset[Feed]], lost: asyncio.Event) -> None:
-        tape = Tape(self._bus)
+    async def _work(
+        self, market: Market, tape: Tape, feeds: Callable[[], frozenset[Feed]], lost: asyncio.Event
+    ) -> None:
         tasks = [
             asyncio.create_task(tape.run(), name="market:tape"),
             asyncio.create_task(Feeds(market, tape, feeds).run(self._changed), name="market:feeds"),

@@ -4,7 +4,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import structlog
 from prometheus_client import Histogram
@@ -26,6 +25,7 @@ from services.broker_gateway.broker import (
 )
 from services.broker_gateway.reconcile import Verdict, judge
 from services.broker_gateway.records import OrderGone, Records
+from services.broker_gateway.tenure import Right
 
 log = structlog.get_logger()
 
@@ -38,13 +38,6 @@ _latency = Histogram(
     "From sending an order to the broker's answer",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
-
-
-class Right(Protocol):
-    """The right to act for a user; a lease."""
-
-    @property
-    def held(self) -> bool: ...
 
 
 class _Denied(Exception):

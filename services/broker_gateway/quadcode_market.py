@@ -43,6 +43,9 @@ class QuadcodeMarket:
         self._credentials.leave(self._session_renewed)
         await self._client.close()
 
+    def now(self) -> datetime:
+        return self._client.clock.now()
+
     async def refused(self) -> None:
         await self._refused.wait()
 
@@ -65,13 +68,12 @@ class QuadcodeMarket:
         )
 
     async def candles(self, feed: Feed, *, count: int = 0, ids: tuple[int, int] | None = None) -> list[Candle]:
-        now = self._client.clock.now()
         query = GetCandles(
             active_id=feed.active_id,
             size=feed.size,
             from_id=ids[0] if ids else UNSET,
             to_id=ids[1] if ids else UNSET,
-            to=seconds(now) if not ids else UNSET,
+            to=seconds(self.now()) if not ids else UNSET,
             count=count if not ids else UNSET,
         )
         try:

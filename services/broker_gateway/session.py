@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from libs.bus import Bus, BusError
 from libs.bus.topology import ACCOUNTS
@@ -33,9 +33,12 @@ _LATE = timedelta(seconds=2)
 _SWEEP = 3.0
 """Seconds between looks at what is unsettled."""
 _BACKOFF = (1.0, 30.0)
+_STAND_BY = 3.0
+"""Seconds that each gateway leaves those whom the session falls to before it."""
 _POSITIONS = 1000
 """Position events that can wait; more are dropped and found by the next reconciliation."""
 
+_sessions = Gauge("pregao_broker_sessions", "Users whose session this gateway holds")
 _reconnects = Counter("pregao_broker_reconnects_total", "Links to the broker that were lost and made again")
 
 Connect = Callable[[str, Listener], Connection]
@@ -43,7 +46,10 @@ Connect = Callable[[str, Listener], Connection]
 
 
 class Session:
-    """Runs as long as the user wants a session or has an unsettled order; who is asked by `wanted` and `unsettled`."""
+    """Runs as long as the user wants a session or has an unsettled order; who is asked by `wanted` and `unsettled`.
+
+    `rank` tells how many other gateways it falls to before this one; only a lease decides.
+    """
 
     def __init__(
         self,
@@ -52,6 +58,7 @@ class Session:
         connect: Connect,
         wanted: Callable[[], DesiredSession | None],
         unsettled: Callable[[], list[OrderRecord]],
+        rank: Callable[[], int],
         grace: timedelta,
     ) -> None:
         self._user = user
@@ -59,6 +66,7 @@ class Session:
         self._connect = connect
         self._wanted = wanted
         self._unsettled = unsettled
+        self._rank = rank
         self._grace = grace
         self._accounts = bus.bucket(ACCOUNTS)
         self._balances: Balances | None = None
@@ -68,6 +76,8 @@ class Session:
         self._link_up = False
         self._refused = False
         self._reconcile = False
+        self._leaving = False
+        self.holds = False
         self.woken = asyncio.Event()
         """Set when something it depends on has changed."""
 
@@ -79,6 +89,7 @@ class Session:
     async def run(self) -> None:
         """Until it is not needed."""
         pause = _BACKOFF[0]
+        await self._stand_by(0.0)
         while self.needed:
             account = self._account()
             tenure = Tenure(self._bus, self._user, account, self.woken.set)
@@ -94,8 +105,13 @@ class Session:
                 pause = min(pause * 2, _BACKOFF[1])
             finally:
                 await tenure.release()
-            await self._pause(pause)
+            await self._stand_by(pause)
         await self._publish(SessionState.DISCONNECTED)
+
+    def hand_over(self) -> None:
+        """Give it up to the gateway it falls to, as soon as no order is being sent; that one follows what is open."""
+        self._leaving = True
+        self.woken.set()
 
     def link_changed(self, up: bool) -> None:
         if up:
@@ -127,9 +143,13 @@ class Session:
         return min(owing - {wanted}, default=wanted)
 
     async def _hold(self, tenure: Tenure, account: str) -> None:
-        self._refused = False
+        self._refused = self._leaving = False
+        self._published = None  # another gateway may have told something else since
         connection = self._connect(account, self)
         async with AsyncExitStack() as stack:
+            stack.callback(self._let_go)
+            self.holds = True
+            _sessions.inc()
             stack.push_async_callback(connection.close)
             await connection.open()
             self._link_up = self._reconcile = True
@@ -137,7 +157,7 @@ class Session:
             desk = OrderDesk(records, connection, tenure, lambda: self._balances, self._bus.clock, self._grace)
             serving: AsyncExitStack | None = None
             try:
-                while self.needed and self._account() == account and tenure.held and not self._refused:
+                while self._stays(tenure, account):
                     self.woken.clear()
                     serving = await self._serve(desk, account, serving)
                     await self._work(desk, account)
@@ -147,6 +167,17 @@ class Session:
                     await serving.aclose()
         if self._refused:
             raise AuthenticationRefused("the broker refuses this user's session")
+
+    def _stays(self, tenure: Tenure, account: str) -> bool:
+        leaves = self._leaving and self._rank() > 0 and not self._sending()
+        return self.needed and self._account() == account and tenure.held and not self._refused and not leaves
+
+    def _sending(self) -> bool:
+        return any(record.position is None for record in self._unsettled())
+
+    def _let_go(self) -> None:
+        self.holds = False
+        _sessions.dec()
 
     async def _serve(self, desk: OrderDesk, account: str, serving: AsyncExitStack | None) -> AsyncExitStack | None:
         """New orders are taken while the user wants this session; what is unsettled is followed regardless."""
@@ -239,9 +270,10 @@ class Session:
             async with asyncio.timeout(_SWEEP):
                 await self.woken.wait()
 
-    async def _pause(self, seconds: float) -> None:
-        """Between tries; cut short when the user asks for something else."""
-        if self.needed:
+    async def _stand_by(self, pause: float) -> None:
+        """Between tries; cut short when the user asks for something else, or the gateways are others."""
+        seconds = pause + self._rank() * _STAND_BY
+        if seconds and self.needed:
             self.woken.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(seconds):

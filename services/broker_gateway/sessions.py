@@ -1,12 +1,15 @@
-"""Every user's session that this gateway should hold: whoever wants one, and whoever has an unsettled order."""
+"""Every user's session: whoever wants one, and whoever has an unsettled order.
+
+Each falls to one of the live gateways, which tries first; the others stand by. When a gateway joins, the sessions that
+fall to it are handed over one after another, each when no order of it is being sent.
+"""
 
 import asyncio
 from datetime import timedelta
 
 import structlog
-from prometheus_client import Gauge
 
-from libs.bus import Bus, BusError, Entry, Mirror
+from libs.bus import Bus, BusError, Entry, Members, Mirror
 from libs.bus.topology import DESIRED, ORDERS
 from libs.contracts.account import DesiredSession
 from libs.contracts.orders import OrderRecord, OrderState
@@ -16,8 +19,8 @@ from services.broker_gateway.session import Connect, Session
 log = structlog.get_logger()
 
 _SWEEP = 5.0
-
-_sessions = Gauge("pregao_broker_sessions", "Users whose session this gateway holds or tries to hold")
+_HAND_OVER = 0.05
+"""Seconds between two sessions that are handed over: the broker need not take them all at once."""
 
 
 class Sessions:
@@ -30,9 +33,12 @@ class Sessions:
         self._orders: Mirror[OrderRecord] | None = None
         self._unsettled: dict[str, dict[str, OrderRecord]] = {}
         self._changed = asyncio.Event()
+        self._members = Members(bus, "gateway", self._members_changed)
+        self._regrouped = asyncio.Event()
 
     async def start(self) -> None:
-        """Returns when it is known who wants a session and what is unsettled."""
+        """Returns when it is known who wants a session, what is unsettled, and which gateways there are."""
+        await self._members.start()
         self._orders = await self._bus.mirror(
             ORDERS, ">", OrderRecord, self._order_changed, keep=lambda record: not record.state.final
         )
@@ -40,6 +46,7 @@ class Sessions:
 
     async def run(self) -> None:
         """Until cancelled; then every session is given up in order."""
+        handing_over = asyncio.create_task(self._hand_over(), name="sessions:hand-over")
         try:
             while True:
                 self._changed.clear()
@@ -51,7 +58,8 @@ class Sessions:
                 except TimeoutError:
                     continue
         finally:
-            tasks = [task for _, task in self._running.values()]
+            await self._members.stop()
+            tasks = [handing_over, *(task for _, task in self._running.values())]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -67,7 +75,6 @@ class Sessions:
             task = asyncio.create_task(session.run(), name=f"session:{user}")
             task.add_done_callback(lambda _: self._changed.set())
             self._running[user] = session, task
-        _sessions.set(len(self._running))
 
     def _needed(self) -> set[str]:
         """Users who want a session, and those with an unsettled order."""
@@ -84,7 +91,20 @@ class Sessions:
         def unsettled() -> list[OrderRecord]:
             return list(self._unsettled.get(user, {}).values())
 
-        return Session(user, self._bus, self._connect, wanted, unsettled, self._grace)
+        def rank() -> int:
+            return self._members.rank(user)
+
+        return Session(user, self._bus, self._connect, wanted, unsettled, rank, self._grace)
+
+    async def _hand_over(self) -> None:
+        """What falls to another since the gateways are others."""
+        while True:
+            await self._regrouped.wait()
+            self._regrouped.clear()
+            for user, (session, _) in list(self._running.items()):
+                if session.holds and self._members.rank(user):
+                    session.hand_over()
+                    await asyncio.sleep(_HAND_OVER)
 
     async def _expire_orphans(self) -> None:
         """Intents that nobody submitted, also of users whose session nobody can hold."""
@@ -100,6 +120,11 @@ class Sessions:
                 await Records(order.user, self._bus).expire(order.order_id)
             except (BusError, OrderGone) as error:
                 log.warning("order_not_expired", order_id=order.order_id, error=str(error))
+
+    def _members_changed(self) -> None:
+        self._regrouped.set()
+        for session, _ in self._running.values():
+            session.woken.set()
 
     def _desire_changed(self, key: str, _entry: Entry[DesiredSession] | None) -> None:
         self._wake(key.removeprefix("session."))

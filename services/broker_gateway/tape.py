@@ -9,6 +9,7 @@ from libs.bus import Bus, BusError
 from libs.bus.topology import MARKET
 from libs.contracts import subjects
 from libs.contracts.market import Candle, Feed
+from services.broker_gateway.tenure import Right
 
 log = structlog.get_logger()
 
@@ -22,10 +23,14 @@ _dropped = Counter("pregao_closed_candles_dropped_total", "Closed candles droppe
 
 
 class Tape:
-    """Closed candles of one feed are stored in order, different feeds beside each other."""
+    """Closed candles of one feed are stored in order, different feeds beside each other.
 
-    def __init__(self, bus: Bus) -> None:
+    What the broker sent while this process was frozen is not published late: another gateway holds the market by then.
+    """
+
+    def __init__(self, bus: Bus, right: Right) -> None:
         self._bus = bus
+        self._right = right
         self._lanes: list[asyncio.Queue[Candle]] = [asyncio.Queue(_WAITING) for _ in range(_LANES)]
 
     async def run(self) -> None:
@@ -38,9 +43,12 @@ class Tape:
         """What was stored last of a feed, by whichever gateway. Raises BusError."""
         return await self._bus.last(MARKET, subjects.closed_candle(feed), Candle)
 
-    async def show(self, candle: Candle) -> None:
-        await self._bus.publish(subjects.candle(candle.feed), candle)
-        _published.labels("running").inc()
+    async def show(self, candle: Candle) -> bool:
+        """Whether it was ours to publish."""
+        if self._right.held:
+            await self._bus.publish(subjects.candle(candle.feed), candle)
+            _published.labels("running").inc()
+        return self._right.held
 
     def close(self, candle: Candle) -> None:
         lane = self._lanes[candle.active_id % _LANES]
@@ -52,6 +60,8 @@ class Tape:
     async def _store(self, lane: "asyncio.Queue[Candle]") -> None:
         while True:
             candle = await lane.get()
+            if not self._right.held:
+                continue
             identity = f"{candle.active_id}.{candle.size}.{candle.start}"
             try:
                 await self._bus.append(subjects.closed_candle(candle.feed), candle, id=identity, timeout=30.0)

@@ -1,9 +1,17 @@
 """The right to act for one user at one account of the broker."""
 
 from collections.abc import Callable
+from typing import Protocol
 
 from libs.bus import Bus
 from services.broker_gateway.broker import BrokerUnavailable
+
+
+class Right(Protocol):
+    """The right to act; a lease, or several."""
+
+    @property
+    def held(self) -> bool: ...
 
 
 class Tenure:

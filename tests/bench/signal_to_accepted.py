@@ -7,19 +7,15 @@ every round is a burst of orders: the slowest of a burst is what the 99th percen
 import asyncio
 import json
 import statistics
-from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from libs.bus import Bus
-from libs.bus.permissions import ADMIN
 from libs.contracts.bots import BotConfig
-from libs.contracts.clock import SystemClock
 from libs.contracts.rpc import CONNECT, START_BOT, ConnectSession, ErrorCode, RpcError, StartBot
 from tests.bench.result import Result
-from tests.integration.nats_server import NatsServer
-from tests.integration.paper_broker import PaperBroker
+from tests.bench.services import services
 from tests.integration.service_process import ServiceProcess
 
 NAMES = ("e2e.signal_to_accepted_p50_ms", "e2e.signal_to_accepted_p99_ms")
@@ -33,8 +29,13 @@ _PATIENCE = 300.0
 
 async def run() -> list[Result]:
     with TemporaryDirectory() as directory:
-        async with AsyncExitStack() as stack:
-            runtime = await _start(Path(directory), stack)
+        actives = Path(directory) / "actives.json"
+        actives.write_text(json.dumps([_active(number) for number in range(1, _ACTIVES + 1)]))
+        async with services(PREGAO_PAPER_ACTIVES=str(actives)) as stack:
+            await stack.start_gateway()
+            runtime = await stack.start("bot_runtime", "bots")
+            for number in range(1, _BOTS + 1):
+                await _start_bot(stack.bus, str(UUID(int=number)), broker_user_id=str(1000 + number))
             latencies = await _measure(runtime)
     percentiles = statistics.quantiles(latencies, n=100, method="inclusive")
     return [
@@ -53,46 +54,8 @@ async def _measure(runtime: ServiceProcess) -> list[float]:
     return [line["milliseconds"] for line in answered]
 
 
-async def _start(directory: Path, stack: AsyncExitStack) -> ServiceProcess:
-    """Everything up, with one bot per user running; the process that runs the bots."""
-    nats = NatsServer(directory)
-    nats.start()
-    stack.callback(nats.kill)
-    actives = directory / "actives.json"
-    actives.write_text(json.dumps([_active(number) for number in range(1, _ACTIVES + 1)]))
-    paper = PaperBroker(directory, PREGAO_PAPER_ACTIVES=str(actives))
-    stack.push_async_callback(paper.process.stop)
-    await paper.start()
-    for directory_name, user, variables in (
-        ("broker_gateway", "gateway", _upstream(paper)),
-        ("bot_runtime", "bots", {}),
-    ):
-        process = ServiceProcess(
-            f"services.{directory_name}", nats.environment(user) | variables, directory / f"{user}.log"
-        )
-        stack.push_async_callback(process.stop)
-        await process.start()
-    bus = await Bus.connect(
-        nats.url, ADMIN, nats.passwords[ADMIN], service=ADMIN, instance="bench", clock=SystemClock()
-    )
-    stack.push_async_callback(bus.close)
-    for number in range(1, _BOTS + 1):
-        await _start_bot(bus, str(UUID(int=number)), broker_user_id=str(1000 + number))
-    return process
-
-
 def _active(number: int) -> dict[str, object]:
     return {"id": number, "ticker": f"BENCH{number}-OTC", "name": f"Bench {number}", "category": "forex", "price": 1.1}
-
-
-def _upstream(paper: PaperBroker) -> dict[str, str]:
-    return {
-        "PREGAO_BROKER_WS_URL": paper.ws_url,
-        "PREGAO_BROKER_SESSION_URL": paper.session_url,
-        "PREGAO_BROKER_API_TOKEN": paper.api_token,
-        "PREGAO_BROKER_API_HOST": paper.api_url,
-        "PREGAO_BROKER_SYSTEM_USER_ID": "1",
-    }
 
 
 async def _start_bot(bus: Bus, user: str, broker_user_id: str) -> None:

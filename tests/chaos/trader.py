@@ -87,7 +87,9 @@ class Trader:
             await self._rig.broker.fault(injection.kind, self._account, **injection.details)
 
     async def _ended(self, order_id: str) -> bool:
-        return any(f"{order_id}.{state}" in self._rig.events for state in OrderState if state.final)
+        """The event is stored before the record, and heard after it was stored."""
+        heard = any(f"{order_id}.{state}" in self._rig.events for state in OrderState if state.final)
+        return heard and (await self._rig.record(order_id, self._user)).state.final
 
     def _heard(self, order_id: str) -> dict[str, int]:
         return {identity: count for identity, count in self._rig.events.items() if identity.startswith(order_id)}

@@ -1,14 +1,18 @@
-"""Two gateways, many users, and one of the gateways dies under load."""
+"""Two gateways and many users: one gateway joins, dies under load, or is frozen."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import pytest
 
 from libs.bus import Consumer, Delivery
-from libs.bus.topology import FEEDS, MARKET
+from libs.bus.lease import Holder
+from libs.bus.topology import FEEDS, LEASES, MARKET
+from libs.contracts import subjects
 from libs.contracts.market import Candle, Feed, FeedDemand
 from libs.contracts.orders import OrderState
 from libs.contracts.rpc import RpcError
@@ -87,6 +91,69 @@ async def test_the_other_one_takes_over_everything_and_nothing_is_lost_or_done_t
     assert set(rig.events.values()) == {1}
     first = min(closed_candles)
     assert sorted(closed_candles) == list(range(first, first + len(closed_candles))), "each closed candle once"
+
+
+async def test_one_that_joins_is_handed_its_share_and_everybody_trades_on(rig: Rig) -> None:
+    await rig.start_gateway()
+    await asyncio.gather(*(rig.connect(user, account) for user, account in USERS.items()))
+    traders = {user: Trader(rig, user) for user in USERS}
+    trading = [asyncio.create_task(trader.trade()) for trader in traders.values()]
+    before = await holders(rig)
+    await rig.start_gateway()
+
+    async def shared() -> bool:
+        now = await holders(rig)
+        return now.keys() == set(USERS) and len(set(now.values())) == 2
+
+    await until(shared, timeout=30)
+    after = await holders(rig)
+    moved = {user for user in USERS if after[user] != before.get(user)}
+    opened = {user: len(traders[user].opened) for user in moved}
+
+    async def moved_ones_trade() -> bool:
+        return all(len(traders[user].opened) > opened[user] for user in moved)
+
+    await until(moved_ones_trade, timeout=25)
+    for task in trading:
+        task.cancel()
+    await asyncio.gather(*trading, return_exceptions=True)
+    for user, account in USERS.items():
+        await books_agree(rig, user, account)
+    assert set(rig.events.values()) == {1}
+
+
+async def holders(rig: Rig) -> dict[str, str]:
+    """Which gateway holds each user's session."""
+    leases = await rig.bus.bucket(LEASES).entries("session.*", Holder)
+    named = {entry.key.removeprefix("session."): entry.value.instance for entry in leases}
+    return {user: instance for user, instance in named.items() if user in USERS}
+
+
+async def test_what_a_frozen_one_heard_is_not_published_late(rig: Rig, closed_candles: list[int]) -> None:
+    told: list[datetime] = []
+
+    async def hear(_: str, candle: Candle) -> None:
+        told.append(candle.at)
+
+    await rig.bus.subscribe(subjects.candle(FEED), Candle, hear)
+    holder = await rig.start_gateway()
+    await rig.start_gateway()
+
+    async def told_since(count: int) -> bool:
+        return len(told) > count + 5
+
+    await until(partial(told_since, 0))
+    holder.pause()
+    await until(partial(told_since, len(told)), timeout=20)
+    holder.resume()
+
+    async def noticed() -> bool:
+        return any(line["lease"] == "market" for line in holder.logged("lease_lost"))
+
+    await until(noticed)
+    await until(partial(told_since, len(told)))
+    assert told == sorted(told)
+    assert closed_candles == sorted(closed_candles)
 
 
 async def books_agree(rig: Rig, user: str, account: int) -> None:
