@@ -10,6 +10,7 @@ from typing import Self
 
 import structlog
 
+from libs.quadcode.background import run_beside
 from libs.quadcode.candle_repairs import WIDEST, Repairs
 from libs.quadcode.candles import MOST, Candle, CandleGenerated, Candles, GetCandles
 from libs.quadcode.declarations import Channel, Listener
@@ -81,8 +82,7 @@ class CandleSeries:
             self._first = await self._oldest()
             live = await self._history.watch(self.active_id, self.size, self._live)
             stack.push_async_callback(live.stop)
-            keeper = asyncio.create_task(self._keep(), name=f"quadcode:candles:{self.active_id}:{self.size}")
-            stack.push_async_callback(_end, keeper)
+            run_beside(stack, self._keep(), f"quadcode:candles:{self.active_id}:{self.size}")
             self._resources = stack.pop_all()
         return self
 
@@ -258,8 +258,3 @@ def _told_at(candle: Candle) -> float:
 def _ended(candle: Candle) -> bool:
     """Whether its last update is known (§11.4)."""
     return candle.at is None or candle.at >= candle.end * NANOSECONDS
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

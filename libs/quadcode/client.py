@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from types import TracebackType
 from typing import Self, TypeVar
@@ -30,6 +30,7 @@ from libs.quadcode.login import Login, LoginRefused, profile
 from libs.quadcode.margin import Margin
 from libs.quadcode.margin_balances import MarginBalances
 from libs.quadcode.margin_instruments import MarginKind
+from libs.quadcode.offer_book import EVERY, OfferBook, OfferChange
 from libs.quadcode.options import Options
 from libs.quadcode.orders import Orders
 from libs.quadcode.positions import Positions
@@ -96,7 +97,9 @@ class Client:
         self._standing = Standing()
         self._callbacks: list[Callable[[], None]] = []
         self._incoming = Incoming(self.clock, self._routes)
-        self._login = Login(session_ids)
+        self._features = Features()
+        self._login = Login(session_ids, self._features)
+        self._jitter = jitter
         self._backoff = Backoff(first=0.1, cap=10.0, spread=1.0, jitter=jitter)
         self._profile: Profile | None = None
         self._link: Link | None = None
@@ -111,7 +114,6 @@ class Client:
         self.currencies = Currencies(self)
         self.digital = DigitalOptions(self)
         self.exchange_rates = ExchangeRates(self)
-        self.features = Features(self)
         self.margin_cfd = Margin(self, MarginKind.CFD)
         self.margin_crypto = Margin(self, MarginKind.CRYPTO)
         self.margin_forex = Margin(self, MarginKind.FOREX)
@@ -151,6 +153,10 @@ class Client:
     def malformed(self) -> int:
         """Frames dropped because they were not what the protocol says."""
         return self._incoming.malformed
+
+    def available(self, feature: str) -> bool:
+        """Whether the broker offers it (`libs.quadcode.features` has the names), as it said at the last login."""
+        return self._features.available(feature)
 
     def start(self) -> None:
         """Connect, and stay connected until `close`."""
@@ -192,6 +198,10 @@ class Client:
         `size` in seconds; at most `limit` candles are held.
         """
         return CandleSeries(self, self.candles, self._repairs, active_id, size, listener, limit)
+
+    def offer_book(self, listener: Listener[Sequence[OfferChange]], every: float = EVERY) -> OfferBook:
+        """The options on offer, read every `every` seconds: `async with client.offer_book(listener) as book`."""
+        return OfferBook(self, self.options, self._jitter, listener, every)
 
     async def keep(self, call: Call[B, Result], body: B) -> Kept:
         """A request that asks for events: made now and again on every connection. Raises RequestFailed."""

@@ -67,6 +67,10 @@ class Channel(Protocol):
         """The broker's id of the authenticated user. Raises NotConnected before the first connection."""
         ...
 
+    def available(self, feature: str) -> bool:
+        """Whether the broker offers it, for all it said (`libs.quadcode.features` has the names)."""
+        ...
+
     async def request(self, call: Call[B, R], body: B, timeout: float | None = None) -> R:
         """Sent before anything is awaited. Raises NotConnected (nothing was sent) or RequestFailed."""
         ...

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from libs.quadcode.declarations import Call, Channel, Listener, Subscription, Topic
 from libs.quadcode.epoch import from_seconds
+from libs.quadcode.features import DIGITAL, require
 from libs.quadcode.frames import Result
 from libs.quadcode.options import OptionDirection
 from libs.quadcode.placing import ClosePosition, Placed, confirm, place
@@ -130,28 +131,33 @@ PRICES_GENERATED = Topic(
 
 
 class DigitalOptions:
-    """The reads and subscriptions raise NotConnected or RequestFailed."""
+    """The reads and subscriptions raise NotConnected or RequestFailed; all but `close` raise FeatureDisabled."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
     async def underlyings(self) -> Sequence[Underlying]:
+        require(self._channel, DIGITAL)
         return (await self._channel.request(GET_UNDERLYINGS, GetUnderlyings())).underlying
 
     async def watch_underlyings(self, listener: Listener[UnderlyingList]) -> Subscription:
         """Lists of what changed; whoever is not in one stays as it was."""
+        require(self._channel, DIGITAL)
         return await self._channel.subscribe(UNDERLYINGS_CHANGED, (), listener)
 
     async def instruments(self, active_id: int) -> Sequence[DigitalInstrument]:
         """Expired ones may be among them."""
+        require(self._channel, DIGITAL)
         return (await self._channel.request(GET_INSTRUMENTS, GetInstruments(active_id))).instruments
 
     async def watch_instruments(self, active_id: int, listener: Listener[DigitalInstrument]) -> Subscription:
         """New expirations, and known ones with other strikes; the list is not to be asked again for them."""
+        require(self._channel, DIGITAL)
         return await self._channel.subscribe(INSTRUMENT_GENERATED, (active_id,), listener)
 
     async def watch_prices(self, instrument: DigitalInstrument, listener: Listener[InstrumentPrices]) -> Subscription:
         """To be stopped when the instrument has expired."""
+        require(self._channel, DIGITAL)
         filters = (instrument.asset_id, instrument.index, InstrumentType.DIGITAL_OPTION.value)
         return await self._channel.subscribe(PRICES_GENERATED, filters, listener)
 
@@ -168,6 +174,7 @@ class DigitalOptions:
 
         Raises OrderRejected, OrderOutcomeUnknown or NotConnected, as `Options.open`.
         """
+        require(self._channel, DIGITAL)
         order = PlaceDigitalOption(
             amount=f"{amount:f}",
             asset_id=instrument.asset_id,

@@ -43,7 +43,12 @@ class RequestRefused(RequestFailed):
 
 
 class FeatureDisabled(QuadcodeError):
-    """The broker has switched off what was asked for."""
+    """Nothing was sent: the broker says that it has switched off what was asked for (quadcode-protocol §6)."""
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"the broker has switched off {feature}")
+        self.feature = feature
+        """Its name at the broker, as in `libs.quadcode.features`."""
 
 
 class OrderError(QuadcodeError):

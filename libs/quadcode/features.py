@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from libs.quadcode.declarations import Call, Channel
+from libs.quadcode.errors import FeatureDisabled
 
 CATEGORY = "client-sdk-js"
 CLIENT = "client-sdk"
@@ -16,6 +17,8 @@ DIGITAL = "digital-instrument"
 MARGIN_FOREX = "margin-forex-instrument"
 MARGIN_CFD = "margin-cfd-instrument"
 MARGIN_CRYPTO = "margin-crypto-instrument"
+
+_DISABLED = "disabled"
 
 
 class GetFeatures(Struct, frozen=True):
@@ -35,21 +38,21 @@ class FeatureList(Struct, frozen=True):
 GET_FEATURES = Call("features.get-features", "2.0", GetFeatures, FeatureList)
 
 
-def available(features: Sequence[Feature], name: str) -> bool:
-    """Everything is, unless it is listed as disabled."""
-    return not any(feature.name == name and feature.status == "disabled" for feature in features)
-
-
 class Features:
-    """Answers are kept for the life of the client, as in the official one."""
+    """What the broker said when the connection was made; each new connection reads it anew."""
 
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-        self._known: dict[str, bool] = {}
+    def __init__(self) -> None:
+        self._disabled: frozenset[str] = frozenset()
 
-    async def available(self, name: str) -> bool:
-        """Whether the platform offers it. Raises NotConnected or RequestFailed."""
-        if name not in self._known:
-            reply = await self._channel.request(GET_FEATURES, GetFeatures())
-            self._known[name] = available(reply.features, name)
-        return self._known[name]
+    def learn(self, features: Sequence[Feature]) -> None:
+        self._disabled = frozenset(feature.name for feature in features if feature.status == _DISABLED)
+
+    def available(self, name: str) -> bool:
+        """Everything is, unless it is listed as disabled."""
+        return name not in self._disabled
+
+
+def require(channel: Channel, name: str) -> None:
+    """Raises FeatureDisabled. Whatever opens something asks here first; what is open can always be closed."""
+    if not channel.available(name):
+        raise FeatureDisabled(name)

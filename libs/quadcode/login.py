@@ -2,8 +2,16 @@
 
 import structlog
 
-from libs.quadcode.errors import FeatureDisabled, QuadcodeError, RequestFailed, RequestRefused, UnexpectedReply
-from libs.quadcode.features import CLIENT, GET_FEATURES, GetFeatures, available
+from libs.quadcode.errors import (
+    ConnectionLost,
+    FeatureDisabled,
+    NotConnected,
+    QuadcodeError,
+    RequestFailed,
+    RequestRefused,
+    UnexpectedReply,
+)
+from libs.quadcode.features import CLIENT, GET_FEATURES, Features, GetFeatures
 from libs.quadcode.link import Link
 from libs.quadcode.profile import GET_PROFILE, GetProfile, Profile
 from libs.quadcode.session_ids import SessionIds
@@ -21,8 +29,10 @@ class LoginRefused(QuadcodeError):
 class Login:
     """Remembers refusals over connections."""
 
-    def __init__(self, session_ids: SessionIds) -> None:
+    def __init__(self, session_ids: SessionIds, features: Features) -> None:
+        """`features` learns what the platform offers, at every login."""
         self._session_ids = session_ids
+        self._features = features
         self._refused: str | None = None
         self._refusals = 0
 
@@ -43,7 +53,7 @@ class Login:
         options = await link.set_options()
         if not options.success:
             raise UnexpectedReply(f"setOptions did not succeed: {options.reason}")
-        await _check_platform(link)
+        await self._check_platform(link)
 
     async def _authenticate(self, link: Link, session_id: str) -> None:
         try:
@@ -58,17 +68,17 @@ class Login:
             raise LoginRefused("the broker refuses the session id")
         self._refused, self._refusals = None, 0
 
+    async def _check_platform(self, link: Link) -> None:
+        """After an error what was known is still believed: nothing, in the beginning, as in the official client."""
+        try:
+            self._features.learn((await link.call(GET_FEATURES, GetFeatures())).features)
+        except (ConnectionLost, NotConnected):
+            raise
+        except RequestFailed as error:
+            log.info("features_unknown", problem=str(error))
+        if not self._features.available(CLIENT):
+            raise FeatureDisabled(CLIENT)
+
 
 async def profile(link: Link) -> Profile:
     return (await link.call(GET_PROFILE, GetProfile())).result
-
-
-async def _check_platform(link: Link) -> None:
-    """An error counts as an empty list, as in the official client."""
-    try:
-        features = (await link.call(GET_FEATURES, GetFeatures())).features
-    except RequestFailed as error:
-        log.info("features_unknown", problem=str(error))
-        return
-    if not available(features, CLIENT):
-        raise FeatureDisabled("the platform does not support clients of this kind")

@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import UNSET, Struct, UnsetType
 
 from libs.quadcode.declarations import Call, Channel, Listener, Subscription, Topic
+from libs.quadcode.features import require
 from libs.quadcode.frames import Result
 from libs.quadcode.margin_instruments import (
     GetMarginInstruments,
@@ -88,7 +89,9 @@ class MarginOrder(Struct, frozen=True, kw_only=True):
 
 
 class Margin:
-    """Of one kind. Reads and subscriptions raise NotConnected or RequestFailed."""
+    """Of one kind. Reads and subscriptions raise NotConnected or RequestFailed; all but `close` and `cancel` raise
+    FeatureDisabled.
+    """
 
     def __init__(self, channel: Channel, kind: MarginKind) -> None:
         service, instruments = f"marginal-{kind}", f"marginal-{kind}-instruments"
@@ -108,13 +111,16 @@ class Margin:
         self._cancel = Call(f"{service}.cancel-pending-order", "1.0", CancelOrder, Result)
 
     async def underlyings(self) -> Sequence[Underlying]:
+        require(self._channel, self.kind.feature)
         return (await self._channel.request(self._get_underlyings, Nothing())).items
 
     async def watch_underlyings(self, listener: Listener[UnderlyingItems]) -> Subscription:
         """Lists of what changed; whoever is not in one stays as it was."""
+        require(self._channel, self.kind.feature)
         return await self._channel.subscribe(self._underlyings_changed, (), listener)
 
     async def instruments(self, active_id: int) -> MarginInstruments:
+        require(self._channel, self.kind.feature)
         return await self._channel.request(self._get_instruments, GetMarginInstruments(active_id))
 
     async def market(self, order: MarginOrder, timeout: float | None = None) -> int:
@@ -122,17 +128,15 @@ class Margin:
 
         Raises OrderRejected, OrderOutcomeUnknown or NotConnected, as `Options.open`; so do all below.
         """
-        return (await place(self._channel, self._place_market, self._wire(order), timeout)).id
+        return await self._place(self._place_market, self._wire(order), timeout)
 
     async def stop(self, order: MarginOrder, price: Decimal, timeout: float | None = None) -> int:
         """Pending until the price gets worse than `price`; one that already is becomes a limit order."""
-        body = self._wire(order, stop_price=price)
-        return (await place(self._channel, self._place_stop, body, timeout)).id
+        return await self._place(self._place_stop, self._wire(order, stop_price=price), timeout)
 
     async def limit(self, order: MarginOrder, price: Decimal, timeout: float | None = None) -> int:
         """Pending until the price gets better than `price`; one that already is becomes a stop order."""
-        body = self._wire(order, limit_price=price)
-        return (await place(self._channel, self._place_limit, body, timeout)).id
+        return await self._place(self._place_limit, self._wire(order, limit_price=price), timeout)
 
     async def close(self, external_id: int) -> None:
         """Close a position."""
@@ -141,6 +145,10 @@ class Margin:
     async def cancel(self, number: int) -> None:
         """Cancel a pending order; that it was is told by `Orders.watch`."""
         await confirm(self._channel, self._cancel, CancelOrder(number))
+
+    async def _place(self, call: Call[PlaceOrder, Placed], body: PlaceOrder, timeout: float | None) -> int:
+        require(self._channel, self.kind.feature)
+        return (await place(self._channel, call, body, timeout)).id
 
     def _wire(
         self, order: MarginOrder, stop_price: Decimal | None = None, limit_price: Decimal | None = None

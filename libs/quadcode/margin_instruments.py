@@ -7,6 +7,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 
 from libs.quadcode.epoch import seconds
+from libs.quadcode.features import MARGIN_CFD, MARGIN_CRYPTO, MARGIN_FOREX
 from libs.quadcode.positions import InstrumentType
 from libs.quadcode.underlyings import Underlying
 
@@ -19,6 +20,11 @@ class MarginKind(StrEnum):
     @property
     def instrument_type(self) -> InstrumentType:
         return InstrumentType(f"marginal-{self}")
+
+    @property
+    def feature(self) -> str:
+        """What gates it."""
+        return {"forex": MARGIN_FOREX, "cfd": MARGIN_CFD, "crypto": MARGIN_CRYPTO}[self]
 
     @property
     def lot(self) -> int:

@@ -9,6 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from libs.quadcode.declarations import Call, Channel
 from libs.quadcode.epoch import from_seconds
+from libs.quadcode.features import BINARY, BLITZ, TURBO, require
 from libs.quadcode.frames import Result
 from libs.quadcode.option_actives import GET_INITIALIZATION_DATA, GetInitializationData, InitializationData
 from libs.quadcode.placing import confirm, place
@@ -18,6 +19,11 @@ class OptionType(IntEnum):
     BINARY = 1
     TURBO = 3
     BLITZ = 12
+
+    @property
+    def feature(self) -> str:
+        """What gates it."""
+        return {1: BINARY, 3: TURBO, 12: BLITZ}[self]
 
 
 class OptionDirection(StrEnum):
@@ -134,9 +140,10 @@ class Options:
     async def open(self, purchase: OpenOption, timeout: float | None = None) -> Option:
         """Buy. It is sent at most once, before anything is awaited.
 
-        Raises NotConnected when it certainly was not sent, OrderRejected when the broker refused it, and
-        OrderOutcomeUnknown when the answer is lost; such a purchase may be booked and must never be sent again.
+        Raises FeatureDisabled or NotConnected when it certainly was not sent, OrderRejected when the broker refused
+        it, and OrderOutcomeUnknown when the answer is lost; such a purchase may be booked and must never be sent again.
         """
+        require(self._channel, purchase.option_type_id.feature)
         return await place(self._channel, OPEN_OPTION, purchase, timeout)
 
     async def sell(self, option_ids: Sequence[int]) -> None:

@@ -11,6 +11,7 @@ from typing import Self
 import structlog
 from msgspec import Struct
 
+from libs.quadcode.background import run_beside
 from libs.quadcode.declarations import Call, Channel, Listener, Topic
 from libs.quadcode.errors import NotConnected, RequestFailed
 from libs.quadcode.frames import Result
@@ -91,8 +92,7 @@ class PositionBook:
             if self._on_state is not None:
                 stack.push_async_callback((await self._channel.subscribe(POSITIONS_STATE, (), self._value)).stop)
             await self._begin()
-            keeper = asyncio.create_task(self._keep(), name="quadcode:positions")
-            stack.push_async_callback(_end, keeper)
+            run_beside(stack, self._keep(), "quadcode:positions")
             self._resources = stack.pop_all()
         return self
 
@@ -184,8 +184,3 @@ class PositionBook:
         if self._on_state is not None and self._open:
             ids = tuple(position.id for position in self._open.values())
             await self._channel.request(SUBSCRIBE_POSITIONS, SubscribePositions(ids))
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -18,6 +18,7 @@ from libs.quadcode.client import Client, ConnectionState
 from libs.quadcode.epoch import seconds
 from libs.quadcode.errors import (
     AuthenticationFailed,
+    FeatureDisabled,
     NotConnected,
     OrderOutcomeUnknown,
     OrderRejected,
@@ -174,6 +175,8 @@ class QuadcodeConnection:
             raise NotSent(str(error)) from error
         except OrderRejected as error:
             raise Refused(error.message) from error
+        except FeatureDisabled as error:
+            raise Refused(str(error)) from error
         except OrderOutcomeUnknown as error:
             raise Unanswered(str(error)) from error
         finally:

@@ -1,4 +1,4 @@
-"""What a user has and what the platform tells around trading: margin balances, rates, currencies, chats, features."""
+"""What a user has and what the platform tells around trading: margin balances, rates, currencies, chats."""
 
 from decimal import Decimal
 
@@ -7,7 +7,6 @@ import pytest
 from libs.quadcode import Client, RequestFailed
 from libs.quadcode.chats import ChatMessages
 from libs.quadcode.exchange_rates import ExchangeRate
-from libs.quadcode.features import DIGITAL, MARGIN_CFD
 from libs.quadcode.margin_balances import MarginBalance
 from tests.integration.quadcode.conftest import MakeClient
 from tests.integration.quadcode.scripted_broker import ScriptedBroker, event, reply, result
@@ -75,16 +74,6 @@ async def test_a_currency_is_asked_for_once(client: Client, broker: ScriptedBrok
         currency = await client.currencies.get("BRL")
         assert (currency.id, currency.symbol, currency.rate_usd) == (6, "R$", Decimal("0.18"))
     assert broker.asked("get-currency") == [{"name": "BRL"}]
-
-
-async def test_a_feature_is_asked_for_once(client: Client, broker: ScriptedBroker) -> None:
-    broker.answers["features.get-features"] = lambda _: [
-        reply({"features": [{"id": 12, "name": MARGIN_CFD, "status": "disabled", "params": None}]})
-    ]
-    before = len(broker.asked("features.get-features"))
-    for _ in range(2):
-        assert [await client.features.available(name) for name in (DIGITAL, MARGIN_CFD)] == [True, False]
-    assert len(broker.asked("features.get-features")) == before + 2
 
 
 async def test_chat_rooms_are_asked_for_without_a_body(client: Client, broker: ScriptedBroker) -> None:

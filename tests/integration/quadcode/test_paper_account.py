@@ -58,7 +58,7 @@ async def test_a_margin_balance_says_what_it_is_worth(client: Client) -> None:
 
 
 async def test_what_is_known_around_trading(client: Client) -> None:
-    assert [await client.features.available(name) for name in (BLITZ, DIGITAL)] == [True, True]
+    assert [client.available(name) for name in (BLITZ, DIGITAL)] == [True, True]
     currency = await client.currencies.get("BRL")
     assert (currency.id, currency.symbol, currency.minor_units) == (6, "R$", 2)
     first = await client.candles.first(EURUSD)

@@ -12,7 +12,7 @@ from libs.quadcode.balances import BALANCE_CHANGED, GET_BALANCES
 from libs.quadcode.candles import CANDLE_GENERATED, GET_CANDLES
 from libs.quadcode.declarations import Call, Topic
 from libs.quadcode.digital import GET_INSTRUMENTS, GET_UNDERLYINGS, PRICES_GENERATED
-from libs.quadcode.features import GET_FEATURES, MARGIN_CFD, available
+from libs.quadcode.features import GET_FEATURES, MARGIN_CFD, Features
 from libs.quadcode.frames import decode_envelope
 from libs.quadcode.option_actives import GET_INITIALIZATION_DATA
 from libs.quadcode.options import OPEN_OPTION
@@ -47,7 +47,9 @@ def test_features() -> None:
         '"params":{}},{"id":12,"name":"margin-cfd-instrument","category":"client-sdk-js","version":"1.0",'
         '"status":"disabled","params":null}]}',
     ).features
-    assert [available(listed, name) for name in ("client-sdk", MARGIN_CFD)] == [True, False]
+    features = Features()
+    features.learn(listed)
+    assert [features.available(name) for name in ("client-sdk", MARGIN_CFD)] == [True, False]
 
 
 def test_profile() -> None:

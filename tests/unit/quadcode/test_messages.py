@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from libs.quadcode.balances import Balance
 from libs.quadcode.candles import CANDLE_GENERATED, Candle, CandleGenerated, CandleList, GetCandles
 from libs.quadcode.epoch import from_milliseconds, from_nanoseconds, from_seconds, seconds
-from libs.quadcode.features import Feature, available
+from libs.quadcode.features import Feature, Features
 from libs.quadcode.frames import EventFrame
 from libs.quadcode.options import OpenOption, Option, OptionDirection, OptionType
 from libs.quadcode.positions import Position
@@ -183,5 +183,6 @@ def test_times_are_read_to_the_microsecond(second: int, microsecond: int) -> Non
 
 
 def test_a_feature_is_there_unless_it_is_listed_as_disabled() -> None:
-    features = [Feature("a", "enabled"), Feature("b", "disabled"), Feature("c", "hidden")]
-    assert [available(features, name) for name in "abcd"] == [True, False, True, True]
+    features = Features()
+    features.learn([Feature("a", "enabled"), Feature("b", "disabled"), Feature("c", "hidden")])
+    assert [features.available(name) for name in "abcd"] == [True, False, True, True]
