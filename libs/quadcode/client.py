@@ -13,6 +13,7 @@ from libs.contracts.clock import Clock
 from libs.quadcode.actives import Actives
 from libs.quadcode.backoff import Backoff, Jitter
 from libs.quadcode.balances import BalanceList
+from libs.quadcode.callbacks import Callbacks, call
 from libs.quadcode.candle_repairs import Repairs
 from libs.quadcode.candle_series import LIMIT, CandleSeries
 from libs.quadcode.candles import Candle, Candles
@@ -93,9 +94,9 @@ class Client:
         self._on_state = on_state
         self._ids = itertools.count(1)
         self._routes = Routes()
-        self._subscriptions = Subscriptions(self._routes)
-        self._standing = Standing()
-        self._callbacks: list[Callable[[], None]] = []
+        self._caught_up = Callbacks()
+        self._subscriptions = Subscriptions(self._routes, jitter, self._caught_up.call)
+        self._standing = Standing(jitter, self._caught_up.call)
         self._incoming = Incoming(self.clock, self._routes)
         self._features = Features()
         self._login = Login(session_ids, self._features)
@@ -154,6 +155,11 @@ class Client:
         """Frames dropped because they were not what the protocol says."""
         return self._incoming.malformed
 
+    @property
+    def renewals_failed(self) -> int:
+        """How often the broker did not renew a subscription after a reconnect; it is asked for again until it does."""
+        return self._subscriptions.renewals.failures + self._standing.renewals.failures
+
     def available(self, feature: str) -> bool:
         """Whether the broker offers it (`libs.quadcode.features` has the names), as it said at the last login."""
         return self._features.available(feature)
@@ -208,9 +214,11 @@ class Client:
         return await self._standing.add(call, body)
 
     def when_connected(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Called after every new connection, when all subscriptions were renewed; returns what ends that."""
-        self._callbacks.append(callback)
-        return lambda: self._callbacks.remove(callback)
+        """Called after every new connection, when subscriptions were renewed, and again when one was renewed late.
+
+        Whatever was pushed before is to be asked for. Returns what ends that.
+        """
+        return self._caught_up.add(callback)
 
     def reset(self, reason: str) -> None:
         """Drop the connection; a new one is made."""
@@ -270,8 +278,7 @@ class Client:
         self.clock.connected()
         self._backoff.reset()
         self._become(ConnectionState.CONNECTED)
-        for callback in tuple(self._callbacks):
-            _call(callback)
+        self._caught_up.call()
 
     async def _live(self) -> None:
         """Until the connection is lost."""
@@ -305,12 +312,4 @@ class Client:
         self._changed = asyncio.Event()
         if self._on_state is not None:
             on_state = self._on_state
-            _call(lambda: on_state(state))
-
-
-def _call(callback: Callable[[], None]) -> None:
-    """What fails in a callback must not end the connection's supervision."""
-    try:
-        callback()
-    except Exception:
-        log.exception("listener_failed")
+            call(lambda: on_state(state))

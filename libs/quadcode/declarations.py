@@ -84,7 +84,10 @@ class Channel(Protocol):
         ...
 
     def when_connected(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Called after every new connection, when all subscriptions were renewed; returns what ends that."""
+        """Called after every new connection, when subscriptions were renewed, and again when one was renewed late.
+
+        Whatever was pushed before is to be asked for. Returns what ends that.
+        """
         ...
 
     def reset(self, reason: str) -> None:

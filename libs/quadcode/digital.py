@@ -1,5 +1,6 @@
 """Digital options: what is offered, what it pays, buying and closing (quadcode-protocol §13)."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,10 +15,13 @@ from libs.quadcode.frames import Result
 from libs.quadcode.options import OptionDirection
 from libs.quadcode.placing import ClosePosition, Placed, confirm, place
 from libs.quadcode.positions import InstrumentType
+from libs.quadcode.server_clock import ServerClock
 from libs.quadcode.underlyings import Underlying
 
 SPOT = "SPT"
 """The strike that is the price at the purchase."""
+_LOOK = 1.0
+"""Seconds between two looks whether an instrument has expired (§13.3): the server's time may jump."""
 
 
 class GetUnderlyings(Struct, frozen=True):
@@ -130,6 +134,26 @@ PRICES_GENERATED = Topic(
 )  # fmt: skip
 
 
+class _UntilExpired:
+    """A subscription that ends with its instrument, by the server's time."""
+
+    def __init__(self, prices: Subscription, expiration: datetime, clock: ServerClock) -> None:
+        self._prices = prices
+        self._expiration = expiration
+        self._clock = clock
+        self._waiting = asyncio.create_task(self._wait(), name="quadcode:prices")
+
+    async def stop(self) -> None:
+        self._waiting.cancel()
+        await self._prices.stop()
+
+    async def _wait(self) -> None:
+        while (left := (self._expiration - self._clock.now()).total_seconds()) > 0:
+            look = min(left, _LOOK)
+            await asyncio.sleep(look)
+        await self._prices.stop()
+
+
 class DigitalOptions:
     """The reads and subscriptions raise NotConnected or RequestFailed; all but `close` raise FeatureDisabled."""
 
@@ -156,10 +180,11 @@ class DigitalOptions:
         return await self._channel.subscribe(INSTRUMENT_GENERATED, (active_id,), listener)
 
     async def watch_prices(self, instrument: DigitalInstrument, listener: Listener[InstrumentPrices]) -> Subscription:
-        """To be stopped when the instrument has expired."""
+        """Stops by itself, within a second, when the instrument has expired."""
         require(self._channel, DIGITAL)
         filters = (instrument.asset_id, instrument.index, InstrumentType.DIGITAL_OPTION.value)
-        return await self._channel.subscribe(PRICES_GENERATED, filters, listener)
+        prices = await self._channel.subscribe(PRICES_GENERATED, filters, listener)
+        return _UntilExpired(prices, from_seconds(instrument.expiration), self._channel.clock)
 
     async def place(
         self,

@@ -1,16 +1,20 @@
 """Requests that ask for events, as subscriptions do, and so must be made again on every connection (§3.10)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import structlog
 
+from libs.quadcode.backoff import Jitter
 from libs.quadcode.declarations import Call
 from libs.quadcode.errors import ConnectionLost, NotConnected, RequestFailed, UnexpectedReply
 from libs.quadcode.frames import Result
 from libs.quadcode.link import Link
+from libs.quadcode.renewals import Renewals
 
 B = TypeVar("B")
+_Request = tuple[Call[Any, Result], object]
 
 log = structlog.get_logger()
 
@@ -31,22 +35,20 @@ class Kept:
 
 
 class Standing:
-    def __init__(self) -> None:
-        self._holders: dict[tuple[Call[Any, Result], object], int] = {}
+    def __init__(self, jitter: Jitter, late: Callable[[], None]) -> None:
+        """`late` is told when one was renewed later than the others: what was pushed of it meanwhile is missed."""
+        self.renewals: Renewals[_Request] = Renewals(_ask, jitter, late)
+        self._holders: dict[_Request, int] = {}
         self._link: Link | None = None
 
     async def attach(self, link: Link) -> None:
         """Make them all. Raises NotConnected or ConnectionLost when the connection goes meanwhile."""
         self._link = link
-        requests = [_ask(link, call, body) for call, body in self._holders]
-        for problem in await asyncio.gather(*requests, return_exceptions=True):
-            if isinstance(problem, NotConnected | ConnectionLost):
-                raise problem
-            if isinstance(problem, RequestFailed):
-                log.warning("standing_request_not_renewed", problem=str(problem))
+        await self.renewals.begin(link, tuple(self._holders))
 
     def detach(self) -> None:
         self._link = None
+        self.renewals.end()
 
     async def add(self, call: Call[B, Result], body: B) -> Kept:
         """The first of its kind is made now, if there is a connection. Raises RequestFailed; then it is not kept."""
@@ -54,7 +56,7 @@ class Standing:
         self._holders[call, body] = self._holders.get((call, body), 0) + 1
         try:
             if first and self._link is not None:
-                await _ask(self._link, call, body)
+                await _ask(self._link, (call, body))
         except (NotConnected, ConnectionLost):
             log.info("standing_request_waits", request=call.name)
         except (RequestFailed, asyncio.CancelledError):
@@ -66,9 +68,11 @@ class Standing:
         self._holders[call, body] -= 1
         if not self._holders[call, body]:
             del self._holders[call, body]
+            self.renewals.forget((call, body))
 
 
-async def _ask(link: Link, call: Call[Any, Result], body: object) -> None:
+async def _ask(link: Link, request: _Request) -> None:
+    call, body = request
     result = await link.call(call, body)
     if not result.success:
         raise UnexpectedReply(f"{call.name} did not succeed: {result.reason}")

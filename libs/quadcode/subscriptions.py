@@ -1,15 +1,18 @@
 """What a client listens to: one subscription at the broker per (event, filter), however many listeners."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 import structlog
 
+from libs.quadcode.backoff import Jitter
 from libs.quadcode.declarations import Filters, Listener, Topic
 from libs.quadcode.errors import ConnectionLost, NotConnected, RequestFailed
 from libs.quadcode.frames import Routing, Subscribe
 from libs.quadcode.link import Link
+from libs.quadcode.renewals import Renewals
 from libs.quadcode.routes import Interest, Routes
 
 E = TypeVar("E")
@@ -36,7 +39,9 @@ class Listening(Generic[E]):
 class Subscriptions:
     """Held over every reconnect: `attach` makes them all again on a new connection."""
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, routes: Routes, jitter: Jitter, late: Callable[[], None]) -> None:
+        """`late` is told when one was renewed later than the others: what was pushed of it meanwhile is missed."""
+        self.renewals: Renewals[Interest[Any]] = Renewals(self._confirm, jitter, late)
         self._routes = routes
         self._link: Link | None = None
         self._confirmations: dict[Interest[Any], asyncio.Task[None]] = {}
@@ -44,18 +49,15 @@ class Subscriptions:
     async def attach(self, link: Link) -> None:
         """Subscribe to everything anew. Raises NotConnected or ConnectionLost when the connection goes meanwhile."""
         self._link = link
-        confirmations = [self._confirm(link, interest) for interest in self._routes.interests()]
-        for problem in await asyncio.gather(*confirmations, return_exceptions=True):
-            if isinstance(problem, NotConnected | ConnectionLost):
-                raise problem
-            if isinstance(problem, RequestFailed):
-                log.warning("subscription_not_renewed", problem=str(problem))
+        await self.renewals.begin(link, self._routes.interests())
 
     def detach(self) -> None:
         self._link = None
+        self.renewals.end()
 
     async def add(self, topic: Topic[E], filters: Filters, listener: Listener[E]) -> Listening[E]:
-        """Returns when the broker has confirmed it, or at once when there is no connection to ask on.
+        """Returns when the broker has confirmed it, or at once when there is no connection to ask on, or when it is
+        held already and could not be renewed yet.
 
         Raises RequestFailed when the broker refuses it or does not answer; then nothing is kept.
         """
@@ -82,6 +84,7 @@ class Subscriptions:
         if interest.listeners:
             return
         self._routes.remove(interest)
+        self.renewals.forget(interest)
         confirmation = self._confirmations.pop(interest, None)
         if confirmation is not None:
             confirmation.cancel()

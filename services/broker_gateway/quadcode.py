@@ -123,6 +123,7 @@ class QuadcodeConnection:
         except QuadcodeError as error:
             await self._client.close()
             raise BrokerUnavailable(str(error)) from error
+        self._client.when_connected(self._caught_up)
         self._opened = True
         self._credentials.use(self._session_renewed)
 
@@ -206,11 +207,14 @@ class QuadcodeConnection:
     def _state_changed(self, state: ConnectionState) -> None:
         if state is ConnectionState.AUTHENTICATION_FAILED:
             self._listener.refused()
-        elif self._opened and state is ConnectionState.CONNECTED:
+        elif self._opened and state is ConnectionState.DISCONNECTED:
+            self._listener.link_changed(up=False)
+
+    def _caught_up(self) -> None:
+        """On a new connection, or a subscription was renewed later than that: what was pushed before is missed."""
+        if self._opened:
             self._refreshing = asyncio.create_task(self._refresh_quietly(), name="balances")
             self._listener.link_changed(up=True)
-        elif self._opened:
-            self._listener.link_changed(up=False)
 
     async def _refresh(self) -> None:
         self._balances = {balance.id: balance for balance in await self._client.balances.all()}

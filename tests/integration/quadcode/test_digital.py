@@ -89,6 +89,7 @@ async def test_orders_of_the_watched_type_are_heard_over_reconnects(client: Clie
 
 async def test_prices_are_heard_of_the_watched_instrument_only(client: Client, broker: ScriptedBroker) -> None:
     heard: list[InstrumentPrices] = []
+    await be_at(client, broker, INSTRUMENT.expiration - 30)
     await client.digital.watch_prices(INSTRUMENT, heard.append)
     side = {"symbol": "do76CSPT", "ask": 50}
     prices = {"asset_id": 76, "prices": [{"strike": "SPT", "call": side, "put": side}]}
@@ -98,3 +99,32 @@ async def test_prices_are_heard_of_the_watched_instrument_only(client: Client, b
         )
     await broker.until(lambda: heard)
     assert [(one.instrument_index, one.prices[0].call.profit_percent) for one in heard] == [(4711001, 100)]
+
+
+async def test_prices_are_unsubscribed_when_the_instrument_has_expired(client: Client, broker: ScriptedBroker) -> None:
+    await be_at(client, broker, INSTRUMENT.expiration - 30)
+    prices = await client.digital.watch_prices(INSTRUMENT, lambda _: None)
+    await be_at(client, broker, INSTRUMENT.expiration - 1)
+    assert broker.subscriptions("unsubscribeMessage") == []
+    await broker.until(lambda: broker.subscriptions("unsubscribeMessage"))
+    assert client.clock.now().timestamp() >= INSTRUMENT.expiration
+    assert broker.subscriptions("unsubscribeMessage") == broker.subscriptions()
+    await broker.drop()
+    await broker.until(lambda: client.connections == 2)
+    await prices.stop()
+    assert len(broker.subscriptions()) == len(broker.subscriptions("unsubscribeMessage")) == 1
+
+
+async def test_prices_that_are_stopped_are_unsubscribed_once(client: Client, broker: ScriptedBroker) -> None:
+    await be_at(client, broker, INSTRUMENT.expiration - 30)
+    prices = await client.digital.watch_prices(INSTRUMENT, lambda _: None)
+    await prices.stop()
+    await prices.stop()
+    assert len(broker.subscriptions("unsubscribeMessage")) == 1
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "quadcode:prices" and not task.cancelling()]
+
+
+async def be_at(client: Client, broker: ScriptedBroker, second: int) -> None:
+    """The broker's time is `second`."""
+    await broker.push({"name": "timeSync", "msg": second * 1000})
+    await broker.until(lambda: 0 <= client.clock.now().timestamp() - second < 10)

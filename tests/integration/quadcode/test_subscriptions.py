@@ -4,9 +4,12 @@ import pytest
 
 from libs.quadcode import Client, ConnectionState, RequestRefused, RequestTimeout
 from libs.quadcode.candles import CandleGenerated
+from libs.quadcode.position_book import PositionBook
+from libs.quadcode.positions import Position
 from libs.quadcode.quotes import Quote
 from tests.integration.quadcode.conftest import MakeClient
 from tests.integration.quadcode.scripted_broker import Frame, ScriptedBroker, event, refusal, reply, result
+from tests.integration.quadcode.test_position_book import page, record
 
 
 def candle(active_id: int = 76, size: int = 60, **changes: object) -> Frame:
@@ -206,6 +209,88 @@ async def test_a_renewal_that_is_refused_does_not_stop_the_others(client: Client
     await broker.until(lambda: client.connections == 2)
     await broker.push(candle(active_id=2, close=1.5))
     await broker.until(lambda: heard)
+
+
+class AfterThese:
+    """Gives these answers, then confirms."""
+
+    def __init__(self, *answers: list[Frame | bytes]) -> None:
+        self._answers = list(answers)
+
+    def __call__(self, _: object) -> list[Frame | bytes]:
+        return self._answers.pop(0) if self._answers else [result()]
+
+
+@pytest.mark.parametrize("answer", [[refusal(5000, "away")], []], ids=["refused", "unanswered"])
+async def test_a_renewal_that_fails_is_made_later_on_the_same_connection(
+    make_client: MakeClient, broker: ScriptedBroker, answer: list[Frame | bytes]
+) -> None:
+    heard = Heard()
+    async with make_client(timeout=0.3) as client:
+        caught_up: list[int] = []
+        client.when_connected(lambda: caught_up.append(client.renewals_failed))
+        await client.candles.watch(76, 60, heard.append)
+        broker.answers["candle-generated"] = AfterThese(answer, answer)
+        await broker.drop()
+        await broker.until(lambda: len(caught_up) == 2)
+        assert (caught_up, client.connections) == ([1, 2], 2)
+        assert len(broker.subscriptions()) == 4
+        await broker.push(candle(close=1.5))
+        await broker.until(lambda: heard)
+
+
+async def test_a_renewal_nobody_listens_to_any_more_is_not_made(client: Client, broker: ScriptedBroker) -> None:
+    heard = Heard()
+    gone = await client.candles.watch(1, 60, heard.append)
+    await client.candles.watch(2, 60, heard.append)
+    broker.answers["candle-generated"] = AfterThese([refusal(5000, "away")], [refusal(5000, "away")])
+    await broker.drop()
+    await broker.until(lambda: client.renewals_failed == 2)
+    await gone.stop()
+    await broker.until(lambda: len(broker.subscriptions()) == 5)
+    assert [filters["active_id"] for _, filters in broker.subscriptions()] == [1, 2, 1, 2, 2]
+
+
+async def test_a_renewal_is_left_to_the_next_connection_when_this_one_goes(
+    client: Client, broker: ScriptedBroker
+) -> None:
+    heard = Heard()
+    await client.candles.watch(76, 60, heard.append)
+    broker.answers["candle-generated"] = AfterThese([refusal(5000, "away")])
+    await broker.drop()
+    await broker.until(lambda: client.renewals_failed == 1)
+    await broker.drop()
+    await broker.until(lambda: client.connections == 3)
+    assert len(broker.subscriptions()) == 3
+    await broker.push(candle(close=1.5))
+    await broker.until(lambda: heard)
+
+
+async def test_a_position_that_closed_while_changes_were_not_renewed_is_told(
+    client: Client, broker: ScriptedBroker
+) -> None:
+    """The list after the reconnect was made before it closed; nothing was pushed since."""
+    heard: list[Position] = []
+    broker.answers["portfolio.get-positions"] = lambda _: page(record(1))
+    async with PositionBook(client, heard.append):
+        broker.answers["portfolio.position-changed"] = AfterThese([refusal(5000, "away")])
+        await broker.drop()
+        await broker.until(lambda: len(broker.asked("portfolio.get-positions")) == 2)
+        broker.answers["portfolio.get-positions"] = lambda _: page()
+        broker.answers["portfolio.get-history-positions"] = lambda _: page(record(1, "closed", version=2))
+        await broker.until(lambda: heard)
+    assert [position.closed for position in heard] == [True]
+
+
+async def test_a_standing_request_that_fails_is_made_later_on_the_same_connection(
+    client: Client, broker: ScriptedBroker
+) -> None:
+    name = "marginal-portfolio.subscribe-balance-changed"
+    await client.margin_balances.watch(900004, lambda _: None)
+    broker.answers[name] = AfterThese([result(success=False, reason="later")])
+    await broker.drop()
+    await broker.until(lambda: len(broker.asked(name)) == 3)
+    assert (client.renewals_failed, client.connections) == (1, 2)
 
 
 async def test_a_slow_reader_of_candles_gets_the_newest_of_each(client: Client, broker: ScriptedBroker) -> None:
