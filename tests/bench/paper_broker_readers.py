@@ -51,12 +51,9 @@ class Reader(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         filters = {"active_id": self._active_id, "size": SIZE}
         subscription = {"name": "candle-generated", "version": "1.0", "params": {"routingFilters": filters}}
-        transport.write(
-            f"GET {self._path} HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
-        )
-        transport.write(_frame({"name": "authenticate", "request_id": "1", "msg": {"ssid": self._ssid}}))
-        transport.write(_frame({"name": "subscribeMessage", "request_id": "2", "msg": subscription}))
+        transport.write(upgrade(self._path))
+        transport.write(frame({"name": "authenticate", "request_id": "1", "msg": {"ssid": self._ssid}}))
+        transport.write(frame({"name": "subscribeMessage", "request_id": "2", "msg": subscription}))
 
     def data_received(self, data: bytes) -> None:
         if self._subscribed:
@@ -68,7 +65,14 @@ class Reader(asyncio.Protocol):
             self._readers.subscribed()
 
 
-def _frame(message: object) -> bytes:
+def upgrade(path: str) -> bytes:
+    return (
+        f"GET {path} HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+    )
+
+
+def frame(message: object) -> bytes:
     """Masked with zeros, which changes nothing."""
     payload = json.dumps(message).encode()
     return bytes((0x81, 0xFE)) + len(payload).to_bytes(2, "big") + bytes(4) + payload

@@ -24,6 +24,12 @@ class ServiceProcess:
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
 
+    @property
+    def pid(self) -> int:
+        """Of a process that was started."""
+        assert self._process is not None
+        return self._process.pid
+
     async def start(self) -> None:
         """Returns when it is ready."""
         with self._log.open("ab") as log:
