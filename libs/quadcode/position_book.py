@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
@@ -15,7 +16,7 @@ from libs.quadcode.background import run_beside
 from libs.quadcode.declarations import Call, Channel, Listener, Topic
 from libs.quadcode.errors import NotConnected, RequestFailed
 from libs.quadcode.frames import Result
-from libs.quadcode.positions import Position, Positions
+from libs.quadcode.positions import Position, Positions, Versions
 
 log = structlog.get_logger()
 
@@ -23,6 +24,8 @@ _REFRESH = 60.0
 """Seconds between two requests for live states (§14.6)."""
 _RETRY = 1.0
 """Seconds until what the broker did not answer is asked again; doubled up to the refresh."""
+_UNNOTICED = timedelta(seconds=60)
+"""For which a connection that has ended may not have been noticed yet."""
 _REMEMBERED = 4096
 
 
@@ -59,8 +62,9 @@ POSITIONS_STATE = Topic("portfolio.positions-state", "1.0", "portfolio", "positi
 class PositionBook:
     """`async with PositionBook(client, listener) as book`.
 
-    `listener` hears every change, and each closing exactly once: what closed while there was no connection is found in
-    the history and told as well. What was open when the book began is in `open` and is not told.
+    `listener` hears every change, none that is older than what it heard, and each closing exactly once: what closed
+    while there was no connection, known or not, is found in the history and told as well. What was open when the book
+    began is in `open` and is not told.
     """
 
     def __init__(
@@ -72,9 +76,12 @@ class PositionBook:
         self._listener = listener
         self._on_state = on_state
         self._open: dict[int, Position] = {}
+        self._versions = Versions()
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._touched: set[int] | None = None
         """What is heard while the broker's list is on its way; it is newer than the list."""
+        self._began = self._sure_until = channel.clock.now()
+        """The broker's time; all closings before the latter were heard."""
         self._stale = True
         self._wake = asyncio.Event()
         self._resources = AsyncExitStack()
@@ -86,6 +93,7 @@ class PositionBook:
 
     async def __aenter__(self) -> Self:
         """Raises NotConnected or RequestFailed."""
+        self._began = self._sure_until = self._channel.clock.now()
         async with AsyncExitStack() as stack:
             stack.callback(self._channel.when_connected(self._reconnected))
             stack.push_async_callback((await self._positions.watch(self._hear)).stop)
@@ -106,11 +114,16 @@ class PositionBook:
         self._wake.set()
 
     def _hear(self, position: Position) -> None:
-        external_id = position.external_id
         if self._touched is not None:
-            self._touched.add(external_id)
-        if external_id in self._ended:
-            return
+            self._touched.add(position.external_id)
+        if self._learn(position):
+            self._tell(position)
+
+    def _learn(self, position: Position) -> bool:
+        """Whether it was news; a closing is, whatever its version, once."""
+        external_id = position.external_id
+        if external_id in self._ended or not (self._versions.news(position) or position.closed):
+            return False
         if position.closed:
             self._open.pop(external_id, None)
             self._ended[external_id] = None
@@ -120,10 +133,13 @@ class PositionBook:
             if external_id not in self._open:
                 self._wake.set()
             self._open[external_id] = position
+        return True
+
+    def _tell(self, position: Position) -> None:
         try:
             self._listener(position)
         except Exception:
-            log.exception("listener_failed", external_id=external_id)
+            log.exception("listener_failed", external_id=position.external_id)
 
     def _value(self, state: PositionsState) -> None:
         if self._on_state is not None:
@@ -140,6 +156,8 @@ class PositionBook:
             try:
                 if self._stale:
                     await self._compare()
+                else:
+                    self._sure_until = self._channel.clock.heard
                 await self._ask_for_states()
             except (NotConnected, RequestFailed) as problem:
                 self._stale = True
@@ -149,20 +167,20 @@ class PositionBook:
 
     async def _begin(self) -> None:
         for position in await self._unheard():
-            self._open[position.external_id] = position
+            self._learn(position)
         self._stale = False
         self._wake.set()
 
     async def _compare(self) -> None:
         """Whatever is neither in the broker's list nor in its history yet is looked for again later."""
         self._stale = False
-        before = dict(self._open)
+        began, before = self._channel.clock.now(), dict(self._open)
         listed = {position.external_id: position for position in await self._unheard()}
         for external_id, position in listed.items():
-            if external_id in before:
-                self._open[external_id] = position
-            else:
-                self._hear(position)
+            # Without a version nothing tells whether it has changed.
+            if self._learn(position) and (external_id not in before or position.version is not None):
+                self._tell(position)
+        await self._find_closings()
         # A closing that was heard meanwhile is no longer among the open ones.
         for external_id in [each for each in before if each in self._open and each not in listed]:
             closed = await self._positions.closed(external_id)
@@ -170,6 +188,13 @@ class PositionBook:
                 self._hear(closed)
             elif self._open.get(external_id) is before[external_id]:
                 self._stale = True
+        self._sure_until = began
+
+    async def _find_closings(self) -> None:
+        """Also of what was opened and closed while there was no connection."""
+        since = max(self._began, self._sure_until - _UNNOTICED)
+        for position in reversed(await self._positions.history(since)):
+            self._hear(position)
 
     async def _unheard(self) -> list[Position]:
         """The broker's list without what changed while it was on its way."""

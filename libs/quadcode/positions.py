@@ -250,7 +250,7 @@ class Positions:
 
     async def watch(self, listener: Listener[Position]) -> Subscription:
         """Every change of this user's positions, except those older than what was already told."""
-        newest = _Versions()
+        newest = Versions()
 
         def hear(position: Position) -> None:
             if newest.news(position):
@@ -282,7 +282,7 @@ class Positions:
             await subscription.stop()
 
 
-class _Versions:
+class Versions:
     """The newest version seen of each of the last few thousand positions (§14.5)."""
 
     def __init__(self) -> None:

@@ -24,6 +24,11 @@ class ServerClock:
         """Seconds since the broker last told the time, or since the connection was made."""
         return self._clock.monotonic() - self._heard
 
+    @property
+    def heard(self) -> datetime:
+        """The time when the broker last told it, or the connection was made: all it pushed before has come."""
+        return self.now() - timedelta(seconds=self.silence)
+
     def sync(self, milliseconds: float) -> None:
         self._base = from_milliseconds(milliseconds)
         self._heard = self._clock.monotonic()

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from libs.quadcode import Client
 from libs.quadcode.position_book import PositionBook, PositionState
 from libs.quadcode.positions import Position
@@ -26,6 +28,11 @@ def changed(*args: Any, **fields: Any) -> Frame:
     return event("portfolio", "position-changed", record(*args, **fields))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_closed(broker: ScriptedBroker) -> None:
+    broker.answers[HISTORY] = lambda _: page()
+
+
 async def test_what_was_open_is_known_and_changes_are_told(client: Client, broker: ScriptedBroker) -> None:
     heard: list[Position] = []
     broker.answers[OPEN] = lambda _: page(record(1))
@@ -41,7 +48,7 @@ async def test_what_happened_without_a_connection_is_told_once(client: Client, b
     heard: list[Position] = []
     broker.answers[OPEN] = lambda _: page(record(1), record(2))
     closed = record(1, "closed", version=2, pnl_realized=20.5)
-    broker.answers[HISTORY] = lambda body: page(*[closed for _ in range(body["external_id"] == 1)])
+    broker.answers[HISTORY] = lambda body: page(*[closed for _ in range(body.get("external_id") == 1)])
     async with PositionBook(client, heard.append) as book:
         broker.answers[OPEN] = lambda _: page(record(2), record(3))
         await broker.drop()
@@ -111,3 +118,46 @@ async def test_a_listener_that_fails_ends_nothing(client: Client, broker: Script
         broker.answers[OPEN] = lambda _: page(record(1), record(2))
         await broker.drop()
         await broker.until(lambda: set(book.open) == {1, 2})
+
+
+async def test_what_opened_and_closed_without_a_connection_is_told(client: Client, broker: ScriptedBroker) -> None:
+    """A short option whose purchase was never answered, for one."""
+    heard: list[Position] = []
+    broker.answers[OPEN] = lambda _: page()
+    async with PositionBook(client, heard.append):
+        now = client.clock.now().timestamp() * 1000
+        long_ago = record(8, "closed", version=2, close_time=now - 3_600_000)
+        unheard = record(9, "closed", version=2, close_time=now)
+        broker.answers[HISTORY] = lambda _: page(unheard, long_ago)
+        await broker.drop()
+        await broker.until(lambda: heard)
+        await broker.drop()
+        await broker.until(lambda: len(broker.asked(HISTORY)) == 2)
+        await broker.push(changed(10, version=1))
+        await broker.until(lambda: heard[-1].external_id == 10)
+    assert [position.external_id for position in heard] == [9, 10]
+
+
+async def test_what_a_list_told_is_not_undone_by_an_older_event(client: Client, broker: ScriptedBroker) -> None:
+    heard: list[Position] = []
+    broker.answers[OPEN] = lambda _: page(record(1, version=1))
+    async with PositionBook(client, heard.append) as book:
+        broker.answers[OPEN] = lambda _: page(record(1, version=3))
+        await broker.drop()
+        await broker.until(lambda: heard)
+        await broker.push(changed(1, version=2), changed(1, version=3), changed(2, version=1))
+        await broker.until(lambda: 2 in book.open)
+        assert book.open[1].version == 3
+    assert [(position.external_id, position.version) for position in heard] == [(1, 3), (2, 1)]
+
+
+async def test_a_list_that_lags_behind_undoes_nothing(client: Client, broker: ScriptedBroker) -> None:
+    heard: list[Position] = []
+    broker.answers[OPEN] = lambda _: page(record(1, version=1))
+    async with PositionBook(client, heard.append) as book:
+        await broker.push(changed(1, version=2))
+        await broker.until(lambda: heard)
+        await broker.drop()
+        await broker.until(lambda: broker.asked(HISTORY))
+        assert book.open[1].version == 2
+    assert [position.version for position in heard] == [2]

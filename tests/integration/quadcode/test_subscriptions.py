@@ -272,6 +272,7 @@ async def test_a_position_that_closed_while_changes_were_not_renewed_is_told(
     """The list after the reconnect was made before it closed; nothing was pushed since."""
     heard: list[Position] = []
     broker.answers["portfolio.get-positions"] = lambda _: page(record(1))
+    broker.answers["portfolio.get-history-positions"] = lambda _: page()
     async with PositionBook(client, heard.append):
         broker.answers["portfolio.position-changed"] = AfterThese([refusal(5000, "away")])
         await broker.drop()
