@@ -41,8 +41,13 @@ class Repairs:
                 except RequestFailed as problem:
                     log.info("candles_not_repaired_yet", active_id=active_id, size=size, problem=str(problem))
                 else:
-                    if [candle.id for candle in found] == list(range(first, last + 1)):
+                    if _whole(found, first, last):
                         return found
                 await asyncio.sleep(backoff.next())
         log.warning("candles_not_repaired", active_id=active_id, size=size, first=first, last=last)
         return None
+
+
+def _whole(found: Sequence[Candle], first: int, last: int) -> bool:
+    """None is missing, and all that another one follows have ended."""
+    return [candle.id for candle in found] == list(range(first, last + 1)) and all(each.ended for each in found[:-1])

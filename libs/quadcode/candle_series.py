@@ -14,7 +14,7 @@ from libs.quadcode.background import run_beside
 from libs.quadcode.candle_repairs import WIDEST, Repairs
 from libs.quadcode.candles import MOST, Candle, CandleGenerated, Candles, GetCandles
 from libs.quadcode.declarations import Channel, Listener
-from libs.quadcode.epoch import NANOSECONDS, seconds
+from libs.quadcode.epoch import seconds
 from libs.quadcode.errors import ConnectionLost, NotConnected, RequestFailed, RequestRefused
 
 log = structlog.get_logger()
@@ -160,7 +160,7 @@ class CandleSeries:
         for id_ in inserted:
             place = bisect_left(self._ids, id_)
             for before, after in pairwise(self._ids[max(place - 1, 0) : place + 2]):
-                if after - before > 1 or not _ended(self._by_id[before]):
+                if after - before > 1 or not self._by_id[before].ended:
                     self._holes[before, after] = None
                     self._wake.set()
 
@@ -202,7 +202,7 @@ class CandleSeries:
         self._behind = False
         last = self._by_id[self._ids[-1]]
         try:
-            await self._fetch(last.end if _ended(last) else last.start, self._now())
+            await self._fetch(last.end if last.ended else last.start, self._now())
         except RequestRefused as refusal:
             if refusal.status != _NO_SUCH_TIME:
                 self._behind = True
@@ -247,14 +247,9 @@ class CandleSeries:
     def _filled(self, first: int, last: int) -> bool:
         """Also when it is older than what is kept."""
         known = bisect_left(self._ids, last) - bisect_left(self._ids, first)
-        return first not in self._by_id or (known == last - first and _ended(self._by_id[first]))
+        return first not in self._by_id or (known == last - first and self._by_id[first].ended)
 
 
 def _told_at(candle: Candle) -> float:
     """Epoch nanoseconds at which it was so; a candle of history that has ended is never outdated."""
     return float("inf") if candle.at is None else candle.at
-
-
-def _ended(candle: Candle) -> bool:
-    """Whether its last update is known (§11.4)."""
-    return candle.at is None or candle.at >= candle.end * NANOSECONDS

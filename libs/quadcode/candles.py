@@ -58,6 +58,11 @@ class Candle(Struct, frozen=True):
     at: int | None = None
     """Epoch nanoseconds of the last update of a running candle; closed ones have none."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether its last update is known (§11.4)."""
+        return self.at is None or self.at >= self.end * NANOSECONDS
+
 
 class CandleList(Struct, frozen=True):
     candles: tuple[Candle, ...]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.quadcode.declarations import Call, Filters, Listener, Topic
-from libs.quadcode.errors import ConnectionLost, NotConnected
+from libs.quadcode.errors import ConnectionLost, NotConnected, RequestTimeout
 from libs.quadcode.server_clock import ServerClock
 from tests.unit.quadcode.virtual_time import clock
 
@@ -78,6 +78,17 @@ class HandChannel:
             for known, filters, listener in self._listeners:
                 if known == topic and filters == tuple(getattr(event, name) for name in topic.filters):
                     listener(event)
+
+    def lose_one(self) -> None:
+        if self._events:
+            self._events.pop(self._random.randrange(len(self._events)))
+
+    def fail_one(self) -> None:
+        """The oldest request is never answered."""
+        if self._asked:
+            asked = self._asked.pop(0)
+            if not asked.future.done():
+                asked.future.set_exception(RequestTimeout("too late"))
 
     def reply_to_one(self) -> None:
         """The oldest request."""
