@@ -27,7 +27,7 @@ from libs.quadcode.features import Features
 from libs.quadcode.frames import Result
 from libs.quadcode.incoming import Incoming
 from libs.quadcode.link import Link
-from libs.quadcode.login import Login, LoginRefused, profile
+from libs.quadcode.login import Login, LoginRefused
 from libs.quadcode.margin import Margin
 from libs.quadcode.margin_balances import MarginBalances
 from libs.quadcode.margin_instruments import MarginKind
@@ -102,7 +102,6 @@ class Client:
         self._login = Login(session_ids, self._features)
         self._jitter = jitter
         self._backoff = Backoff(first=0.1, cap=10.0, spread=1.0, jitter=jitter)
-        self._profile: Profile | None = None
         self._link: Link | None = None
         self._changed = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
@@ -141,14 +140,14 @@ class Client:
     @property
     def user_id(self) -> int:
         """The broker's id of the user. Raises NotConnected before the first connection."""
-        if self._profile is None:
+        if self.profile is None:
             raise NotConnected("not connected yet")
-        return self._profile.user_id
+        return self.profile.user_id
 
     @property
     def profile(self) -> Profile | None:
         """None before the first connection."""
-        return self._profile
+        return self._login.profile
 
     @property
     def malformed(self) -> int:
@@ -264,8 +263,6 @@ class Client:
         link = await Link.open(self._url, self._platform, self._ids, self._timeout, self._incoming)
         try:
             await self._login.perform(link, session_id)
-            if self._profile is None:
-                self._profile = await profile(link)
             await self._subscriptions.attach(link)
             await self._standing.attach(link)
         except BaseException:

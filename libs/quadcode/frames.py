@@ -10,6 +10,8 @@ E = TypeVar("E")
 
 REFUSED = 4000
 """A status from here on means an error."""
+MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not what the protocol says: no JSON, no UTF-8, or nested without end."""
 
 
 class Outer(StrEnum):

@@ -3,7 +3,7 @@
 import msgspec
 import structlog
 
-from libs.quadcode.frames import Envelope
+from libs.quadcode.frames import MALFORMED, Envelope
 from libs.quadcode.routes import Routes
 from libs.quadcode.server_clock import ServerClock
 
@@ -33,7 +33,7 @@ class Incoming:
                 self._routes.event(envelope.service, envelope.name, envelope.msg)
             elif envelope.name == "timeSync":
                 self._clock.sync(_decode_time(envelope.msg))
-        except (msgspec.DecodeError, OverflowError) as error:
+        except (*MALFORMED, OverflowError) as error:
             self.reject(bytes(envelope.msg), f"{envelope.name}: {error}")
 
     def reject(self, data: bytes, problem: str) -> None:

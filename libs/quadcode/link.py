@@ -13,6 +13,7 @@ from websockets.protocol import State
 from libs.quadcode.declarations import Call
 from libs.quadcode.errors import NotConnected, RequestTimeout
 from libs.quadcode.frames import (
+    MALFORMED,
     Authenticate,
     Message,
     Outer,
@@ -160,7 +161,7 @@ class Link:
             return
         try:
             envelope = decode_envelope(data)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             self._incoming.reject(data, str(error))
             return
         if envelope.request_id:

@@ -3,6 +3,7 @@
 import structlog
 
 from libs.quadcode.errors import (
+    AuthenticationFailed,
     ConnectionLost,
     FeatureDisabled,
     NotConnected,
@@ -33,6 +34,8 @@ class Login:
         """`features` learns what the platform offers, at every login."""
         self._session_ids = session_ids
         self._features = features
+        self.profile: Profile | None = None
+        """Of the user, once somebody was logged in."""
         self._refused: str | None = None
         self._refusals = 0
 
@@ -48,12 +51,13 @@ class Login:
         return await self._session_ids.session_id(self._refused)
 
     async def perform(self, link: Link, session_id: str) -> None:
-        """Raises LoginRefused, FeatureDisabled, NotConnected or RequestFailed."""
+        """Raises LoginRefused, AuthenticationFailed, FeatureDisabled, NotConnected or RequestFailed."""
         await self._authenticate(link, session_id)
         options = await link.set_options()
         if not options.success:
             raise UnexpectedReply(f"setOptions did not succeed: {options.reason}")
         await self._check_platform(link)
+        await self._check_user(link)
 
     async def _authenticate(self, link: Link, session_id: str) -> None:
         try:
@@ -79,6 +83,9 @@ class Login:
         if not self._features.available(CLIENT):
             raise FeatureDisabled(CLIENT)
 
-
-async def profile(link: Link) -> Profile:
-    return (await link.call(GET_PROFILE, GetProfile())).result
+    async def _check_user(self, link: Link) -> None:
+        """Always the same one: whoever listens would be told another's positions."""
+        profile = (await link.call(GET_PROFILE, GetProfile())).result
+        if self.profile is not None and profile.user_id != self.profile.user_id:
+            raise AuthenticationFailed(f"the session id is of user {profile.user_id}, not of {self.profile.user_id}")
+        self.profile = profile

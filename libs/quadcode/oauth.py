@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from libs.quadcode.errors import NotConnected, OAuthRefused
+from libs.quadcode.frames import MALFORMED
 from libs.quadcode.json_post import post
 from libs.quadcode.token_storage import Tokens
 
@@ -127,7 +128,7 @@ class OAuth:
             raise OAuthRefused(status, refusal.code, refusal.message or f"refused with status {status}")
         try:
             tokens = msgspec.json.decode(content, type=Tokens)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             raise NotConnected(f"the answer to {grant.grant_type} is not understood: {error}") from error
         if not tokens.access_token:
             raise OAuthRefused(status, "access_token", "access_token: is empty")
@@ -142,5 +143,5 @@ def challenge(verifier: str) -> str:
 def _refusal(content: bytes) -> Refusal:
     try:
         return msgspec.json.decode(content, type=Refusal)
-    except msgspec.DecodeError:
+    except MALFORMED:
         return Refusal()

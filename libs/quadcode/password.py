@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from libs.quadcode.errors import AuthenticationFailed, NotConnected
+from libs.quadcode.frames import MALFORMED
 from libs.quadcode.json_post import post
 
 _OK = 200
@@ -39,7 +40,7 @@ class PasswordLogin:
         status, content = await post(self._url, self._credentials, self._timeout)
         try:
             reply = msgspec.json.decode(content, type=LoginReply)
-        except msgspec.DecodeError as error:
+        except MALFORMED as error:
             if status != _OK:
                 raise AuthenticationFailed(f"the log-in is refused with status {status}") from error
             raise NotConnected(f"the answer to the log-in is not understood: {error}") from error

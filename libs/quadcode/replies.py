@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from libs.quadcode.errors import ConnectionLost, RequestRefused, UnexpectedReply
-from libs.quadcode.frames import REFUSED, Envelope, Outer, Result, decode_any, decode_result, words
+from libs.quadcode.frames import MALFORMED, REFUSED, Envelope, Outer, Result, decode_any, decode_result, words
 
 Decode = Callable[[msgspec.Raw], Any]
 
@@ -71,11 +71,18 @@ class Replies:
 def _decoded(pending: Pending, decode: Decode, msg: msgspec.Raw) -> Any:
     try:
         return decode(msg)
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         pending.future.set_exception(UnexpectedReply(f"{pending.label}: {error}"))
         return None
 
 
+def _decoded_details(msg: msgspec.Raw) -> object:
+    try:
+        return decode_any(msg)
+    except MALFORMED:
+        return None
+
+
 def _refuse(pending: Pending, status: int, msg: msgspec.Raw, reason: str = "") -> None:
-    details = decode_any(msg)
+    details = _decoded_details(msg)
     pending.future.set_exception(RequestRefused(pending.label, status, reason or words(details), details))

@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from libs.quadcode.declarations import Filters, Listener, Topic
-from libs.quadcode.frames import EventFrame
+from libs.quadcode.frames import MALFORMED, EventFrame
 
 E = TypeVar("E")
 
@@ -51,7 +51,7 @@ class _Route(Generic[E]):
         """The whole frame in one pass; False when it only looked like one of ours."""
         try:
             frame = self._decode_frame(data)
-        except msgspec.DecodeError:
+        except MALFORMED:
             return False
         if frame.request_id or frame.name != self.topic.event or frame.service != self.topic.service:
             return False
@@ -76,7 +76,7 @@ class Routes:
         return any(route.marker in data and route.frame(data) for route in self._frequent)
 
     def event(self, service: str, name: str, msg: msgspec.Raw) -> None:
-        """Raises msgspec.DecodeError when it is not what its topic declares."""
+        """Raises one of MALFORMED when it is not what its topic declares."""
         route = self._routes.get((service, name))
         if route is not None:
             route.event(msg)

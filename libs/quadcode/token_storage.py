@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from libs.quadcode.errors import TokensNotStored
+from libs.quadcode.frames import MALFORMED
 
 
 class Tokens(Struct, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ class FileTokens:
             return msgspec.json.decode(self._path.read_bytes(), type=Tokens)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *MALFORMED) as error:
             raise TokensNotStored(f"{self._path} cannot be read: {error}") from error
 
     def _write(self, data: bytes) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from libs.quadcode.errors import TranslationsUnavailable
+from libs.quadcode.frames import MALFORMED
 
 _TRIES = 3
 _PAUSE = 0.3
@@ -33,7 +34,7 @@ async def translations(
         for attempt in range(1, _TRIES + 1):
             try:
                 return await _load(session, host, language, group)
-            except (aiohttp.ClientError, TimeoutError, msgspec.DecodeError) as error:
+            except (aiohttp.ClientError, TimeoutError, *MALFORMED) as error:
                 problem: Exception = error
             except TranslationsUnavailable as error:
                 problem = error

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from libs.bus import Bus
 from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Catalogue
 from libs.contracts.orders import OptionKind, OrderRecord, OrderState, RejectCode
 from libs.contracts.rpc import SELL_ORDER, ErrorCode, RpcError, SellOrder
 from libs.contracts.subjects import session_rpc
 from tests.integration.broker_gateway.rig import BROKER_USER, CLOCK, Rig, until
+from tests.integration.paper_broker import StartPaperBroker
+from tests.integration.service_process import StartService
 from tests.messages import USER
 
 _PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900}
@@ -19,13 +22,17 @@ _PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900}
 
 @pytest.fixture
 async def trading(rig: Rig) -> Rig:
+    await begin(rig)
+    return rig
+
+
+async def begin(rig: Rig) -> None:
     async def known() -> bool:
         return await rig.bus.bucket(CATALOGUE).get("actives", Catalogue) is not None
 
     await rig.start_gateway()
     await until(known)
     await rig.connect()
-    return rig
 
 
 def timed(kind: OptionKind, periods: int = 2) -> dict[str, Any]:
@@ -93,3 +100,14 @@ async def test_a_purchase_whose_answer_is_lost_is_found_by_kind_and_expiration(t
     assert record.position is not None
     booked = await trading.broker_positions()
     assert [position["external_id"] for position in booked] == [record.position.position_id]
+
+
+async def test_a_kind_that_is_switched_off_is_rejected_and_not_sent(
+    bus: Bus, start_paper_broker: StartPaperBroker, start_service: StartService
+) -> None:
+    rig = Rig(bus, await start_paper_broker(PREGAO_PAPER_DISABLED_FEATURES="turbo-instrument"), start_service)
+    await begin(rig)
+    record = await rig.submit(await rig.intend(**timed(OptionKind.TURBO)))
+    assert record.state is OrderState.REJECTED
+    assert "turbo-instrument" in (record.reason or "")
+    assert await rig.broker_positions() == []

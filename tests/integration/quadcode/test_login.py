@@ -41,10 +41,19 @@ async def test_tells_the_server_the_platform_and_what_it_is(make_client: MakeCli
         assert broker.headers[0]["user-agent"].startswith("quadcode-client-sdk-js/")
 
 
-async def test_asks_for_the_profile_once_and_never_repeats_a_request_id(client: Client, broker: ScriptedBroker) -> None:
+async def test_a_session_of_another_user_is_the_end(client: Client, broker: ScriptedBroker) -> None:
+    """Nobody is told another's positions, however their sessions were mixed up."""
+    broker.answers["core.get-profile"] = lambda _: [reply({"isSuccessful": True, "result": {"user_id": USER_ID + 1}})]
+    await broker.drop()
+    await broker.until(lambda: client.state is ConnectionState.AUTHENTICATION_FAILED)
+    assert client.user_id == USER_ID
+    with pytest.raises(AuthenticationFailed, match=f"of user {USER_ID + 1}"):
+        await client.balances.all()
+
+
+async def test_never_repeats_a_request_id(client: Client, broker: ScriptedBroker) -> None:
     await broker.drop()
     await broker.until(lambda: client.connections == 2)
-    assert len(broker.asked("core.get-profile")) == 1
     ids = [frame["request_id"] for frame in broker.received]
     assert len(set(ids)) == len(ids)
 

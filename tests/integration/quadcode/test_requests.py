@@ -123,9 +123,26 @@ async def test_nothing_is_sent_without_a_connection(make_client: MakeClient, bro
 
 async def test_malformed_frames_are_counted_and_survived(client: Client, broker: ScriptedBroker) -> None:
     before = client.malformed
-    await broker.push(b"", b"{", b"[]", b'"text"', b"\xf0\x9f", {"name": "timeSync", "msg": "noon"})
+    await client.quotes.watch(76, lambda _: None)
+    await broker.push(
+        b"", b"{", b"[]", b'"text"', b"\xf0\x9f", {"name": "timeSync", "msg": "noon"},
+        b'{"name":"\xff","msg":1}',
+        b'{"name":"x","msg":' + b"[" * 10_000 + b"]" * 10_000 + b"}",
+        b'{"name":"quote-generated","microserviceName":"quotes","msg":{"active_id":76,"phase":"\xff"}}',
+    )  # fmt: skip
     assert (await client.balances.all())[0].id == 900004
-    assert client.malformed == before + 6
+    assert client.malformed == before + 9
+    assert client.connections == 1
+
+
+@pytest.mark.parametrize(("status", "error"), [(2000, UnexpectedReply), (5000, RequestRefused)])
+async def test_an_answer_that_is_no_text_costs_only_its_request(
+    client: Client, broker: ScriptedBroker, status: int, error: type[Exception]
+) -> None:
+    broker.answers["get-currency"] = lambda _: [b'{"request_id":"5","status":%d,"msg":"\xff"}' % status]
+    with pytest.raises(error):
+        await client.currencies.get("BRL")
+    assert (await client.balances.all())[0].id == 900004
     assert client.connections == 1
 
 
