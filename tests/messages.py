@@ -8,9 +8,10 @@ import msgspec
 
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotPnl
-from libs.contracts.market import Candle
+from libs.contracts.market import Active, Candle, Offering, TradingHours
 from libs.contracts.orders import (
     Direction,
+    OptionKind,
     Order,
     OrderRecord,
     Position,
@@ -30,6 +31,19 @@ def a_candle(**changes: Any) -> Candle:
         open=1.1, high=1.2, low=1.0, close=1.15, at=NOW,
     )  # fmt: skip
     return msgspec.structs.replace(candle, **changes)
+
+
+def an_offering(**changes: Any) -> Offering:
+    """Blitz options, always."""
+    offering = Offering(
+        kind=OptionKind.BLITZ, suspended=False, hours=(TradingHours(0, 2**33),), durations=(5, 10, 30, 60), payout=82
+    )
+    return msgspec.structs.replace(offering, **changes)
+
+
+def an_active(id: int, ticker: str, name: str, category: str = "forex", **offering: Any) -> Active:
+    """Blitz options are offered on it."""
+    return Active(id=id, ticker=ticker, name=name, category=category, options=(an_offering(**offering),))
 
 
 def a_pnl(**changes: Any) -> BotPnl:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from libs.contracts.codec import Message
+from libs.contracts.orders import OptionKind
 
 CANDLE_SIZES = (
     1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 604800, 2592000,
@@ -49,8 +50,28 @@ class TradingHours(NamedTuple):
     closes: int
 
 
+class Offering(Message, frozen=True, kw_only=True):
+    """What the broker offers of one kind of option on an active."""
+
+    kind: OptionKind
+    suspended: bool
+    hours: tuple[TradingHours, ...]
+    durations: tuple[int, ...]
+    """Seconds: of blitz options from purchase to expiry; of the others between two expirations."""
+    payout: int | None
+    """Percent of the stake that is won on a win; None where it depends on a price of the moment (digital)."""
+    deadtime: int = 0
+    """Seconds before an expiration in which it can no longer be bought; the longest of all durations."""
+    sellable: bool = False
+    """Whether it can be sold before it expires."""
+
+    def tradable(self, at: datetime) -> bool:
+        second = at.timestamp()
+        return not self.suspended and any(opens <= second <= closes for opens, closes in self.hours)
+
+
 class Active(Message, frozen=True, kw_only=True):
-    """A tradable thing, with what its blitz options offer."""
+    """A thing that options are offered on."""
 
     id: int
     ticker: str
@@ -59,21 +80,20 @@ class Active(Message, frozen=True, kw_only=True):
     """For display, e.g. `EUR/USD OTC`."""
     category: str
     """forex, crypto, commodities, indices, stocks or pairs."""
-    suspended: bool
-    hours: tuple[TradingHours, ...]
-    durations: tuple[int, ...]
-    """Blitz option durations on offer, in seconds."""
-    payout: int
-    """Percent of the stake that is won on a win."""
+    options: tuple[Offering, ...]
+    """At most one of each kind."""
 
-    def tradable(self, at: datetime) -> bool:
-        """Whether a blitz option may be bought at that time."""
-        second = at.timestamp()
-        return not self.suspended and any(opens <= second <= closes for opens, closes in self.hours)
+    def option(self, kind: OptionKind) -> Offering | None:
+        return next((offering for offering in self.options if offering.kind is kind), None)
+
+    def tradable(self, kind: OptionKind, at: datetime) -> bool:
+        """Whether an option of that kind may be bought at that time."""
+        offering = self.option(kind)
+        return offering is not None and offering.tradable(at)
 
 
 class Catalogue(Message, frozen=True, kw_only=True):
-    """Every active the broker offers blitz options on."""
+    """Every active the broker offers options on, by id."""
 
     at: datetime
     actives: tuple[Active, ...]

@@ -34,6 +34,8 @@ class OptionKind(StrEnum):
     """Expires at one of the broker's expirations, a minute or so apart."""
     BINARY = "binary"
     """As turbo, a quarter of an hour or so apart."""
+    DIGITAL = "digital"
+    """Expires as turbo and binary do; bought at the price of the moment, whose payout the market makes."""
 
 
 class OrderState(StrEnum):
@@ -79,10 +81,10 @@ class Order(Message, frozen=True, kw_only=True):
     stake: Decimal
     """Major units of the balance's currency."""
     duration: int
-    """Seconds from purchase to expiry; of turbo and binary options, what is left of them at `at`."""
+    """Seconds from purchase to expiry; of all but blitz options, what is left of them at `at`."""
     option: OptionKind = OptionKind.BLITZ
     expiration: datetime | None = None
-    """When it expires; turbo and binary only, and required there."""
+    """When it expires; of all but blitz options, and required there."""
     min_payout: int = 0
     """Percent of the stake a win must bring, or it is not bought."""
     strategy: str
@@ -101,7 +103,7 @@ class Position(Message, frozen=True, kw_only=True):
     """What the broker booked for an order."""
 
     position_id: int
-    """The broker's external id (the option id)."""
+    """The broker's external id (the option id); unique among positions of one kind."""
     balance_id: int
     opened_at: datetime
     expiry: datetime

@@ -6,8 +6,11 @@ from datetime import datetime
 from libs.bus import Bus, Entry
 from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Active, Catalogue
+from libs.contracts.orders import OptionKind
 
 CATALOGUE_KEY = "actives"
+BOUGHT = OptionKind.BLITZ
+"""What bots buy."""
 
 
 class Actives:
@@ -34,7 +37,8 @@ class Actives:
         return self._by_ticker.get(ticker)
 
     def tradable(self, now: datetime) -> list[Active]:
-        return [active for active in self._by_id.values() if active.tradable(now)]
+        """Those on which bots may buy now."""
+        return [active for active in self._by_id.values() if active.tradable(BOUGHT, now)]
 
     def _changed(self, _: str, entry: Entry[Catalogue] | None) -> None:
         if entry is not None:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.contracts.bots import BotConfig, Signal
-from libs.contracts.market import Active, Feed
-from services.bot_runtime.actives import Actives
+from libs.contracts.market import Active, Feed, Offering
+from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.board import Board
 
 AUTO_SIZE = 10
@@ -54,23 +54,28 @@ def choose(config: BotConfig, board: Board, actives: Actives, now: datetime) -> 
     if config.mode == "auto":
         return _surest(config, board, actives, now)
     active = actives.by_ticker(config.asset or "")
-    if active is None or not _worthwhile(active, config, now):
+    if active is None or _worthwhile(active, config, now) is None:
         return None
     signal = board.signal(active.id)
     return None if signal is None else Choice(signal, active, config.timeframe, board.computed)
 
 
-def _worthwhile(active: Active, config: BotConfig, now: datetime) -> bool:
-    return active.tradable(now) and active.payout >= config.min_payout
+def _worthwhile(active: Active, config: BotConfig, now: datetime) -> Offering | None:
+    """What may be bought on it now and pays enough."""
+    offering = active.option(BOUGHT)
+    if offering is None or not offering.tradable(now) or (offering.payout or 0) < config.min_payout:
+        return None
+    return offering
 
 
 def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
     for active_id in board.ranked():
         active = actives.by_id(active_id)
-        if active is None or not _worthwhile(active, config, now):
-            continue
+        offering = _worthwhile(active, config, now) if active is not None else None
         signal = board.signal(active_id)
-        seconds = duration(signal.confidence, active.durations, config.max_timeframe) if signal is not None else None
-        if signal is not None and seconds is not None:
+        if active is None or offering is None or signal is None:
+            continue
+        seconds = duration(signal.confidence, offering.durations, config.max_timeframe)
+        if seconds is not None:
             return Choice(signal, active, seconds, board.computed)
     return None

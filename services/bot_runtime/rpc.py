@@ -11,7 +11,7 @@ from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError, StartBot, StopBot
 from services.bot_runtime import labels
 from services.bot_runtime.accounts import balance_key, session_key
-from services.bot_runtime.actives import Actives
+from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.status import status_of
@@ -72,8 +72,11 @@ class Endpoints:
         active = self._actives.by_ticker(config.asset or "")
         if active is None:
             raise RpcError(ErrorCode.ASSET_NOT_FOUND, f"there is no asset {config.asset!r}")
-        if active.durations and config.timeframe not in active.durations:
-            offered = ", ".join(map(str, active.durations))
+        offering = active.option(BOUGHT)
+        if offering is None:
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`asset`: {active.ticker} has no {BOUGHT} options")
+        if offering.durations and config.timeframe not in offering.durations:
+            offered = ", ".join(map(str, offering.durations))
             raise RpcError(
                 ErrorCode.INVALID_REQUEST,
                 f"`timeframe`: {active.ticker} offers {offered} seconds, not {config.timeframe}",

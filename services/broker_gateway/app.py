@@ -21,6 +21,7 @@ from libs.bus.topology import (
     TRADES,
 )
 from libs.contracts.market import Catalogue
+from libs.contracts.orders import OptionKind
 from libs.service import Service
 from services.broker_gateway.broker import Listener
 from services.broker_gateway.market import CATALOGUE_KEY, MarketDesk
@@ -41,7 +42,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
 
     def catalogue_changed(_key: str, entry: Entry[Catalogue] | None) -> None:
         payouts.clear()
-        payouts.update({active.id: active.payout for active in entry.value.actives} if entry else {})
+        for active in entry.value.actives if entry else ():
+            blitz = active.option(OptionKind.BLITZ)
+            if blitz is not None and blitz.payout is not None:
+                payouts[active.id] = blitz.payout
 
     await bus.mirror(CATALOGUE, CATALOGUE_KEY, Catalogue, catalogue_changed)
     async with aiohttp.ClientSession() as http:

@@ -43,6 +43,12 @@ class Offer:
     """Percent of the stake won on a win."""
     closes_at: datetime | None = None
     """Broker time from which on it cannot be bought; None when that has no end."""
+    reference: object = None
+    """What the broker's own side needs to buy it; nobody else's business."""
+
+
+PositionKey = tuple[OptionKind, int]
+"""The broker's id is unique among positions of one kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,10 @@ class BrokerPosition:
     """None while it is open."""
     option: OptionKind = OptionKind.BLITZ
 
+    @property
+    def key(self) -> PositionKey:
+        return self.option, self.position.position_id
+
 
 class Broker(Protocol):
     def now(self) -> datetime:
@@ -67,11 +77,11 @@ class Broker(Protocol):
         """What the order would get at this moment. Raises NotOffered, BrokerUnavailable."""
         ...
 
-    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
-        """Send the order once, before anything is awaited, naming the payout that was offered. Raises OrderError."""
+    async def buy(self, order: Order, balance_id: int, offer: Offer) -> Position:
+        """Send the order once, before anything is awaited, for what was offered. Raises OrderError."""
         ...
 
-    async def sell(self, position_id: int) -> None:
+    async def sell(self, option: OptionKind, position_id: int) -> None:
         """Send the sale once, before anything is awaited; what it brings is told as a change of the position.
 
         Raises NotSent, Refused, Unanswered.
@@ -134,7 +144,12 @@ class Market(Protocol):
         ...
 
     async def actives(self) -> tuple[Active, ...]:
-        """Everything blitz options are offered on. Raises BrokerUnavailable."""
+        """Everything options are offered on, by id. Raises BrokerUnavailable."""
+        ...
+
+    async def offers_changed(self) -> None:
+        """Returns when the broker says that some of it is offered otherwise since this was asked last; it need not
+        say so of everything."""
         ...
 
     async def candles(self, feed: Feed, *, count: int = 0, ids: tuple[int, int] | None = None) -> list[Candle]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -18,7 +19,8 @@ from services.broker_gateway.tenure import Right
 log = structlog.get_logger()
 
 CATALOGUE_KEY = "actives"
-_REFRESH = 600.0
+_REFRESH = 60.0
+"""Seconds between two looks at what is offered: of most of its changes the broker does not tell (§12.1)."""
 _RETRY = 2.0
 
 
@@ -97,7 +99,9 @@ class MarketDesk:
 
     async def _refreshing(self, market: Market) -> None:
         while True:
-            await asyncio.sleep(_REFRESH)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_REFRESH):
+                    await market.offers_changed()
             try:
                 await self._refresh(market)
             except (BrokerUnavailable, BusError) as error:

@@ -20,6 +20,7 @@ from services.broker_gateway.broker import (
     NotOffered,
     NotSent,
     Offer,
+    PositionKey,
     Refused,
     Unanswered,
 )
@@ -68,8 +69,8 @@ class OrderDesk:
         self._in_hand: set[str] = set()
         self._confirmed: dict[str, Position] = {}
         """Answered by the broker and not stored yet."""
-        self._owner: dict[int, str] = {}
-        self._early: OrderedDict[int, BrokerPosition] = OrderedDict()
+        self._owner: dict[PositionKey, str] = {}
+        self._early: OrderedDict[PositionKey, BrokerPosition] = OrderedDict()
 
     @property
     def brokers_time(self) -> datetime:
@@ -112,12 +113,11 @@ class OrderDesk:
 
         Raises BusError; the next `reconcile` does what could not be done.
         """
-        position_id = position.position.position_id
-        order_id = self._owner.get(position_id)
+        order_id = self._owner.get(position.key)
         if order_id is not None:
             await self._close(order_id, position)
             return
-        self._early[position_id] = position
+        self._early[position.key] = position
         while len(self._early) > _EARLY:
             self._early.popitem(last=False)
 
@@ -135,7 +135,9 @@ class OrderDesk:
         if not sent:
             return
         listed_at, brokers_time = self._clock.now(), self._broker.now()
-        books = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
+        listed = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
+        # What was told and is in no list is there all the same (field-notes §C1).
+        books = list((self._early | {position.key: position for position in listed}).values())
         for record in sent:
             with suppress(OrderGone):
                 await self._catch_up(record, books, listed_at)
@@ -144,7 +146,7 @@ class OrderDesk:
 
     async def _catch_up(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
         if record.position is not None:
-            await self._follow(record.order.order_id, record.position, books)
+            await self._follow(record.order.order_id, _key(record.order, record.position), books)
         elif record.order.order_id in self._confirmed:
             await self._confirm(record.order.order_id, books)
         elif record.state is OrderState.SENDING:
@@ -165,7 +167,7 @@ class OrderDesk:
             # From here to the send nothing is awaited: what is checked now still holds then.
             self._allow(order, offer)
             asked = self._clock.monotonic()
-            position = await self._broker.buy(order, balance.id, offer.payout)
+            position = await self._broker.buy(order, balance.id, offer)
         except _Denied as denial:
             return await self._records.reject(order.order_id, denial.code, denial.reason)
         except (NotSent, BrokerUnavailable) as error:
@@ -211,7 +213,7 @@ class OrderDesk:
             await self._records.release_sale(claimed)
             raise RpcError(ErrorCode.UNAVAILABLE, "this gateway no longer holds the session")
         try:
-            await self._broker.sell(record.position.position_id)
+            await self._broker.sell(record.order.option, record.position.position_id)
         except NotSent as error:
             await self._records.release_sale(claimed)
             raise RpcError(ErrorCode.UNAVAILABLE, str(error)) from error
@@ -227,15 +229,17 @@ class OrderDesk:
         position = self._confirmed[order_id]
         record = await self._records.open(order_id, position)
         del self._confirmed[order_id]
-        await self._follow(order_id, position, books)
+        await self._follow(order_id, _key(record.order, position), books)
         return record
 
     async def _decide(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
+        if self._in_hand or self._confirmed:
+            return  # a position in these books may be the one of an order that waits for its answer, or to be stored
         order_id = record.order.order_id
         judgement = judge(record, books, await self._records.linked(order_id), listed_at, self._grace)
         if judgement.position is not None:
             await self._records.open(order_id, judgement.position.position)
-            await self._follow(order_id, judgement.position.position, books)
+            await self._follow(order_id, judgement.position.key, books)
         elif judgement.verdict is Verdict.NOT_BOOKED:
             reason = "the broker did not answer and has not booked it"
             await self._records.reject(order_id, RejectCode.NOT_BOOKED, reason)
@@ -249,18 +253,22 @@ class OrderDesk:
             reason = "it has expired, and the broker's books do not tell with which result"
             await self._records.give_up(order_id, OrderState.OPENED, reason)
 
-    async def _follow(self, order_id: str, position: Position, books: Iterable[BrokerPosition]) -> None:
+    async def _follow(self, order_id: str, key: PositionKey, books: Iterable[BrokerPosition]) -> None:
         """Its events are this order's from now on; what is known of it already is applied."""
-        self._owner[position.position_id] = order_id
-        early = self._early.pop(position.position_id, None)
+        self._owner[key] = order_id
+        early = self._early.pop(key, None)
         for known in (*books, *([early] if early else [])):
-            if known.position.position_id == position.position_id:
+            if known.key == key:
                 await self._close(order_id, known)
 
     async def _close(self, order_id: str, position: BrokerPosition) -> None:
         if position.settlement is not None:
             await self._records.close(order_id, position.position, position.settlement)
-            self._owner.pop(position.position.position_id, None)
+            self._owner.pop(position.key, None)
+
+
+def _key(order: Order, position: Position) -> PositionKey:
+    return order.option, position.position_id
 
 
 def _sent_at(record: OrderRecord) -> datetime:

@@ -25,7 +25,7 @@ from libs.quadcode.errors import (
     QuadcodeError,
 )
 from libs.quadcode.options import OpenOption, OptionDirection, OptionType
-from libs.quadcode.positions import InstrumentType
+from libs.quadcode.positions import CloseReason, InstrumentType
 from libs.quadcode.positions import Position as QuadcodePosition
 from services.broker_gateway.broker import (
     AuthenticationRefused,
@@ -38,6 +38,7 @@ from services.broker_gateway.broker import (
     Refused,
     Unanswered,
 )
+from services.broker_gateway.quadcode_digital import QuadcodeDigital
 from services.broker_gateway.quadcode_offers import offered
 from services.broker_gateway.ssid import SessionIds
 
@@ -48,9 +49,11 @@ _KINDS = {
     InstrumentType.BLITZ_OPTION: OptionKind.BLITZ,
     InstrumentType.TURBO_OPTION: OptionKind.TURBO,
     InstrumentType.BINARY_OPTION: OptionKind.BINARY,
+    InstrumentType.DIGITAL_OPTION: OptionKind.DIGITAL,
 }
 _BY_NAME = {str(name): kind for name, kind in _KINDS.items()}
-_SOLD = "sold"
+_SOLD = {OptionKind.DIGITAL: CloseReason.DEFAULT}
+"""Why a position is closed that was sold; of all other kinds it is `sold`."""
 _TYPES = {OptionKind.TURBO: OptionType.TURBO, OptionKind.BINARY: OptionType.BINARY}
 _DIRECTIONS = tuple(Direction)
 _ACCOUNT_TYPES = {int(BalanceType.REAL): AccountType.REAL, int(BalanceType.DEMO): AccountType.DEMO}
@@ -106,6 +109,7 @@ class QuadcodeConnection:
         """`payout(active_id)`: percent the broker offers now; None when it offers no blitz options on it."""
         self._client = dial(credentials, self._state_changed)
         self._credentials = credentials
+        self._digital = QuadcodeDigital(self._client)
         self._listener = listener
         self._payout = payout
         self._balances: dict[int, QuadcodeBalance] = {}
@@ -145,14 +149,20 @@ class QuadcodeConnection:
                 raise NotOffered(f"{order.ticker} is not on offer")
             return Offer(payout)
         try:
+            if order.option is OptionKind.DIGITAL:
+                return await self._digital.offer(order, self.now())
             offers = await self._client.options.offers()
+        except FeatureDisabled as error:
+            raise NotOffered(str(error)) from error
         except QuadcodeError as error:
             raise BrokerUnavailable(str(error)) from error
         return offered(order, offers, self.now())
 
-    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
+    async def buy(self, order: Order, balance_id: int, offer: Offer) -> Position:
         async with self._placing():
-            option = await self._client.options.open(_purchase(order, balance_id, payout))
+            if order.option is OptionKind.DIGITAL:
+                return _booked(await self._digital.buy(order, balance_id, offer))
+            option = await self._client.options.open(_purchase(order, balance_id, offer.payout))
         return Position(
             position_id=option.id,
             balance_id=balance_id,
@@ -162,9 +172,12 @@ class QuadcodeConnection:
             payout=round(option.profit_income),
         )
 
-    async def sell(self, position_id: int) -> None:
+    async def sell(self, option: OptionKind, position_id: int) -> None:
         async with self._placing():
-            await self._client.options.sell([position_id])
+            if option is OptionKind.DIGITAL:
+                await self._client.digital.close(position_id)
+            else:
+                await self._client.options.sell([position_id])
 
     @asynccontextmanager
     async def _placing(self) -> AsyncIterator[None]:
@@ -208,6 +221,7 @@ class QuadcodeConnection:
         if state is ConnectionState.AUTHENTICATION_FAILED:
             self._listener.refused()
         elif self._opened and state is ConnectionState.DISCONNECTED:
+            self._digital.link_lost()
             self._listener.link_changed(up=False)
 
     def _caught_up(self) -> None:
@@ -245,6 +259,8 @@ class QuadcodeConnection:
         )
 
     def _position_changed(self, position: QuadcodePosition) -> None:
+        if position.instrument_type == InstrumentType.DIGITAL_OPTION:
+            self._digital.position_changed(position)
         for known in _read([position]):
             self._listener.position_changed(known)
 
@@ -274,36 +290,48 @@ def _purchase(order: Order, balance_id: int, payout: int) -> OpenOption:
 def _read(positions: Iterable[QuadcodePosition]) -> Iterable[BrokerPosition]:
     """Options whose record tells direction and expiry; nothing else can be an order of ours."""
     for position in positions:
-        option, expiry = position.option, position.expires_at
-        kind = _BY_NAME.get(position.instrument_type)
-        if kind is None or option is None or expiry is None or option.direction not in _DIRECTIONS:
+        kind, direction = _BY_NAME.get(position.instrument_type), _direction(position)
+        if kind is None or direction not in _DIRECTIONS or position.expires_at is None:
             continue
         yield BrokerPosition(
-            position=Position(
-                position_id=position.external_id,
-                balance_id=position.user_balance_id,
-                opened_at=position.opened_at,
-                expiry=expiry,
-                open_quote=position.open_quote,
-                payout=_payout(position),
-            ),
+            position=_booked(position),
             active_id=position.active_id,
-            direction=Direction(option.direction),
+            direction=Direction(direction),
             stake=position.invest,
-            settlement=_settlement(position, expiry),
+            settlement=_settlement(kind, position),
             option=kind,
         )
 
 
-def _settlement(position: QuadcodePosition, expiry: datetime) -> Settlement | None:
+def _direction(position: QuadcodePosition) -> str:
+    """Empty when the record does not tell."""
+    if position.digital is not None:
+        return position.digital.instrument_dir
+    return position.option.direction if position.option is not None else ""
+
+
+def _booked(position: QuadcodePosition) -> Position:
+    if position.expires_at is None:
+        raise OrderOutcomeUnknown(f"position {position.external_id} does not tell when it expires")
+    return Position(
+        position_id=position.external_id,
+        balance_id=position.user_balance_id,
+        opened_at=position.opened_at,
+        expiry=position.expires_at,
+        open_quote=position.open_quote,
+        payout=_payout(position),
+    )
+
+
+def _settlement(kind: OptionKind, position: QuadcodePosition) -> Settlement | None:
     profit = position.profit
     if profit is None:
         return None
     return Settlement(
-        closed_at=position.closed_at or expiry,
+        closed_at=position.closed_at or position.expires_at or position.opened_at,
         close_quote=position.close_quote,
         profit=profit,
-        sold=position.close_reason == _SOLD,
+        sold=position.close_reason == _SOLD.get(kind, CloseReason.SOLD),
     )
 
 

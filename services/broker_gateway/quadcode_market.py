@@ -1,29 +1,24 @@
 """Market data and the catalogue of a Quadcode-platform broker, fitted to the gateway's port."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 from msgspec import UNSET
 
-from libs.contracts.market import Active, Candle, Feed, TradingHours
+from libs.contracts.market import Active, Candle, Feed
 from libs.quadcode.candles import Candle as PastCandle
 from libs.quadcode.candles import CandleGenerated, GetCandles
 from libs.quadcode.client import Client, ConnectionState
 from libs.quadcode.declarations import Subscription
 from libs.quadcode.epoch import from_nanoseconds, from_seconds, seconds
-from libs.quadcode.errors import QuadcodeError, TranslationsUnavailable
-from libs.quadcode.option_actives import BlitzActive
-from libs.quadcode.translations import translations
+from libs.quadcode.errors import QuadcodeError
 from services.broker_gateway.broker import BrokerUnavailable
 from services.broker_gateway.quadcode import Credentials, Dial, start
+from services.broker_gateway.quadcode_catalogue import QuadcodeCatalogue
 
 log = structlog.get_logger()
-
-_AT_ONCE = 8
-_CATEGORIES = {"commodity": "commodities", "index": "indices", "indice": "indices", "stock": "stocks", "pair": "pairs"}
-"""Singular forms of the words clients know (api-contract §11); other words are passed on."""
 
 
 class QuadcodeMarket:
@@ -31,12 +26,16 @@ class QuadcodeMarket:
         self._client: Client = dial(credentials, self._state_changed)
         self._credentials = credentials
         self._refused = asyncio.Event()
-        self._host = translations_host
-        self._categories: dict[int, str] = {}
+        self._catalogue = QuadcodeCatalogue(self._client, translations_host)
+        self._offers_changed = asyncio.Event()
         self._subscriptions: dict[Feed, Subscription] = {}
 
     async def open(self) -> None:
         await start(self._client)
+        try:
+            await self._client.digital.watch_underlyings(lambda _: self._offers_changed.set())
+        except QuadcodeError as error:
+            log.warning("offers_not_watched", error=str(error))
         self._credentials.use(self._session_renewed)
 
     async def close(self) -> None:
@@ -57,15 +56,11 @@ class QuadcodeMarket:
             self._refused.set()
 
     async def actives(self) -> tuple[Active, ...]:
-        try:
-            offered = (await self._client.options.offers()).blitz.all()
-            await self._learn_categories([active.id for active in offered if active.id not in self._categories])
-        except QuadcodeError as error:
-            raise BrokerUnavailable(str(error)) from error
-        names = await self._names()
-        return tuple(
-            _active(active, self._categories, names) for active in sorted(offered, key=lambda active: active.id)
-        )
+        return await self._catalogue.read()
+
+    async def offers_changed(self) -> None:
+        await self._offers_changed.wait()
+        self._offers_changed.clear()
 
     async def candles(self, feed: Feed, *, count: int = 0, ids: tuple[int, int] | None = None) -> list[Candle]:
         query = GetCandles(
@@ -99,36 +94,6 @@ class QuadcodeMarket:
             await subscription.stop()
         except QuadcodeError as error:
             log.info("unsubscribe_failed", active_id=feed.active_id, size=feed.size, error=str(error))
-
-    async def _learn_categories(self, active_ids: list[int]) -> None:
-        limit = asyncio.Semaphore(_AT_ONCE)
-
-        async def learn(active_id: int) -> None:
-            async with limit:
-                kind = (await self._client.actives.get(active_id)).type.lower()
-            self._categories[active_id] = _CATEGORIES.get(kind, kind or "other")
-
-        await asyncio.gather(*(learn(active_id) for active_id in active_ids))
-
-    async def _names(self) -> Mapping[str, str]:
-        try:
-            return await translations(self._host)
-        except TranslationsUnavailable as error:
-            log.warning("names_not_available", error=str(error))
-            return {}
-
-
-def _active(active: BlitzActive, categories: Mapping[int, str], names: Mapping[str, str]) -> Active:
-    return Active(
-        id=active.id,
-        ticker=active.ticker,
-        name=names.get(active.name, active.ticker),
-        category=categories[active.id],
-        suspended=active.is_suspended,
-        hours=tuple(TradingHours(opens, closes) for opens, closes in active.schedule),
-        durations=tuple(sorted(active.option.expiration_times)),
-        payout=active.option.profit.percent,
-    )
 
 
 def _running(candle: CandleGenerated) -> Candle:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
-from libs.contracts.orders import OrderRecord
-from services.broker_gateway.broker import BrokerPosition
+from libs.contracts.orders import OptionKind, OrderRecord
+from services.broker_gateway.broker import BrokerPosition, PositionKey
 
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 """How much the broker's clock, as we know it, may be wrong."""
@@ -32,27 +32,28 @@ class Judgement:
 def judge(
     record: OrderRecord,
     books: Iterable[BrokerPosition],
-    linked: Collection[int],
+    linked: Collection[PositionKey],
     listed_at: datetime,
     grace: timedelta,
 ) -> Judgement:
-    """`books` were complete at `listed_at`; `linked` are position ids that belong to other orders.
+    """`books` were complete at `listed_at`; `linked` are positions that belong to other orders.
 
     Absence is only certain when the books were read later than `grace` after the order could have been sent: brokers
-    of this family have booked purchases as late as a minute (field-notes §C1).
+    of this family have booked purchases as late as a minute. Of digital options it never is: some of their positions
+    cannot be looked up, and are only told of when they open or close (field-notes §C1).
     """
-    alike = [
-        position for position in books if position.position.position_id not in linked and _is_alike(position, record)
-    ]
+    alike = [position for position in books if position.key not in linked and _is_alike(position, record)]
     candidates = [position for position in alike if _is_timely(position, record, grace)]
     if len(candidates) == 1:
         return Judgement(Verdict.BOOKED, candidates[0])
     if candidates:
         return Judgement(Verdict.UNDECIDED)
-    if listed_at <= record.order.expires_at + grace:
+    digital = record.order.option is OptionKind.DIGITAL
+    last_news = record.order.expiration if digital and record.order.expiration else record.order.expires_at
+    if listed_at <= last_news + grace:
         return Judgement(Verdict.WAIT)
     # One that is alike in everything but the time may be it, if a clock is wrong: then absence is not certain.
-    return Judgement(Verdict.UNDECIDED if alike else Verdict.NOT_BOOKED)
+    return Judgement(Verdict.UNDECIDED if alike or digital else Verdict.NOT_BOOKED)
 
 
 def _is_alike(candidate: BrokerPosition, record: OrderRecord) -> bool:

@@ -28,6 +28,7 @@ from libs.contracts.orders import (
     TradeFailed,
     TradeOpened,
 )
+from services.broker_gateway.broker import PositionKey
 
 log = structlog.get_logger()
 
@@ -63,11 +64,11 @@ class Records:
             raise OrderGone(order_id)
         return entry
 
-    async def linked(self, besides: str) -> set[int]:
+    async def linked(self, besides: str) -> set[PositionKey]:
         """Positions that belong to this user's other orders."""
         entries = await self._orders.entries(f"{self._user}.*", OrderRecord)
         return {
-            entry.value.position.position_id
+            (entry.value.order.option, entry.value.position.position_id)
             for entry in entries
             if entry.value.position is not None and entry.value.order.order_id != besides
         }

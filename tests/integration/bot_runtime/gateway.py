@@ -13,7 +13,16 @@ from libs.contracts import subjects
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.clock import SystemClock
 from libs.contracts.market import Active, Candle, Catalogue
-from libs.contracts.orders import Order, OrderRecord, OrderState, Position, Settlement, TradeClosed, TradeFailed
+from libs.contracts.orders import (
+    OptionKind,
+    Order,
+    OrderRecord,
+    OrderState,
+    Position,
+    Settlement,
+    TradeClosed,
+    TradeFailed,
+)
 from libs.contracts.rpc import CANDLES, SUBMIT_ORDER, CandlePage, CandleQuery, ErrorCode, RpcError, SubmitOrder
 from services.broker_gateway.broker import BrokerPosition, Offer, Refused, Unanswered
 from services.broker_gateway.orders import OrderDesk
@@ -38,10 +47,10 @@ class Broker:
     async def offer(self, order: Order) -> Offer:
         return Offer(payout=82)
 
-    async def sell(self, position_id: int) -> None:
-        raise NotImplementedError(f"no test sells {position_id}")
+    async def sell(self, option: OptionKind, position_id: int) -> None:
+        raise NotImplementedError(f"no test sells {option} {position_id}")
 
-    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
+    async def buy(self, order: Order, balance_id: int, offer: Offer) -> Position:
         self.bought.append(order)
         self.busy.set()
         if self.failure is not None:

@@ -55,12 +55,12 @@ class ScriptedBroker:
             raise self.offered
         return self.offered
 
-    async def sell(self, position_id: int) -> None:
+    async def sell(self, option: OptionKind, position_id: int) -> None:
         self.sales.append(position_id)
         if self.sale_failure is not None:
             raise self.sale_failure
 
-    async def buy(self, order: Order, balance_id: int, payout: int) -> Position:
+    async def buy(self, order: Order, balance_id: int, offer: Offer) -> Position:
         self.sent.append(order)
         if isinstance(self.failure, NotSent | Refused) or (self.failure and not self.books_failures):
             raise self.failure
@@ -70,7 +70,7 @@ class ScriptedBroker:
             balance_id=balance_id,
             opened_at=opened,
             expiry=order.expiration or opened + timedelta(seconds=order.duration),
-            payout=payout,
+            payout=offer.payout,
         )
         booked = BrokerPosition(position, order.active_id, order.direction, order.stake, None, order.option)
         self.books.append(booked)

@@ -10,7 +10,7 @@ from libs.contracts import rpc
 from libs.contracts.account import AccountType, SessionState
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
-from libs.contracts.orders import OrderState, RejectCode
+from libs.contracts.orders import OptionKind, OrderState, RejectCode
 from libs.contracts.rpc import CandleQuery, ErrorCode, Nothing, OfUser, RpcError
 from libs.contracts.subjects import candle, closed_candle
 from tests.integration.broker_gateway.rig import BROKER_USER, SYSTEM_USER, Rig, until
@@ -126,7 +126,16 @@ async def test_the_catalogue_is_the_brokers(rig: Rig) -> None:
     catalogue = await catalogue_is_there(rig)
     eurusd = next(active for active in catalogue.actives if active.id == EURUSD)
     assert (eurusd.ticker, eurusd.name, eurusd.category) == ("EURUSD-OTC", "EUR/USD OTC", "forex")
-    assert {5, 10, 30, 60} <= set(eurusd.durations)
+    offered = {offering.kind: offering for offering in eurusd.options}
+    assert offered.keys() == set(OptionKind)
+    assert {5, 10, 30, 60} <= set(offered[OptionKind.BLITZ].durations)
+    assert (offered[OptionKind.BLITZ].sellable, offered[OptionKind.BLITZ].deadtime) == (False, 0)
+    for kind, period in {OptionKind.TURBO: 60, OptionKind.BINARY: 900, OptionKind.DIGITAL: 60}.items():
+        assert period in offered[kind].durations
+        assert offered[kind].sellable
+        assert 0 < offered[kind].deadtime < 900
+    assert all((offering.payout is None) is (kind is OptionKind.DIGITAL) for kind, offering in offered.items())
+    assert all(offering.tradable(catalogue.at) for offering in offered.values()), "it trades all day"
     assert len(catalogue.actives) == 140
     assert await rig.bus.call(rpc.CATALOGUE, Nothing()) == catalogue
 
@@ -232,7 +241,11 @@ async def test_what_pays_less_than_the_order_insists_on_is_not_bought(rig: Rig) 
     await rig.start_gateway()
     catalogue = await catalogue_is_there(rig)
     await rig.connect()
-    [payout] = [active.payout for active in catalogue.actives if active.id == EURUSD]
+    [active] = [active for active in catalogue.actives if active.id == EURUSD]
+    blitz = active.option(OptionKind.BLITZ)
+    assert blitz is not None
+    payout = blitz.payout
+    assert payout is not None
     record = await rig.submit(await rig.intend(active_id=EURUSD, min_payout=payout + 1))
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.PAYOUT_TOO_LOW)
     assert await rig.broker_positions() == []

@@ -17,7 +17,8 @@ from tests.integration.paper_broker import StartPaperBroker
 from tests.integration.service_process import StartService
 from tests.messages import USER
 
-_PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900}
+PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900, OptionKind.DIGITAL: 60}
+SELLABLE = list(PERIODS)
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def begin(rig: Rig) -> None:
 
 def timed(kind: OptionKind, periods: int = 2) -> dict[str, Any]:
     """An expiration that can still be bought for a while; `periods=1` may be in its deadtime."""
-    now, period = CLOCK.now(), _PERIODS[kind]
+    now, period = CLOCK.now(), PERIODS[kind]
     second = (int(now.timestamp()) // period + periods) * period
     expiration = datetime.fromtimestamp(second, UTC)
     return {"option": kind, "expiration": expiration, "duration": round((expiration - now).total_seconds())}
@@ -47,7 +48,7 @@ async def sell(rig: Rig, order_id: str) -> OrderRecord:
     return await rig.bus.call(SELL_ORDER, SellOrder(order_id=order_id), subject=session_rpc(USER, "sell"))
 
 
-@pytest.mark.parametrize("kind", [OptionKind.TURBO, OptionKind.BINARY])
+@pytest.mark.parametrize("kind", SELLABLE)
 async def test_bought_for_its_expiration_and_sold_once(trading: Rig, kind: OptionKind) -> None:
     asked = timed(kind)
     order_id = await trading.intend(**asked)
@@ -62,13 +63,14 @@ async def test_bought_for_its_expiration_and_sold_once(trading: Rig, kind: Optio
     assert (await sell(trading, order_id)).settlement == closed.settlement
     booked = await trading.broker_positions()
     assert [(position["close_reason"], position["instrument_type"]) for position in booked] == [
-        ("sold", f"{kind}-option")
+        ("default" if kind is OptionKind.DIGITAL else "sold", f"{kind}-option")
     ]
     assert closed.settlement.profit == Decimal(str(booked[0]["pnl_realized"]))
 
 
-async def test_an_expiration_that_is_not_on_offer_is_not_sent(trading: Rig) -> None:
-    record = await trading.submit(await trading.intend(**timed(OptionKind.TURBO, periods=30)))
+@pytest.mark.parametrize("kind", SELLABLE)
+async def test_an_expiration_that_is_not_on_offer_is_not_sent(trading: Rig, kind: OptionKind) -> None:
+    record = await trading.submit(await trading.intend(**timed(kind, periods=30)))
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
     assert await trading.broker_positions() == []
 
@@ -92,9 +94,10 @@ async def test_the_minimum_is_compared_with_what_the_broker_pays_now(trading: Ri
     assert len(await trading.broker_positions()) == 1
 
 
-async def test_a_purchase_whose_answer_is_lost_is_found_by_kind_and_expiration(trading: Rig) -> None:
+@pytest.mark.parametrize("kind", SELLABLE)
+async def test_a_purchase_whose_answer_is_lost_is_found_by_kind_and_expiration(trading: Rig, kind: OptionKind) -> None:
     await trading.broker.fault("drop-before-reply", BROKER_USER)
-    order_id = await trading.intend(**timed(OptionKind.TURBO))
+    order_id = await trading.intend(**timed(kind))
     await trading.submit(order_id)
     record = await trading.becomes(order_id, OrderState.OPENED)
     assert record.position is not None

@@ -237,7 +237,7 @@ async def test_an_order_in_hand_is_not_judged_by_its_own_gateway(floor: Floor) -
 
 
 async def test_trades_made_by_hand_are_ignored(floor: Floor) -> None:
-    await floor.broker.buy(an_order(), DEMO.id, 82)
+    await floor.broker.buy(an_order(), DEMO.id, Offer(82))
     await floor.desk.position_changed(floor.broker.settle("8.20"))
     await floor.reconcile()
     await floor.bus.ready()

@@ -1,5 +1,6 @@
 """Acceptance cases of the port `Market`: the catalogue and the candles."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -27,7 +28,7 @@ class MarketCases:
         """A suspended active is told as suspended."""
         await venue.suspend(venue.feed.active_id)
         (active,) = [active for active in await venue.market.actives() if active.id == venue.feed.active_id]
-        assert active.suspended
+        assert all(offering.suspended for offering in active.options)
 
     @pytest.mark.parametrize("size", CANDLE_SIZES)
     async def test_m03(self, venue: MarketVenue, size: int) -> None:
@@ -99,6 +100,14 @@ class MarketCases:
     async def test_m11(self, venue: MarketVenue) -> None:
         """The broker's time is known."""
         assert abs(venue.market.now() - CLOCK.now()) < timedelta(seconds=2)
+
+    async def test_m12(self, venue: MarketVenue) -> None:
+        """After the catalogue was read, an active that is suspended is told of at once."""
+        await venue.market.actives()
+        changed = asyncio.create_task(venue.market.offers_changed())
+        await venue.suspend(venue.feed.active_id)
+        async with asyncio.timeout(5):
+            await changed
 
     @staticmethod
     async def _heard(venue: MarketVenue, closed: int) -> list[Candle]:

@@ -39,7 +39,7 @@ async def bought(venue: OrderVenue, kind: OptionKind = OptionKind.BLITZ, **chang
     order = await venue.order(kind, **changes)
     offer = await venue.broker.offer(order)
     balance = venue.demo if order.account_type is AccountType.DEMO else venue.real
-    return await venue.broker.buy(order, balance, offer.payout)
+    return await venue.broker.buy(order, balance, offer)
 
 
 async def listed(broker: Broker, position: Position) -> BrokerPosition:
@@ -95,7 +95,7 @@ class OrderCases:
     async def test_o04(self, venue: OrderVenue, kind: OptionKind) -> None:
         """A purchase is booked once, as it was asked for, and the books say so."""
         order = await venue.order(kind, direction=Direction.PUT)
-        position = await venue.broker.buy(order, venue.demo, (await venue.broker.offer(order)).payout)
+        position = await venue.broker.buy(order, venue.demo, await venue.broker.offer(order))
         assert await venue.booked() == 1
         known = await listed(venue.broker, position)
         assert (known.option, known.active_id, known.direction) == (kind, order.active_id, Direction.PUT)
@@ -107,7 +107,7 @@ class OrderCases:
         """The confirmation tells balance, times by the broker's clock, price and payout."""
         order = await venue.order(kind)
         offer = await venue.broker.offer(order)
-        position = await venue.broker.buy(order, venue.demo, offer.payout)
+        position = await venue.broker.buy(order, venue.demo, offer)
         assert position.balance_id == venue.demo
         assert abs(position.opened_at - venue.broker.now()) < _SOON
         assert position.open_quote > 0
@@ -144,7 +144,7 @@ class OrderCases:
         offer = await venue.broker.offer(order)
         await venue.refuse_next()
         with pytest.raises(Refused) as raised:
-            await venue.broker.buy(order, venue.demo, offer.payout)
+            await venue.broker.buy(order, venue.demo, offer)
         assert str(raised.value)
         assert await venue.booked() == 0
 
@@ -155,7 +155,7 @@ class OrderCases:
         offer = await venue.broker.offer(order)
         await venue.cut()
         with pytest.raises(NotSent):
-            await venue.broker.buy(order, venue.demo, offer.payout)
+            await venue.broker.buy(order, venue.demo, offer)
 
     @each_kind
     async def test_o11(self, venue: OrderVenue, kind: OptionKind) -> None:
@@ -165,7 +165,7 @@ class OrderCases:
         since = venue.broker.now() - _SOON
         await venue.lose_next_answer()
         with pytest.raises(Unanswered):
-            await venue.broker.buy(order, venue.demo, offer.payout)
+            await venue.broker.buy(order, venue.demo, offer)
         (known,) = await reachable(lambda: venue.broker.positions(since))
         assert (known.option, known.stake, known.direction) == (kind, order.stake, order.direction)
         assert await venue.booked() == 1
@@ -217,7 +217,7 @@ class OrderCases:
     async def test_o16(self, venue: OrderVenue, kind: OptionKind) -> None:
         """What was sold before its expiry is in the books as sold, with what it brought."""
         position = await bought(venue, kind)
-        await venue.broker.sell(position.position_id)
+        await venue.broker.sell(kind, position.position_id)
         known = await settled(venue.broker, position)
         assert known.settlement is not None
         assert known.settlement.sold
@@ -230,7 +230,7 @@ class OrderCases:
         position = await bought(venue, kind)
         await venue.cut()
         with pytest.raises(NotSent):
-            await venue.broker.sell(position.position_id)
+            await venue.broker.sell(kind, position.position_id)
 
     @each_sellable
     async def test_o18(self, venue: OrderVenue, kind: OptionKind) -> None:
@@ -238,7 +238,7 @@ class OrderCases:
         position = await bought(venue, kind)
         await venue.lose_next_answer()
         with pytest.raises(Unanswered):
-            await venue.broker.sell(position.position_id)
+            await venue.broker.sell(kind, position.position_id)
         known = await reachable(lambda: settled(venue.broker, position))
         assert known.settlement is not None
         assert known.settlement.sold
@@ -246,4 +246,4 @@ class OrderCases:
     async def test_o19(self, venue: OrderVenue) -> None:
         """Nothing but a position of this user can be sold."""
         with pytest.raises(Refused):
-            await venue.broker.sell(999_999_999)
+            await venue.broker.sell(OptionKind.TURBO, 999_999_999)

@@ -40,9 +40,13 @@ SEED = {
 }
 """Accounts of the paper broker."""
 _KEY = bytes(range(32))
-_PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900}
-_PURCHASE = "binary-options.open-option"
-_SALE = "binary-options.sell-options"
+_PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900, OptionKind.DIGITAL: 60}
+_ORDERS = (
+    "binary-options.open-option",
+    "digital-options.place-digital-option",
+    "binary-options.sell-options",
+    "digital-options.close-position",
+)
 
 
 class QuadcodeVenue:
@@ -80,7 +84,7 @@ class QuadcodeVenue:
         await self._paper.inject(RejectOrder(user=ACCOUNT))
 
     async def lose_next_answer(self) -> None:
-        for request in (_PURCHASE, _SALE):
+        for request in _ORDERS:
             await self._paper.inject(DropBeforeReply(user=ACCOUNT, request=request))
 
     async def refuse_log_ins(self) -> None:

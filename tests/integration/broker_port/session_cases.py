@@ -7,7 +7,7 @@ import pytest
 from libs.contracts.account import AccountType
 from libs.contracts.orders import OptionKind
 from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable
-from tests.integration.broker_port.order_cases import bought
+from tests.integration.broker_port.order_cases import SELLABLE, bought
 from tests.integration.broker_port.venue import SessionVenue, Witness
 from tests.integration.nats_server import eventually
 
@@ -54,11 +54,11 @@ class SessionCases:
         expected = start[venue.demo] + known.settlement.profit
         await eventually(lambda: {b.id: b.amount for b in witness.balances[-1]}[venue.demo] == expected)
 
-    @pytest.mark.parametrize("kind", [OptionKind.TURBO, OptionKind.BINARY])
+    @pytest.mark.parametrize("kind", SELLABLE)
     async def test_s06(self, venue: SessionVenue, witness: Witness, kind: OptionKind) -> None:
         """A sale is told as the position's result."""
         position = await bought(venue, kind)
-        await venue.broker.sell(position.position_id)
+        await venue.broker.sell(kind, position.position_id)
         known = await witness.closed(position.position_id)
         assert known.settlement is not None
         assert known.settlement.sold

@@ -12,22 +12,16 @@ from libs.contracts import rpc, subjects
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotPnl, BotState, BotStatus
 from libs.contracts.ids import new_id
-from libs.contracts.market import Active, Candle, Catalogue, Feed, FeedDemand
+from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
 from libs.contracts.orders import OrderState, TradeRecorded
 from libs.contracts.rpc import ErrorCode, RpcError
-from tests.messages import a_closing, a_pnl, a_settlement, an_opening, an_order
+from tests.messages import a_closing, a_pnl, a_settlement, an_active, an_opening, an_order
 
 EURUSD = Feed(76, 60)
 GBPUSD = Feed(81, 60)
 START = 1_790_000_000
 HISTORY = 5
 """Candles that are past."""
-
-
-def an_active(id: int, ticker: str, name: str, category: str) -> Active:
-    return Active(
-        id=id, ticker=ticker, name=name, category=category, suspended=False, hours=(), durations=(30,), payout=85
-    )
 
 
 ACTIVES = (

@@ -5,24 +5,21 @@ from typing import Any
 import numpy as np
 
 from libs.contracts.bots import BotConfig
-from libs.contracts.market import Active, TradingHours
+from libs.contracts.market import Active
 from libs.strategies.panel import Panel
 from libs.strategies.strategy import Signals, Strategy
 from services.bot_runtime.actives import Actives
 from services.bot_runtime.board import NEEDED_CANDLES, Board
 from services.bot_runtime.choice import Choice, choose
+from tests import messages
 from tests.messages import NOW, a_candle
 
-ALWAYS = (TradingHours(0, 2**33),)
 END = 1_790_000_000
 
 
 def an_active(number: int = 76, **changes: Any) -> Active:
-    fields: dict[str, Any] = {
-        "id": number, "ticker": f"T{number}-OTC", "name": f"T {number}", "category": "forex", "suspended": False,
-        "hours": ALWAYS, "durations": (5, 10, 30, 60), "payout": 82,
-    }  # fmt: skip
-    return Active(**fields | changes)
+    """Changes are of what blitz options on it offer."""
+    return messages.an_active(number, f"T{number}-OTC", f"T {number}", **changes)
 
 
 def actives_of(*actives: Active) -> Actives:

@@ -33,13 +33,27 @@ def booked(**changes: Any) -> BrokerPosition:
 
 
 def verdict(record: OrderRecord, *books: BrokerPosition, linked: tuple[int, ...] = (), at: Any = NOW) -> Verdict:
-    return judge(record, books, linked, at, GRACE).verdict
+    return judge(record, books, [(OptionKind.BLITZ, number) for number in linked], at, GRACE).verdict
 
 
 def test_the_one_position_that_fits_is_the_orders() -> None:
     position = booked()
     judgement = judge(SENT, [booked(position_id=1, active_id=77), position], (), NOW, GRACE)
     assert (judgement.verdict, judgement.position) == (Verdict.BOOKED, position)
+
+
+def test_of_a_digital_option_absence_is_never_certain() -> None:
+    """Some cannot be looked up; but until its expiration is past, it may still be told of."""
+    expiration = NOW + timedelta(minutes=5)
+    order = replace(SENT.order, option=OptionKind.DIGITAL, expiration=expiration)
+    record = replace(SENT, order=order)
+    assert verdict(record, at=expiration + GRACE) is Verdict.WAIT
+    assert verdict(record, at=expiration + GRACE + timedelta(seconds=1)) is Verdict.UNDECIDED
+
+
+def test_a_position_of_another_kind_with_the_same_number_is_another() -> None:
+    judgement = judge(SENT, [booked(position_id=1)], [(OptionKind.DIGITAL, 1)], NOW, GRACE)
+    assert judgement.verdict is Verdict.BOOKED
 
 
 def test_two_that_fit_are_undecided() -> None:

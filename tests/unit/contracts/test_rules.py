@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.bots import BotConfig, BotState
 from libs.contracts.ids import derived_id, new_id
-from libs.contracts.market import Active, TradingHours
+from libs.contracts.market import TradingHours
 from libs.contracts.orders import OptionKind, Order, OrderState, TradeResult
 from libs.contracts.subjects import candle, session_rpc, trade
-from tests.messages import NOW, USER, an_order
+from tests.messages import NOW, USER, an_active, an_order
 
 
 def config(text: str) -> BotConfig:
@@ -79,17 +79,9 @@ def test_only_the_balance_of_exactly_the_type_asked_for_is_found() -> None:
     [(False, 100, True), (False, 200, True), (False, 99, False), (False, 201, False), (True, 150, False)],
 )
 def test_an_active_is_tradable_inside_its_hours_unless_suspended(suspended: bool, second: int, expected: bool) -> None:
-    active = Active(
-        id=1,
-        ticker="EURUSD",
-        name="EUR/USD",
-        category="forex",
-        suspended=suspended,
-        hours=(TradingHours(100, 200),),
-        durations=(30,),
-        payout=80,
-    )
-    assert active.tradable(datetime.fromtimestamp(second, UTC)) is expected
+    active = an_active(1, "EURUSD", "EUR/USD", suspended=suspended, hours=(TradingHours(100, 200),))
+    assert active.tradable(OptionKind.BLITZ, datetime.fromtimestamp(second, UTC)) is expected
+    assert not active.tradable(OptionKind.TURBO, datetime.fromtimestamp(second, UTC)), "not on offer"
 
 
 def test_only_closed_rejected_and_unknown_are_final() -> None:

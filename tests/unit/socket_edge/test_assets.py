@@ -1,16 +1,9 @@
 import pytest
 
-from libs.contracts.market import Active, Catalogue
+from libs.contracts.market import Catalogue
 from services.socket_edge.assets import Assets
 from services.socket_edge.errors import ApiError
-from tests.messages import NOW
-
-
-def an_active(id: int, ticker: str, name: str, category: str = "forex") -> Active:
-    return Active(
-        id=id, ticker=ticker, name=name, category=category, suspended=False, hours=(), durations=(30,), payout=85
-    )
-
+from tests.messages import NOW, an_active
 
 ACTIVES = (
     an_active(76, "EURUSD-OTC", "EUR/USD OTC"),

@@ -1,0 +1,150 @@
+"""The catalogue of a Quadcode-platform broker: every active, with what each kind of option offers on it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+import structlog
+
+from libs.contracts.market import Active, Offering, TradingHours
+from libs.contracts.orders import OptionKind
+from libs.quadcode.actives import Active as QuadcodeActive
+from libs.quadcode.client import Client
+from libs.quadcode.digital import DigitalInstrument
+from libs.quadcode.errors import QuadcodeError, TranslationsUnavailable
+from libs.quadcode.features import BINARY, BLITZ, DIGITAL, TURBO
+from libs.quadcode.option_actives import BlitzActive, InitializationData, TimedActive
+from libs.quadcode.translations import translations
+from libs.quadcode.underlyings import Underlying
+from services.broker_gateway.broker import BrokerUnavailable
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+_AT_ONCE = 8
+_CATEGORIES = {"commodity": "commodities", "index": "indices", "indice": "indices", "stock": "stocks", "pair": "pairs"}
+"""Singular forms of the words clients know (api-contract §11); other words are passed on."""
+_FEATURES = {
+    OptionKind.BLITZ: BLITZ,
+    OptionKind.TURBO: TURBO,
+    OptionKind.BINARY: BINARY,
+    OptionKind.DIGITAL: DIGITAL,
+}
+
+
+class QuadcodeCatalogue:
+    def __init__(self, client: Client, translations_host: str) -> None:
+        self._client = client
+        self._host = translations_host
+        self._instruments: dict[int, Sequence[DigitalInstrument]] = {}
+        """Of which periods an active's digital options are; asked for once."""
+
+    async def read(self) -> tuple[Active, ...]:
+        """By id. Raises BrokerUnavailable."""
+        try:
+            offers = await self._client.options.offers()
+            underlyings = await self._underlyings()
+            offerings = self._offerings(offers, underlyings)
+            described = await _each(offerings, self._client.actives.get)
+        except QuadcodeError as error:
+            raise BrokerUnavailable(str(error)) from error
+        names = await self._names()
+        return tuple(_active(described[active_id], offerings[active_id], names) for active_id in sorted(offerings))
+
+    async def _underlyings(self) -> Sequence[Underlying]:
+        if not self._client.available(DIGITAL):
+            return ()
+        underlyings = await self._client.digital.underlyings()
+        unknown = [each.active_id for each in underlyings if each.active_id not in self._instruments]
+        self._instruments |= await _each(unknown, self._client.digital.instruments)
+        return underlyings
+
+    def _offerings(self, offers: InitializationData, underlyings: Iterable[Underlying]) -> dict[int, list[Offering]]:
+        """By active, of the kinds that the broker has not switched off."""
+        found: dict[int, list[Offering]] = {}
+        for active_id, offering in _all(offers, underlyings, self._instruments):
+            if self._client.available(_FEATURES[offering.kind]):
+                found.setdefault(active_id, []).append(offering)
+        return found
+
+    async def _names(self) -> Mapping[str, str]:
+        try:
+            return await translations(self._host)
+        except TranslationsUnavailable as error:
+            log.warning("names_not_available", error=str(error))
+            return {}
+
+
+async def _each(active_ids: Iterable[int], ask: Callable[[int], Awaitable[T]]) -> dict[int, T]:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(active_id: int) -> tuple[int, T]:
+        async with limit:
+            return active_id, await ask(active_id)
+
+    return dict(await asyncio.gather(*map(one, active_ids)))
+
+
+def _all(
+    offers: InitializationData,
+    underlyings: Iterable[Underlying],
+    instruments: Mapping[int, Sequence[DigitalInstrument]],
+) -> Iterator[tuple[int, Offering]]:
+    for blitz in offers.blitz.all():
+        yield blitz.id, _blitz(blitz)
+    for turbo in offers.turbo.all():
+        yield turbo.id, _timed(OptionKind.TURBO, turbo)
+    for binary in offers.binary.all():
+        yield binary.id, _timed(OptionKind.BINARY, binary)
+    for underlying in underlyings:
+        yield underlying.active_id, _digital(underlying, instruments[underlying.active_id])
+
+
+def _blitz(active: BlitzActive) -> Offering:
+    return Offering(
+        kind=OptionKind.BLITZ,
+        suspended=active.is_suspended,
+        hours=_hours(active.schedule),
+        durations=tuple(sorted(active.option.expiration_times)),
+        payout=active.option.profit.percent,
+    )
+
+
+def _timed(kind: OptionKind, active: TimedActive) -> Offering:
+    return Offering(
+        kind=kind,
+        suspended=active.is_suspended,
+        hours=_hours(active.schedule),
+        durations=tuple(sorted(active.option.expiration_times)),
+        payout=active.option.profit.percent,
+        deadtime=active.deadtime,
+        sellable=active.is_buyback,
+    )
+
+
+def _digital(underlying: Underlying, instruments: Sequence[DigitalInstrument]) -> Offering:
+    return Offering(
+        kind=OptionKind.DIGITAL,
+        suspended=underlying.is_suspended,
+        hours=_hours((session.open, session.close) for session in underlying.schedule),
+        durations=tuple(sorted({instrument.period for instrument in instruments})),
+        payout=None,
+        deadtime=max((instrument.deadtime for instrument in instruments), default=0),
+        sellable=True,
+    )
+
+
+def _hours(sessions: Iterable[tuple[int, int]]) -> tuple[TradingHours, ...]:
+    return tuple(TradingHours(opens, closes) for opens, closes in sessions)
+
+
+def _active(active: QuadcodeActive, offerings: list[Offering], names: Mapping[str, str]) -> Active:
+    kind = active.type.lower()
+    return Active(
+        id=active.id,
+        ticker=active.name,
+        name=names.get(f"front.{active.name}", active.name),
+        category=_CATEGORIES.get(kind, kind or "other"),
+        options=tuple(offerings),
+    )
