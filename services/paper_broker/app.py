@@ -21,6 +21,7 @@ from services.paper_broker.digital import DigitalOptions
 from services.paper_broker.fast_clock import platform_clock
 from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
+from services.paper_broker.floor import Floor
 from services.paper_broker.freezes import KeptFreezes
 from services.paper_broker.http_api import SessionApi, Tokens, TranslationsApi, json_errors
 from services.paper_broker.hub import Hub
@@ -76,8 +77,8 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     ledger = Ledger(storage)
     accounts = Accounts(storage, ledger, _openings(settings), clock)
     sessions = Sessions(storage, settings.paper_session_seconds, clock)
-    positions = Positions(storage)
-    orders = Orders(storage)
+    positions, orders = Positions(storage), Orders(storage)
+    floor = Floor(storage, ledger, accounts, positions, orders, catalogue, market, clock)
     pricing = Pricing(market)
     with _accounts_file(settings):
         seed = load_seed(settings.paper_accounts)
@@ -95,9 +96,9 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         ledger=ledger,
         positions=positions,
         orders=orders,
-        options=Options(storage, ledger, accounts, positions, catalogue, market, clock),
-        digital=DigitalOptions(storage, ledger, accounts, positions, orders, catalogue, market, pricing, clock),
-        selling=Selling(storage, ledger, accounts, positions, catalogue, market, pricing, clock),
+        options=Options(floor),
+        digital=DigitalOptions(floor, pricing),
+        selling=Selling(floor, pricing),
         watch=Watch(),
         faults=faults,
         hub=hub,

@@ -5,22 +5,20 @@ from typing import NamedTuple
 
 import msgspec
 
-from libs.contracts.clock import Clock
 from libs.contracts.ids import new_id
-from services.paper_broker.accounts import Accounts, Balance
-from services.paper_broker.catalogue import Active, Catalogue
+from services.paper_broker.accounts import Balance
+from services.paper_broker.catalogue import Active
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.digital_instruments import DigitalMarket, Instrument, Strike, numbered, on_offer
 from services.paper_broker.epoch import TICKS_PER_SECOND, milliseconds, ticks_before
 from services.paper_broker.errors import Refused, Status, invalid
-from services.paper_broker.ledger import InsufficientFunds, Ledger, Reason
-from services.paper_broker.market import Market
+from services.paper_broker.floor import Floor
+from services.paper_broker.ledger import InsufficientFunds, Reason
 from services.paper_broker.money import rounded
-from services.paper_broker.orders import Order, OrderKind, Orders, OrderStatus
-from services.paper_broker.positions import Direction, InstrumentType, Position, Positions
+from services.paper_broker.orders import Order, OrderKind, OrderStatus
+from services.paper_broker.positions import Direction, InstrumentType, Position
 from services.paper_broker.pricing import PAYOUT, Pricing, profit_percent
 from services.paper_broker.stakes import on_sale, payer
-from services.paper_broker.storage import Storage
 from services.paper_broker.wire import Id
 
 
@@ -49,41 +47,23 @@ class _Side(NamedTuple):
 
 
 class DigitalOptions:
-    def __init__(
-        self,
-        storage: Storage,
-        ledger: Ledger,
-        accounts: Accounts,
-        positions: Positions,
-        orders: Orders,
-        catalogue: Catalogue,
-        market: Market,
-        pricing: Pricing,
-        clock: Clock,
-    ) -> None:
-        self._storage = storage
-        self._ledger = ledger
-        self._accounts = accounts
-        self._positions = positions
-        self._orders = orders
-        self._catalogue = catalogue
-        self._market = market
-        self._clock = clock
-        self.offers = DigitalMarket(catalogue, market, pricing)
+    def __init__(self, floor: Floor, pricing: Pricing) -> None:
+        self._floor = floor
+        self.offers = DigitalMarket(floor.catalogue, floor.market, pricing)
 
     def place(self, user_id: int, request: PlaceDigitalOption) -> Placed:
         """The order is stored, and filled or for want of money rejected, when this returns. Raises Refused."""
-        now = milliseconds(self._clock)
-        active = on_sale(self._catalogue, request.asset_id, now // 1000, "asset_id")
+        now = milliseconds(self._floor.clock)
+        active = on_sale(self._floor.catalogue, request.asset_id, now // 1000, "asset_id")
         side = self._side(request, now)
-        balance = payer(self._accounts, user_id, request.user_balance_id, request.amount, "amount")
+        balance = payer(self._floor.accounts, user_id, request.user_balance_id, request.amount, "amount")
         try:
-            with self._storage.transaction():
+            with self._floor.storage.transaction():
                 placed = self._filled(side, active, balance, request.amount, now)
         except InsufficientFunds:
-            with self._storage.transaction():
-                return Placed(self._orders.insert(_order(balance, OrderStatus.REJECTED)), None)
-        self._positions.opened(placed.position)
+            with self._floor.storage.transaction():
+                return Placed(self._floor.orders.insert(_order(balance, OrderStatus.REJECTED)), None)
+        self._floor.positions.opened(placed.position)
         return Placed(placed.order, placed.position)
 
     def book_past(self, balance: Balance, active: Active, stake: Decimal, at: int) -> Position:
@@ -106,13 +86,13 @@ class DigitalOptions:
     def _filled(self, side: _Side, active: Active, balance: Balance, stake: Decimal, now: int) -> "_Filled":
         instrument, direction, strike = side
         tick = ticks_before(now)
-        quote = self._market.quote(active, tick).value
+        quote = self._floor.market.quote(active, tick).value
         prices = self.offers.prices(instrument, strike, quote, now)
         ask = (prices.call if direction == "call" else prices.put).ask
         if ask >= PAYOUT:
             raise Refused(Status.NOT_ON_OFFER, "There is nothing to win at this strike.")
-        order = self._orders.insert(_order(balance, OrderStatus.NEW))
-        position = self._positions.insert(
+        order = self._floor.orders.insert(_order(balance, OrderStatus.NEW))
+        position = self._floor.positions.insert(
             Position(
                 external_id=0,
                 order_id=order.id,
@@ -132,8 +112,8 @@ class DigitalOptions:
                 expiration=instrument.expiration,
             )
         )
-        self._ledger.post(balance.id, -stake, Reason.STAKE, now, position.external_id)
-        return _Filled(self._orders.finish(order, OrderStatus.FILLED, position.id), position)
+        self._floor.ledger.post(balance.id, -stake, Reason.STAKE, now, position.external_id)
+        return _Filled(self._floor.orders.finish(order, OrderStatus.FILLED, position.id), position)
 
 
 class _Filled(NamedTuple):

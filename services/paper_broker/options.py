@@ -4,20 +4,18 @@ from decimal import Decimal
 
 import msgspec
 
-from libs.contracts.clock import Clock
 from libs.contracts.ids import new_id
-from services.paper_broker.accounts import Accounts, Balance
-from services.paper_broker.catalogue import Active, Catalogue
+from services.paper_broker.accounts import Balance
+from services.paper_broker.catalogue import Active
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.epoch import TICKS_PER_SECOND, milliseconds, ticks_before
 from services.paper_broker.errors import Refused, Status, invalid
-from services.paper_broker.ledger import InsufficientFunds, Ledger, Reason
-from services.paper_broker.market import Market
+from services.paper_broker.floor import Floor
+from services.paper_broker.ledger import InsufficientFunds, Reason
 from services.paper_broker.money import rounded
 from services.paper_broker.option_kinds import BLITZ, OPTION_KINDS, OptionKind, expirations
-from services.paper_broker.positions import CloseReason, Closing, Direction, InstrumentType, Position, Positions
+from services.paper_broker.positions import CloseReason, Closing, Direction, InstrumentType, Position
 from services.paper_broker.stakes import INSUFFICIENT_FUNDS, on_sale, payer
-from services.paper_broker.storage import Storage
 from services.paper_broker.wire import Id
 
 
@@ -39,35 +37,20 @@ class OpenOption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Options:
-    def __init__(
-        self,
-        storage: Storage,
-        ledger: Ledger,
-        accounts: Accounts,
-        positions: Positions,
-        catalogue: Catalogue,
-        market: Market,
-        clock: Clock,
-    ) -> None:
-        self._storage = storage
-        self._ledger = ledger
-        self._accounts = accounts
-        self._positions = positions
-        self._catalogue = catalogue
-        self._market = market
-        self._clock = clock
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
 
     def buy(self, user_id: int, order: OpenOption) -> Position:
         """The stake is taken and the position is stored when this returns. Raises Refused."""
-        now = milliseconds(self._clock)
+        now = milliseconds(self._floor.clock)
         kind, active = self._offered(order, now)
-        balance = payer(self._accounts, user_id, order.user_balance_id, order.price, "price")
+        balance = payer(self._floor.accounts, user_id, order.user_balance_id, order.price, "price")
         try:
-            with self._storage.transaction():
+            with self._floor.storage.transaction():
                 position = self._bought(order, kind, active, balance, now)
         except InsufficientFunds:
             raise Refused(Status.INSUFFICIENT_FUNDS, INSUFFICIENT_FUNDS) from None
-        self._positions.opened(position)
+        self._floor.positions.opened(position)
         return position
 
     def book_past(self, balance: Balance, order: OpenOption, at: int) -> None:
@@ -77,13 +60,13 @@ class Options:
 
     def settle(self) -> list[Position]:
         """Pay and close every option that has expired, at the price of its expiry second, however long ago that was."""
-        due = self._positions.due(milliseconds(self._clock) // 1000)
+        due = self._floor.positions.due(milliseconds(self._floor.clock) // 1000)
         if not due:
             return []
-        with self._storage.transaction():
+        with self._floor.storage.transaction():
             settled = [self.settled(position) for position in due]
         for position in settled:
-            self._positions.closed(position)
+            self._floor.positions.closed(position)
         return settled
 
     def _offered(self, order: OpenOption, now: int) -> tuple[OptionKind, Active]:
@@ -91,7 +74,7 @@ class Options:
         kind = OPTION_KINDS.get(order.option_type_id)
         if kind is None:
             raise Refused(Status.NOT_ON_OFFER, "This kind of option is not on offer.")
-        active = on_sale(self._catalogue, order.active_id, now // 1000, "active_id")
+        active = on_sale(self._floor.catalogue, order.active_id, now // 1000, "active_id")
         _check_expiration(order, kind, active, now)
         if order.profit_percent is not None and order.profit_percent > active.payout:
             raise Refused(Status.PROFIT_CHANGED, f"The profit has changed: {active.payout}% is on offer.")
@@ -99,7 +82,7 @@ class Options:
 
     def _bought(self, order: OpenOption, kind: OptionKind, active: Active, balance: Balance, now: int) -> Position:
         tick = ticks_before(now)
-        quote = self._market.quote(active, tick).value
+        quote = self._floor.market.quote(active, tick).value
         minor_units = CURRENCIES[balance.currency].minor_units
         position = Position(
             external_id=0,
@@ -118,25 +101,25 @@ class Options:
             quote_time=(tick - 1) * 1000 // TICKS_PER_SECOND,
             expiration=order.expired or now // 1000 + (order.expiration_size or 0),
         )
-        position = self._positions.insert(position)
-        self._ledger.post(balance.id, -order.price, Reason.STAKE, now, position.external_id)
+        position = self._floor.positions.insert(position)
+        self._floor.ledger.post(balance.id, -order.price, Reason.STAKE, now, position.external_id)
         return position
 
     def settled(self, position: Position) -> Position:
         """Paid and closed; inside a transaction. If its active is gone, the stake is paid back."""
-        active = self._catalogue.get(position.active_id)
+        active = self._floor.catalogue.get(position.active_id)
         if active is None:
             quote, result = position.open_quote, CloseReason.EQUAL
         else:
-            quote = self._market.price_at(active, position.expiration)
+            quote = self._floor.market.price_at(active, position.expiration)
             result = outcome(position, quote)
         profit = gross(position, result)
         time = position.expiration * 1000
         if profit:
             entry = Reason.PAYOUT if result is CloseReason.WIN else Reason.REFUND
-            self._ledger.post(position.balance_id, profit, entry, time, position.external_id)
+            self._floor.ledger.post(position.balance_id, profit, entry, time, position.external_id)
         reason = CloseReason.EXPIRED if position.instrument_type is InstrumentType.DIGITAL else result
-        return self._positions.close(position, Closing(quote=quote, time=time, profit=profit, reason=reason))
+        return self._floor.positions.close(position, Closing(quote=quote, time=time, profit=profit, reason=reason))
 
 
 def _check_expiration(order: OpenOption, kind: OptionKind, active: Active, now: int) -> None:

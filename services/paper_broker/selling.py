@@ -4,17 +4,13 @@ from collections.abc import Collection, Sequence
 from decimal import ROUND_DOWN, Decimal
 from typing import NamedTuple
 
-from libs.contracts.clock import Clock
-from services.paper_broker.accounts import Accounts
-from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.epoch import milliseconds, ticks_before
-from services.paper_broker.ledger import Ledger, Reason
-from services.paper_broker.market import Market
+from services.paper_broker.floor import Floor
+from services.paper_broker.ledger import Reason
 from services.paper_broker.option_kinds import sale_ends, sellable
-from services.paper_broker.positions import CloseReason, Closing, InstrumentType, Position, Positions
+from services.paper_broker.positions import CloseReason, Closing, InstrumentType, Position
 from services.paper_broker.pricing import PAYOUT, Pricing
-from services.paper_broker.storage import Storage
 
 BINARY_FAMILY = (InstrumentType.BINARY, InstrumentType.TURBO, InstrumentType.BLITZ)
 
@@ -32,33 +28,17 @@ class Bid(NamedTuple):
 
 
 class Selling:
-    def __init__(
-        self,
-        storage: Storage,
-        ledger: Ledger,
-        accounts: Accounts,
-        positions: Positions,
-        catalogue: Catalogue,
-        market: Market,
-        pricing: Pricing,
-        clock: Clock,
-    ) -> None:
-        self._storage = storage
-        self._ledger = ledger
-        self._accounts = accounts
-        self._positions = positions
-        self._catalogue = catalogue
-        self._market = market
+    def __init__(self, floor: Floor, pricing: Pricing) -> None:
+        self._floor = floor
         self._pricing = pricing
-        self._clock = clock
 
     def bid(self, position: Position, now: int) -> Bid | None:
         """For an open option at a time (epoch milliseconds); None while it cannot be sold."""
-        active = self._catalogue.get(position.active_id)
-        balance = self._accounts.balance(position.user_id, position.balance_id)
+        active = self._floor.catalogue.get(position.active_id)
+        balance = self._floor.accounts.balance(position.user_id, position.balance_id)
         if active is None or balance is None or not _in_time(position, now):
             return None
-        quote = self._market.quote(active, ticks_before(now)).value
+        quote = self._floor.market.quote(active, ticks_before(now)).value
         price = self._pricing.price(active, position.direction, quote, position.strike, position.expiration, now)
         share = price.bid / PAYOUT
         coin = Decimal(1).scaleb(-CURRENCIES[balance.currency].minor_units)
@@ -66,20 +46,20 @@ class Selling:
 
     def sell(self, user_id: int, option_ids: Sequence[int], types: Collection[InstrumentType]) -> list[Position]:
         """All of them or none: paid and closed when this returns. Raises CannotSell."""
-        now = milliseconds(self._clock)
+        now = milliseconds(self._floor.clock)
         if len(set(option_ids)) < len(option_ids):
             raise CannotSell("the same option twice")
         bids = [(position, self._offered(position, now)) for position in self._found(user_id, option_ids, types)]
-        with self._storage.transaction():
+        with self._floor.storage.transaction():
             sold = [self._sold(position, bid, now) for position, bid in bids]
         for position in sold:
-            self._positions.closed(position)
+            self._floor.positions.closed(position)
         return sold
 
     def _found(self, user_id: int, option_ids: Sequence[int], types: Collection[InstrumentType]) -> list[Position]:
         found = []
         for option_id in option_ids:
-            position = self._positions.find(user_id, option_id)
+            position = self._floor.positions.find(user_id, option_id)
             if position is None or position.instrument_type not in types:
                 raise CannotSell(f"unknown option {option_id}")
             found.append(position)
@@ -99,10 +79,12 @@ class Selling:
 
     def _sold(self, position: Position, bid: Bid, now: int) -> Position:
         if bid.amount:
-            self._ledger.post(position.balance_id, bid.amount, Reason.SALE, now, position.external_id)
+            self._floor.ledger.post(position.balance_id, bid.amount, Reason.SALE, now, position.external_id)
         digital = position.instrument_type is InstrumentType.DIGITAL
         reason = CloseReason.DEFAULT if digital else CloseReason.SOLD
-        return self._positions.close(position, Closing(quote=bid.quote, time=now, profit=bid.amount, reason=reason))
+        return self._floor.positions.close(
+            position, Closing(quote=bid.quote, time=now, profit=bid.amount, reason=reason)
+        )
 
 
 def _in_time(position: Position, now: int) -> bool:
