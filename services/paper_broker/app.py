@@ -18,6 +18,7 @@ from services.paper_broker.chats import Chats
 from services.paper_broker.control import Control
 from services.paper_broker.cors import cors
 from services.paper_broker.digital import DigitalOptions
+from services.paper_broker.exchange_rates import ExchangeRates
 from services.paper_broker.fast_clock import platform_clock
 from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
@@ -79,7 +80,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     sessions = Sessions(storage, settings.paper_session_seconds, clock)
     positions, orders = Positions(storage), Orders(storage)
     floor = Floor(storage, ledger, accounts, positions, orders, catalogue, market, clock)
-    pricing = Pricing(market)
+    rates, pricing = ExchangeRates(catalogue, market), Pricing(market)
     with _accounts_file(settings):
         seed = load_seed(settings.paper_accounts)
     hub = Hub()
@@ -89,6 +90,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         speed=settings.paper_clock_speed,
         catalogue=catalogue,
         market=market,
+        rates=rates,
         history=History(catalogue, market),
         accounts=accounts,
         sessions=sessions,

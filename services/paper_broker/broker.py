@@ -11,6 +11,7 @@ from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.chats import Chats
 from services.paper_broker.digital import DigitalOptions
 from services.paper_broker.epoch import milliseconds
+from services.paper_broker.exchange_rates import ExchangeRates
 from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
 from services.paper_broker.hub import Connection, Hub, Topic
@@ -33,6 +34,7 @@ class Broker:
     """Seconds of that clock in one of the world."""
     catalogue: Catalogue
     market: Market
+    rates: ExchangeRates
     history: History
     accounts: Accounts
     sessions: Sessions

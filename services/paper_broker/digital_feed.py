@@ -3,11 +3,10 @@
 from services.paper_broker import wire
 from services.paper_broker.broker import Broker
 from services.paper_broker.digital_instruments import Instrument, begun, numbered
-from services.paper_broker.digital_requests import instrument_record, underlyings
-from services.paper_broker.epoch import DAY, ticks_before
-from services.paper_broker.hub import Topic
+from services.paper_broker.digital_requests import instrument_record
+from services.paper_broker.epoch import ticks_before
 from services.paper_broker.pricing import Price
-from services.paper_broker.topics import DIGITAL_INSTRUMENT, DIGITAL_PRICE, DIGITAL_UNDERLYINGS
+from services.paper_broker.topics import DIGITAL_INSTRUMENT, DIGITAL_PRICE
 
 _TRADING_GROUP = "paper"
 
@@ -17,29 +16,11 @@ class DigitalFeed:
         self._broker = broker
         self._told = broker.now() // 1000
         """Epoch second up to which instruments have been announced."""
-        self._shown = self._states()
 
     def tick(self, time: int) -> None:
         """`time` in epoch milliseconds; seconds may have been left out since the last one."""
-        self._publish_underlyings(time)
         self._publish_instruments(time // 1000)
         self._publish_prices(time)
-
-    def _publish_underlyings(self, time: int) -> None:
-        """Those that were suspended or resumed, and every day all, for their schedules have moved on."""
-        states, day = self._states(), time // 1000 // DAY
-        changed = [
-            active
-            for active in self._broker.catalogue
-            if self._shown.get(active.id) != states[active.id] or self._told // DAY < day
-        ]
-        self._shown = states
-        if changed:
-            frame = _event(DIGITAL_UNDERLYINGS, underlyings(changed, time // 1000))
-            self._broker.hub.publish_listed(Topic(DIGITAL_UNDERLYINGS), frame)
-
-    def _states(self) -> dict[int, bool]:
-        return {active.id: active.suspended for active in self._broker.catalogue}
 
     def _publish_instruments(self, second: int) -> None:
         for topic in self._broker.hub.topics(DIGITAL_INSTRUMENT):

@@ -3,15 +3,12 @@
 import msgspec
 
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
-from services.paper_broker.catalogue import Active
 from services.paper_broker.digital import PlaceDigitalOption
 from services.paper_broker.digital_instruments import DigitalMarket, Instrument, on_offer
 from services.paper_broker.errors import invalid
-from services.paper_broker.hours import sessions
-from services.paper_broker.hub import Topic
+from services.paper_broker.listings import DIGITAL
 from services.paper_broker.positions import Direction, InstrumentType
 from services.paper_broker.selling import CannotSell
-from services.paper_broker.topics import DIGITAL_UNDERLYINGS
 from services.paper_broker.wire import Id
 
 _DIRECTIONS: tuple[Direction, ...] = ("call", "put")
@@ -34,7 +31,7 @@ def get_underlyings(broker: Broker, _: Caller, query: UnderlyingsQuery) -> Reply
     """Changes of the list are told to a connection only when it has this reply (pitfall P1)."""
     now = broker.now() // 1000
     shown = [active for active in broker.catalogue if not (query.filter_suspended and active.suspended)]
-    return Reply("underlying-list", underlyings(shown, now), opens=Topic(DIGITAL_UNDERLYINGS))
+    return Reply("underlying-list", DIGITAL.shown(shown, now), opens=DIGITAL.topic)
 
 
 def get_instruments(broker: Broker, _: Caller, query: InstrumentsQuery) -> Reply:
@@ -61,20 +58,6 @@ def close_position(broker: Broker, caller: Caller, request: ClosePosition) -> Re
         return acknowledged(success=False, reason=str(refusal))
     broker.announcer.sold(closed)
     return acknowledged()
-
-
-def underlyings(actives: list[Active], now: int) -> dict[str, object]:
-    """The list and its changes; `now` in epoch seconds."""
-    shown = [
-        {
-            "active_id": active.id,
-            "is_suspended": active.suspended,
-            "name": active.ticker,
-            "schedule": [{"open": each.opens, "close": each.closes} for each in sessions(active.hours, now)],
-        }
-        for active in actives
-    ]
-    return {"type": InstrumentType.DIGITAL, "underlying": shown}
 
 
 def instrument_record(offers: DigitalMarket, instrument: Instrument) -> dict[str, object]:

@@ -12,6 +12,9 @@ from services.paper_broker.hours import hours, market_time
 from services.paper_broker.series import Series, Source
 from services.paper_broker.walk import Walk
 
+_PIP_DIGITS = 2
+"""A pip is this many digits coarser than the price."""
+
 
 class Replayed(NamedTuple):
     source: Source
@@ -63,6 +66,10 @@ class Market:
             precision = active.precision if replayed is None else replayed.precision
             self._precisions[active.id] = precision
         return precision
+
+    def pip_scale(self, active: Active) -> int:
+        """A pip is 10 to the power of minus this."""
+        return max(self.precision(active) - _PIP_DIGITS, 0)
 
     def bars(self, active: Active, size: int, first: int, count: int) -> Bars:
         """Closed candles, from the one with the number `first` (grid.py)."""

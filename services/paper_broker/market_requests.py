@@ -8,13 +8,12 @@ from services.paper_broker.catalogue import Active
 from services.paper_broker.epoch import HOUR, MINUTE
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.hours import hours, sessions
+from services.paper_broker.margin_instruments import step
 from services.paper_broker.option_kinds import BINARY, BLITZ, OPTION_KINDS, OptionKind, specials
 from services.paper_broker.wire import Nothing
 
 LOCALIZED = "front."
 """Prefix of the translation keys of active names."""
-_PIP_DIGITS = 2
-"""A pip is this many digits coarser than the price."""
 
 
 class ActiveQuery(msgspec.Struct, frozen=True):
@@ -41,15 +40,15 @@ def get_active(broker: Broker, _: Caller, query: ActiveQuery) -> Reply:
         "time_from": _time_of_day(its.opens),
         "time_to": _time_of_day(its.closes - 1),
         "precision": precision,
-        "pip_scale": max(precision - _PIP_DIGITS, 0),
+        "pip_scale": broker.market.pip_scale(active),
         "spread_plus": spread,
         "spread_minus": spread,
         "expiration_days": [1, 2, 3, 4, 5, 6, 7],
         "currency_left_side": base,
         "currency_right_side": quote,
         "type": active.category,
-        "min_qty": 1,
-        "qty_step": 1,
+        "min_qty": step(active),
+        "qty_step": step(active),
         "type_qty": "lots",
     }
     return Reply("active", shown)

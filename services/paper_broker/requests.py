@@ -8,6 +8,7 @@ import msgspec
 from services.paper_broker import (
     account_requests,
     digital_requests,
+    margin_requests,
     market_requests,
     option_requests,
     portfolio_requests,
@@ -16,6 +17,7 @@ from services.paper_broker.broker import Broker, Caller, Reply
 from services.paper_broker.candles import CandleQuery
 from services.paper_broker.digital import PlaceDigitalOption
 from services.paper_broker.errors import Refused, Status
+from services.paper_broker.margin_instruments import MARGIN_KINDS, MarginKind
 from services.paper_broker.options import OpenOption
 from services.paper_broker.wire import Call, Nothing, decode
 
@@ -28,6 +30,16 @@ def _handler(body_type: type[Body], function: Callable[[Broker, Caller, Body], R
         return function(broker, caller, decode(body, body_type))
 
     return handle
+
+
+def _margin_handlers(kind: MarginKind) -> dict[tuple[str, str], Handler]:
+    service = margin_requests.MarginService(kind)
+    return {
+        (f"{kind.instrument_type}-instruments.get-underlying-list", "1.0"): _handler(Nothing, service.get_underlyings),
+        (f"{kind.instrument_type}-instruments.get-instruments-list", "1.0"): _handler(
+            margin_requests.InstrumentsQuery, service.get_instruments
+        ),
+    }
 
 
 HANDLERS: dict[tuple[str, str], Handler] = {
@@ -70,6 +82,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ),
     ("portfolio.get-orders", "2.0"): _handler(portfolio_requests.OrdersQuery, portfolio_requests.get_orders),
 }
+for _kind in MARGIN_KINDS.values():
+    HANDLERS |= _margin_handlers(_kind)
 
 
 def answer(broker: Broker, caller: Caller, call: Call) -> Reply:

@@ -11,8 +11,9 @@ from services.paper_broker.catalogue import Active
 from services.paper_broker.digital_feed import DigitalFeed
 from services.paper_broker.epoch import BEGINNING, ticks_before
 from services.paper_broker.hub import Topic
+from services.paper_broker.listings import ListingFeed
 from services.paper_broker.portfolio import valuation
-from services.paper_broker.topics import CANDLE, POSITIONS_STATE, QUOTE
+from services.paper_broker.topics import CANDLE, EXCHANGE_RATE, POSITIONS_STATE, QUOTE
 from services.paper_broker.watch import VALID_SECONDS
 
 STEP = 500
@@ -30,6 +31,7 @@ class Ticker:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._digital = DigitalFeed(broker)
+        self._listings = ListingFeed(broker)
 
     async def run(self) -> None:
         broker = self._broker
@@ -59,11 +61,13 @@ class Ticker:
         if second:
             self._synchronise(now)
         self._publish_quotes(now)
+        self._publish_exchange_rates(now)
         self._publish_candles(time)
         if second:
             self._settle()
             self._publish_valuations(time)
             self._digital.tick(time)
+            self._listings.tick(time // 1000)
 
     def _publish_quotes(self, time: int) -> None:
         for topic in self._broker.hub.topics(QUOTE):
@@ -78,6 +82,20 @@ class Ticker:
                 "phase": _phase(active, time),
             }
             self._broker.hub.publish_latest(topic, wire.event("quotes", QUOTE, msg))
+
+    def _publish_exchange_rates(self, time: int) -> None:
+        for topic in self._broker.hub.topics(EXCHANGE_RATE):
+            base, quote = map(str, topic.filters)
+            rate = self._broker.rates.rate(base, quote, ticks_before(time))
+            if rate is not None:
+                msg = {
+                    "base_currency": base,
+                    "quote_currency": quote,
+                    "ask": f"{rate.ask:f}",
+                    "bid": f"{rate.bid:f}",
+                    "changed_at": time,
+                }
+                self._broker.hub.publish_latest(topic, wire.event("exchange-rates", "exchange-rate-generated", msg))
 
     def _publish_candles(self, time: int, *, ends_only: bool = False) -> None:
         for topic in self._broker.hub.topics(CANDLE):

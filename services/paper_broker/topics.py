@@ -6,6 +6,7 @@ from typing import NamedTuple
 from libs.contracts.market import CANDLE_SIZES
 from services.paper_broker.catalogue import Catalogue
 from services.paper_broker.errors import Refused, Status, invalid
+from services.paper_broker.exchange_rates import known
 from services.paper_broker.hub import Topic
 from services.paper_broker.positions import InstrumentType
 from services.paper_broker.wire import Subscription
@@ -20,6 +21,11 @@ ORDER = "portfolio.order-changed"
 DIGITAL_UNDERLYINGS = "digital-option-instruments.underlying-list-changed"
 DIGITAL_INSTRUMENT = "digital-option-instruments.instrument-generated"
 DIGITAL_PRICE = "trading-settings.digital-option-client-price-generated"
+MARGIN_UNDERLYINGS = {
+    kind: f"{kind}-instruments.underlying-list-changed"
+    for kind in (InstrumentType.MARGIN_FOREX, InstrumentType.MARGIN_CFD, InstrumentType.MARGIN_CRYPTO)
+}
+EXCHANGE_RATE = "exchange-rates.exchange-rate-generated"
 CHAT_MESSAGE = "chat-message-public-generated"
 
 Filters = dict[str, int | str]
@@ -88,6 +94,17 @@ def _of_instrument(filters: Filters, user_id: int, catalogue: Catalogue) -> tupl
     return (*_of_asset(filters, user_id, catalogue), number, InstrumentType.DIGITAL)
 
 
+def _of_pair(filters: Filters, _: int, catalogue: Catalogue) -> tuple[int | str, ...]:
+    return (_currency(filters, "base_currency", catalogue), _currency(filters, "quote_currency", catalogue))
+
+
+def _currency(filters: Filters, name: str, catalogue: Catalogue) -> str:
+    currency = str(_required(filters, name))
+    if not known(catalogue, currency):
+        raise invalid(name, "unknown currency")
+    return currency
+
+
 def _of_room(filters: Filters, _: int, __: Catalogue) -> tuple[int | str, ...]:
     return (_required(filters, "room_id"),)
 
@@ -110,5 +127,7 @@ _EVENTS = {
     DIGITAL_UNDERLYINGS: _Event("3.0", _of_all),
     DIGITAL_INSTRUMENT: _Event("3.0", _of_asset),
     DIGITAL_PRICE: _Event("1.0", _of_instrument),
+    **{name: _Event("1.0", _of_all) for name in MARGIN_UNDERLYINGS.values()},
+    EXCHANGE_RATE: _Event("2.0", _of_pair),
     CHAT_MESSAGE: _Event("1.0", _of_room),
 }

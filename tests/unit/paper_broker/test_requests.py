@@ -127,8 +127,8 @@ def test_an_active_has_all_fields_of_the_specification(client: Client) -> None:
         "currency_left_side": "EUR",
         "currency_right_side": "USD",
         "type": "forex",
-        "min_qty": 1,
-        "qty_step": 1,
+        "min_qty": 0.01,
+        "qty_step": 0.01,
         "type_qty": "lots",
     }
     assert active["image"].startswith("/")
