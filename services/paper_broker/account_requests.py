@@ -8,7 +8,6 @@ from services.paper_broker.accounts import Balance, BalanceType
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.currencies import CURRENCIES
 from services.paper_broker.errors import Refused, Status, invalid
-from services.paper_broker.marginal_portfolio import worth
 from services.paper_broker.money import whole_coins
 from services.paper_broker.wire import Id, Nothing
 
@@ -60,7 +59,7 @@ def marginal_balance(broker: Broker, caller: Caller, query: OfBalance) -> Reply:
     balance = _owned(broker, caller, query.user_balance_id)
     if not balance.is_marginal:
         raise invalid("user_balance_id", "is no margin balance")
-    return Reply("marginal-balance", worth(balance))
+    return Reply("marginal-balance", broker.margin.balances.record(balance))
 
 
 def reset_demo_balance(broker: Broker, caller: Caller, request: ResetBalance) -> Reply:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from services.paper_broker.accounts import Accounts, Balance
 from services.paper_broker.faults import DuplicateEvent, Faults, ReorderEvents, SwallowEvent
 from services.paper_broker.hub import Hub, Topic
-from services.paper_broker.marginal_portfolio import worth
+from services.paper_broker.margin_balances import MarginBalances
 from services.paper_broker.orders import Order
 from services.paper_broker.portfolio import order_record, record
 from services.paper_broker.positions import Position
@@ -19,10 +19,11 @@ only when they have seen the other (quadcode-protocol §20.8: at least 50 ms).""
 
 
 class Announcer:
-    def __init__(self, hub: Hub, accounts: Accounts, faults: Faults, speed: int) -> None:
+    def __init__(self, hub: Hub, accounts: Accounts, margin: MarginBalances, faults: Faults, speed: int) -> None:
         """`speed`: seconds of the platform's time in one of the world."""
         self._hub = hub
         self._accounts = accounts
+        self._margin = margin
         self._faults = faults
         self._speed = speed
         self._coming: set[asyncio.TimerHandle] = set()
@@ -60,6 +61,13 @@ class Announcer:
         self._tell_opened(position.id)
         if not self._faults.withheld(position):
             self._tell(position)
+
+    def happened(self, order: Order | None, position: Position | None) -> None:
+        """To margin trading (margin_watch.py)."""
+        if order is not None:
+            self.ordered(order, position)
+        elif position is not None:
+            self.closed(position)
 
     def changed(self, balance: Balance) -> None:
         """By the request that is about to be answered; the amount is read when it is told."""
@@ -103,7 +111,7 @@ class Announcer:
         self._publish(user_id, Topic(BALANCE, (user_id,)), "balances", "balance-changed", told)
         if balance.is_marginal and balance.watched:
             topic = Topic(MARGIN_BALANCE, (user_id,))
-            self._publish(user_id, topic, "marginal-portfolio", "balance-changed", worth(balance))
+            self._publish(user_id, topic, "marginal-portfolio", "balance-changed", self._margin.record(balance))
 
     def _publish(self, user_id: int, topic: Topic, service: str, name: str, msg: object) -> None:
         """As a fault lets it go."""

@@ -28,6 +28,7 @@ from services.paper_broker.http_api import SessionApi, Tokens, TranslationsApi, 
 from services.paper_broker.hub import Hub
 from services.paper_broker.ledger import Ledger
 from services.paper_broker.login_api import LoginApi
+from services.paper_broker.margin import margin_trading
 from services.paper_broker.market import Market
 from services.paper_broker.oauth import OAuth
 from services.paper_broker.oauth_api import OAuthApi
@@ -81,6 +82,7 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
     positions, orders = Positions(storage), Orders(storage)
     floor = Floor(storage, ledger, accounts, positions, orders, catalogue, market, clock)
     rates, pricing = ExchangeRates(catalogue, market), Pricing(market)
+    margin = margin_trading(floor, rates)
     with _accounts_file(settings):
         seed = load_seed(settings.paper_accounts)
     hub = Hub()
@@ -101,16 +103,18 @@ def build(settings: Settings, storage: Storage, clock: Clock) -> Broker:
         options=Options(floor),
         digital=DigitalOptions(floor, pricing),
         selling=Selling(floor, pricing),
+        margin=margin,
         watch=Watch(),
         faults=faults,
         hub=hub,
-        announcer=Announcer(hub, accounts, faults, settings.paper_clock_speed),
+        announcer=Announcer(hub, accounts, margin.balances, faults, settings.paper_clock_speed),
         translations=Translations(catalogue, seed.translations),
         chats=Chats(hub, clock),
         features=Features(settings.paper_disabled_features),
     )
     with _accounts_file(settings):
         sow(seed, storage, broker)
+    margin.watch.advance(broker.now())
     return broker
 
 

@@ -16,6 +16,7 @@ from services.paper_broker.faults import Faults
 from services.paper_broker.features import Features
 from services.paper_broker.hub import Connection, Hub, Topic
 from services.paper_broker.ledger import Ledger
+from services.paper_broker.margin import MarginTrading
 from services.paper_broker.market import Market
 from services.paper_broker.oauth import OAuth
 from services.paper_broker.options import Options
@@ -45,6 +46,7 @@ class Broker:
     options: Options
     digital: DigitalOptions
     selling: Selling
+    margin: MarginTrading
     watch: Watch
     faults: Faults
     hub: Hub
@@ -56,6 +58,11 @@ class Broker:
     def now(self) -> int:
         """Epoch milliseconds."""
         return milliseconds(self.clock)
+
+    def catch_up(self) -> None:
+        """With what the market has done to margin trading until now, and tell it."""
+        for order, position in self.margin.watch.advance(self.now()):
+            self.announcer.happened(order, position)
 
     def waiting(self, seconds: float) -> float:
         """How long to sleep for seconds of the platform's time to pass."""

@@ -22,3 +22,8 @@ def milliseconds(clock: Clock) -> int:
 def ticks_before(now: int) -> int:
     """How many ticks of the epoch lie strictly before `now` (ms): the last of them is the current price."""
     return -(-now * TICKS_PER_SECOND // 1000)
+
+
+def current_from(tick: int) -> int:
+    """The first epoch millisecond before which `tick` ticks lie."""
+    return (tick - 1) * 1000 // TICKS_PER_SECOND + 1

@@ -21,7 +21,12 @@ Count = Annotated[int, Meta(ge=1, le=MAX_ARMED)]
 User = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 EventName = Literal["position-changed", "balance-changed", "order-changed"]
 
-PURCHASES = ("binary-options.open-option", "digital-options.place-digital-option")
+_MARGIN_ORDERS = ("market", "stop", "limit")
+PURCHASES = (
+    "binary-options.open-option",
+    "digital-options.place-digital-option",
+    *(f"marginal-{kind}.place-{sort}-order" for kind in ("forex", "cfd", "crypto") for sort in _MARGIN_ORDERS),
+)
 """Requests that a fault of requests meets when it names none."""
 
 

@@ -10,19 +10,11 @@ FEATURES = (
     "margin-cfd-instrument",
     "margin-crypto-instrument",
 )
-NOT_OFFERED = frozenset(
-    {
-        "margin-forex-instrument",
-        "margin-cfd-instrument",
-        "margin-crypto-instrument",
-    }
-)
-"""Off in any case."""
 
 
 class Features:
     def __init__(self, disabled: frozenset[str]) -> None:
-        self._disabled = disabled | NOT_OFFERED
+        self._disabled = disabled
 
     def listed(self, category: str) -> list[dict[str, object]]:
         """Of any category the same: clients look only at names, and only for `disabled`."""

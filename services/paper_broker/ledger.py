@@ -15,6 +15,10 @@ class Reason(StrEnum):
     REFUND = "refund"
     SALE = "sale"
     RESET = "reset"
+    PNL = "pnl"
+    """What a margin position won or lost."""
+    COVER = "cover"
+    """Makes up for what margin positions lost beyond the balance, once none is open."""
     HISTORY = "history"
     """Around past positions of the file of accounts: lends their stakes, then takes back what is more than before."""
 
@@ -30,7 +34,7 @@ class Entry(NamedTuple):
 
 
 class InsufficientFunds(Exception):
-    """The balance would become negative."""
+    """A balance would become negative that is not for margin trading."""
 
 
 class Ledger:
@@ -40,16 +44,23 @@ class Ledger:
     def post(self, balance_id: int, change: Decimal, reason: Reason, at: int, position_id: int | None = None) -> None:
         """Inside a transaction of the caller; `at` in epoch milliseconds. Raises InsufficientFunds."""
         units = to_units(change)
-        row = self._storage.row("SELECT amount FROM balances WHERE id = ?", balance_id)
+        row = self._storage.row("SELECT amount, is_marginal FROM balances WHERE id = ?", balance_id)
         if row is None:
             raise LookupError(f"no balance {balance_id}")
-        if row["amount"] + units < 0:
+        if row["amount"] + units < 0 and not row["is_marginal"]:
             raise InsufficientFunds
         self._storage.change("UPDATE balances SET amount = amount + ? WHERE id = ?", units, balance_id)
         self._storage.change(
             "INSERT INTO ledger (balance_id, at, reason, change, position_id) VALUES (?, ?, ?, ?, ?)",
             *(balance_id, at, reason, units, position_id),
         )
+
+    def has_deposits(self, balance_id: int) -> bool:
+        """Whether it was opened with any money."""
+        row = self._storage.row(
+            "SELECT 1 FROM ledger WHERE balance_id = ? AND reason = ? AND change > 0", balance_id, Reason.OPENING
+        )
+        return row is not None
 
     def total(self, balance_id: int) -> Decimal:
         """Sum of all entries: what the balance must be."""

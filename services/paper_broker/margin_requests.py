@@ -2,15 +2,26 @@
 
 import msgspec
 
-from services.paper_broker.broker import Broker, Caller, Reply
+from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.errors import invalid
 from services.paper_broker.listings import MARGIN
 from services.paper_broker.margin_instruments import MarginKind, instrument_record, kind_of, profile_record
-from services.paper_broker.wire import Nothing
+from services.paper_broker.margin_positions import CannotClose
+from services.paper_broker.margin_terms import PlaceOrder, PriceField
+from services.paper_broker.wire import Id, Nothing
 
 
 class InstrumentsQuery(msgspec.Struct, frozen=True):
     active_id: int
+
+
+class ClosePosition(msgspec.Struct, frozen=True):
+    position_id: Id
+    """External."""
+
+
+class CancelOrder(msgspec.Struct, frozen=True):
+    order_id: Id
 
 
 class MarginService:
@@ -30,3 +41,39 @@ class MarginService:
             raise invalid("active_id", f"unknown underlying of margin {self._kind.name}")
         items = [instrument_record(active, broker.now() // 1000)]
         return Reply("instruments-list", {"items": items, "dynamic_leverage_profiles": [profile_record(self._kind)]})
+
+    def place_market_order(self, broker: Broker, caller: Caller, request: PlaceOrder) -> Reply:
+        """Booked when this returns; the events follow the booking."""
+        broker.catch_up()
+        order, position = broker.margin.orders.market(caller.user_id, self._kind, request)
+        broker.announcer.ordered(order, position)
+        return Reply("order", {"id": order.id})
+
+    def place_stop_order(self, broker: Broker, caller: Caller, request: PlaceOrder) -> Reply:
+        return self._defer(broker, caller, request, "stop_price")
+
+    def place_limit_order(self, broker: Broker, caller: Caller, request: PlaceOrder) -> Reply:
+        return self._defer(broker, caller, request, "limit_price")
+
+    def close_position(self, broker: Broker, caller: Caller, request: ClosePosition) -> Reply:
+        broker.catch_up()
+        try:
+            closed = broker.margin.positions.close_by_user(caller.user_id, self._kind, request.position_id)
+        except CannotClose as refusal:
+            return acknowledged(success=False, reason=str(refusal))
+        broker.announcer.sold(closed)
+        return acknowledged()
+
+    def cancel_pending_order(self, broker: Broker, caller: Caller, request: CancelOrder) -> Reply:
+        broker.catch_up()
+        order = broker.margin.orders.cancel(caller.user_id, self._kind, request.order_id)
+        if order is None:
+            return acknowledged(success=False, reason=f"unknown pending order {request.order_id}")
+        broker.announcer.ordered(order)
+        return acknowledged()
+
+    def _defer(self, broker: Broker, caller: Caller, request: PlaceOrder, field: PriceField) -> Reply:
+        broker.catch_up()
+        order = broker.margin.orders.defer(caller.user_id, self._kind, request, field)
+        broker.announcer.ordered(order)
+        return Reply("order", {"id": order.id})

@@ -28,6 +28,11 @@ class Quote(NamedTuple):
     ask: float
 
 
+class Swing(NamedTuple):
+    low: Quote
+    high: Quote
+
+
 class Running(NamedTuple):
     """A candle that has begun and has not ended."""
 
@@ -89,6 +94,14 @@ class Market:
         """The last price when `tick` ticks of the epoch are over."""
         price = self._of(active).price(market_time(active.hours, tick, TICKS_PER_SECOND))
         return self.quoted(active, price)
+
+    def swing(self, active: Active, since: int, until: int) -> Swing | None:
+        """How far its price went after `since` ticks of the epoch, until and with `until`; None if it had none."""
+        begin, end = (market_time(active.hours, tick, TICKS_PER_SECOND) for tick in (since, until))
+        if begin == end:
+            return None
+        bar = self._of(active).over(begin, end)
+        return Swing(self.quoted(active, bar.low), self.quoted(active, bar.high))
 
     def quoted(self, active: Active, points: int) -> Quote:
         scale, half = 10 ** self.precision(active), self.half_spread(active, points)

@@ -60,7 +60,7 @@ class Orders:
     def find(self, user_id: int, order_id: int) -> Order | None:
         """Live or finished, only if it is that user's."""
         row = self._storage.row("SELECT * FROM orders WHERE id = ? AND user_id = ?", order_id, user_id)
-        return None if row is None else _order(row)
+        return None if row is None else stored_order(row)
 
     def live(self, user_id: int, balance_id: int, kind: str = OrderKind.DEFERRED) -> list[Order]:
         """Oldest first."""
@@ -68,10 +68,10 @@ class Orders:
             "SELECT * FROM orders WHERE user_id = ? AND status = 'new' AND balance_id = ? AND kind = ? ORDER BY id",
             *(user_id, balance_id, kind),
         )
-        return [_order(row) for row in rows]
+        return [stored_order(row) for row in rows]
 
 
-def _order(row: Row) -> Order:
+def stored_order(row: Row) -> Order:
     return Order(
         id=row["id"],
         user_id=row["user_id"],

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from services.paper_broker.margin_prices import Valuation
 from services.paper_broker.options import gross, outcome
 from services.paper_broker.orders import Order
 from services.paper_broker.positions import Closing, InstrumentType, Position
@@ -118,4 +119,21 @@ def valuation(position: Position, quote: float, bid: Bid | None, now: int) -> Re
         "open_price": position.open_quote,
         "expected_profit": position.expected_profit,
         "currency_conversion": 1,
+    }
+
+
+def margin_valuation(position: Position, valued: Valuation, now: int) -> Record:
+    """What an open margin position brings if it is closed; `now` in epoch milliseconds."""
+    return {
+        "id": position.id,
+        "instrument_type": position.instrument_type,
+        "current_price": valued.price,
+        "quote_timestamp": now,
+        "sell_profit": position.invest + valued.pnl,
+        "margin": position.invest,
+        "pnl": valued.pnl,
+        "pnl_net": valued.pnl,
+        "open_price": position.open_quote,
+        "expected_profit": position.expected_profit,
+        "currency_conversion": valued.conversion,
     }

@@ -34,9 +34,13 @@ class CloseReason(StrEnum):
     LOOSE = "loose"
     SOLD = "sold"
     DEFAULT = "default"
-    """A digital option closed by its user."""
+    """A digital option or a margin position closed by its user."""
     EXPIRED = "expired"
-    """A digital option that was kept; this word is ours (quadcode-protocol §13.5)."""
+    """A digital option that was kept; this word and those below are ours (quadcode-protocol §13.5)."""
+    STOP_LOSS = "stop_loss"
+    TAKE_PROFIT = "take_profit"
+    STOP_OUT = "stop_out"
+    """The margin level of its balance had fallen too low."""
 
 
 class Closing(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +48,25 @@ class Closing(msgspec.Struct, frozen=True, kw_only=True):
     time: int
     """Epoch milliseconds."""
     profit: Decimal
-    """Gross: what was paid back, 0 on a loss."""
+    """Gross: what was paid back, 0 on a loss; of a margin position its margin and what it won or lost."""
     reason: CloseReason
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """What a margin position has and no option."""
+
+    count: Decimal
+    """Units of the underlying."""
+    leverage: Decimal
+    stop_loss: float | None = None
+    """Price."""
+    take_profit: float | None = None
+    """Price."""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     external_id: int
-    """The option id."""
+    """The option id, where it is one."""
     order_id: int = 0
     """Of the order that opened it, 0 where that has no number of its own: then it is the option id."""
     id: str
@@ -59,11 +75,13 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     active_id: int
     instrument_type: InstrumentType
     direction: Direction
+    """A margin position that was bought is a call: it wins when the price rises."""
     invest: Decimal
-    payout: int
+    """Stake, or the margin that is tied up."""
+    payout: int = 0
     """Percent won on a win."""
-    expected_profit: Decimal
-    """Gross amount on a win, stake included."""
+    expected_profit: Decimal = Decimal(0)
+    """Gross amount on a win, stake included; 0 where it has no bound."""
     strike: float
     """The price the outcome is decided at; the opening price unless a digital option names another."""
     open_quote: float
@@ -71,9 +89,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Epoch milliseconds."""
     quote_time: int
     """Epoch milliseconds of the opening quote."""
-    expiration: int
-    """Epoch seconds."""
+    expiration: int = 0
+    """Epoch seconds; 0 for margin positions, which have none."""
     version: int = 1
+    exposure: Exposure | None = None
+    """Of a margin position."""
     closing: Closing | None = None
 
 
@@ -93,18 +113,19 @@ class Positions:
         self._storage.change(
             "INSERT INTO positions (external_id, id, user_id, balance_id, active_id, instrument_type, order_id,"
             " direction, invest, payout, expected_profit, strike, open_quote, open_time, quote_time, expiration,"
-            " version)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " version, count, leverage, stop_loss, take_profit)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             *(external_id, position.id, position.user_id, position.balance_id, position.active_id),
             *(position.instrument_type, order_id, position.direction, to_units(position.invest), position.payout),
             *(to_units(position.expected_profit), position.strike, position.open_quote, position.open_time),
-            *(position.quote_time, position.expiration, position.version),
+            *(position.quote_time, position.expiration, position.version, *_columns(position.exposure)),
         )
         return msgspec.structs.replace(position, external_id=external_id, order_id=order_id)
 
     def opened(self, position: Position) -> None:
         self._open[position.user_id][position.external_id] = position
-        heappush(self._expiring, (position.expiration, position.external_id, position.user_id))
+        if position.expiration:
+            heappush(self._expiring, (position.expiration, position.external_id, position.user_id))
 
     def close(self, position: Position, closing: Closing) -> Position:
         """The closed position; inside a transaction, after which `closed` takes note of it."""
@@ -135,6 +156,10 @@ class Positions:
     def open(self, user_id: int) -> list[Position]:
         """Oldest first."""
         return list(self._open.get(user_id, {}).values())
+
+    def on_margin(self) -> list[Position]:
+        """All that are open, of all users."""
+        return [each for theirs in self._open.values() for each in theirs.values() if each.exposure is not None]
 
     def find(self, user_id: int, external_id: int) -> Position | None:
         """Open or closed, only if it is that user's."""
@@ -184,7 +209,23 @@ def _position(row: Row) -> Position:
         quote_time=row["quote_time"],
         expiration=row["expiration"],
         version=row["version"],
+        exposure=None if row["count"] is None else _exposure(row),
         closing=None if row["close_time"] is None else _closing(row),
+    )
+
+
+def _columns(exposure: Exposure | None) -> tuple[object, ...]:
+    if exposure is None:
+        return (None,) * 4
+    return str(exposure.count), str(exposure.leverage), exposure.stop_loss, exposure.take_profit
+
+
+def _exposure(row: Row) -> Exposure:
+    return Exposure(
+        count=Decimal(row["count"]),
+        leverage=Decimal(row["leverage"]),
+        stop_loss=row["stop_loss"],
+        take_profit=row["take_profit"],
     )
 
 

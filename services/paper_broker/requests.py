@@ -18,6 +18,7 @@ from services.paper_broker.candles import CandleQuery
 from services.paper_broker.digital import PlaceDigitalOption
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.margin_instruments import MARGIN_KINDS, MarginKind
+from services.paper_broker.margin_terms import PlaceOrder
 from services.paper_broker.options import OpenOption
 from services.paper_broker.wire import Call, Nothing, decode
 
@@ -38,6 +39,15 @@ def _margin_handlers(kind: MarginKind) -> dict[tuple[str, str], Handler]:
         (f"{kind.instrument_type}-instruments.get-underlying-list", "1.0"): _handler(Nothing, service.get_underlyings),
         (f"{kind.instrument_type}-instruments.get-instruments-list", "1.0"): _handler(
             margin_requests.InstrumentsQuery, service.get_instruments
+        ),
+        (f"{kind.instrument_type}.place-market-order", "1.0"): _handler(PlaceOrder, service.place_market_order),
+        (f"{kind.instrument_type}.place-stop-order", "1.0"): _handler(PlaceOrder, service.place_stop_order),
+        (f"{kind.instrument_type}.place-limit-order", "1.0"): _handler(PlaceOrder, service.place_limit_order),
+        (f"{kind.instrument_type}.close-position", "1.0"): _handler(
+            margin_requests.ClosePosition, service.close_position
+        ),
+        (f"{kind.instrument_type}.cancel-pending-order", "1.0"): _handler(
+            margin_requests.CancelOrder, service.cancel_pending_order
         ),
     }
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from services.paper_broker.accounts import EMAIL, BalanceType, Opening, Person
 from services.paper_broker.currencies import CURRENCIES
+from services.paper_broker.margin_instruments import MARGIN_KINDS
 from services.paper_broker.money import whole_coins
 from services.paper_broker.oauth import Client
 from services.paper_broker.positions import InstrumentType
@@ -89,8 +90,11 @@ def _problems(seed: SeedFile) -> Iterator[str]:
     yield from _repeated([client.id for client in seed.clients], "clients", ".id")
     for number, account in enumerate(seed.accounts):
         yield from _of_balances(account.balances, f"accounts[{number}].balances")
-        if account.closed_positions and account.balances and all(each.is_marginal for each in account.balances):
-            yield f"accounts[{number}].closed_positions: needs a balance that is not marginal"
+        for instrument_type in account.closed_positions:
+            on_margin = instrument_type in MARGIN_KINDS
+            if account.balances and all(each.is_marginal is not on_margin for each in account.balances):
+                wanted = "is" if on_margin else "is not"
+                yield f"accounts[{number}].closed_positions: {instrument_type} needs a balance that {wanted} marginal"
 
 
 def _of_balances(balances: tuple[SeedBalance, ...], path: str) -> Iterator[str]:

@@ -73,9 +73,9 @@ class Series:
         """A candle as it is when `tick` ticks are over; at least one of them is in it."""
         seen = self._seen.get(size)
         if seen is None or seen.number != number or seen.tick > tick:
-            bar = self._over(Grid(self._place, size).opens(number) * TICKS_PER_SECOND, tick)
+            bar = self.over(Grid(self._place, size).opens(number) * TICKS_PER_SECOND, tick)
         elif seen.tick < tick:
-            bar = joined((seen.bar, self._over(seen.tick, tick)))
+            bar = joined((seen.bar, self.over(seen.tick, tick)))
         else:
             return seen.bar
         self._seen[size] = _Seen(number, tick, bar)
@@ -85,6 +85,21 @@ class Series:
         """The last price when `tick` ticks are over, in points."""
         row, offset = divmod(self.freezes.held(tick) - 1, self._row_ticks)
         return int(self._row(row)[offset])
+
+    def over(self, begin: int, end: int) -> Bar:
+        """One candle over the ticks [begin, end)."""
+        if not self.freezes:
+            return self._moving(begin, end)
+        pieces = []
+        for since, until in self.freezes.within(begin, end):
+            if since > begin:
+                pieces.append(self._moving(begin, since))
+            price = self.price(since)
+            pieces.append(Bar(price, price, price, price))
+            begin = until
+        if end > begin:
+            pieces.append(self._moving(begin, end))
+        return joined(pieces)
 
     def freeze(self, tick: int) -> bool:
         """The price stands still after `tick`; whether it moved before."""
@@ -117,24 +132,9 @@ class Series:
         columns = [column.copy() for column in bars]
         for since, until in self.freezes.within(begins[0], begins[-1]):
             for index in range(bisect_right(begins, since) - 1, bisect_left(begins, until)):
-                for column, price in zip(columns, self._over(begins[index], begins[index + 1]), strict=True):
+                for column, price in zip(columns, self.over(begins[index], begins[index + 1]), strict=True):
                     column[index] = price
         return Bars(*columns)
-
-    def _over(self, begin: int, end: int) -> Bar:
-        """One candle over the ticks [begin, end)."""
-        if not self.freezes:
-            return self._moving(begin, end)
-        pieces = []
-        for since, until in self.freezes.within(begin, end):
-            if since > begin:
-                pieces.append(self._moving(begin, since))
-            price = self.price(since)
-            pieces.append(Bar(price, price, price, price))
-            begin = until
-        if end > begin:
-            pieces.append(self._moving(begin, end))
-        return joined(pieces)
 
     def _moving(self, begin: int, end: int) -> Bar:
         """As if nothing were frozen."""

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS balances (
     currency TEXT NOT NULL,
     is_marginal INTEGER NOT NULL DEFAULT 0,
     watched INTEGER NOT NULL DEFAULT 0,
-    amount INTEGER NOT NULL CHECK (amount >= 0),
+    amount INTEGER NOT NULL CHECK (amount >= 0 OR is_marginal),
     UNIQUE (user_id, type, currency, is_marginal)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS numbers (last INTEGER NOT NULL) STRICT;
@@ -68,6 +68,10 @@ CREATE TABLE IF NOT EXISTS positions (
     quote_time INTEGER NOT NULL,
     expiration INTEGER NOT NULL,
     version INTEGER NOT NULL,
+    count TEXT,
+    leverage TEXT,
+    stop_loss REAL,
+    take_profit REAL,
     close_quote REAL,
     close_time INTEGER,
     close_profit INTEGER,
@@ -85,6 +89,17 @@ CREATE TABLE IF NOT EXISTS orders (
     position_id TEXT REFERENCES positions (id)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS live_orders ON orders (user_id) WHERE status = 'new';
+CREATE TABLE IF NOT EXISTS pending_orders (
+    id INTEGER PRIMARY KEY REFERENCES orders,
+    since INTEGER NOT NULL,
+    price REAL NOT NULL,
+    rising INTEGER NOT NULL,
+    request BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS margin_watch (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    tick INTEGER NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS ledger (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     balance_id INTEGER NOT NULL REFERENCES balances,
@@ -114,7 +129,8 @@ CREATE TABLE IF NOT EXISTS replays (
 """
 """Times are epoch milliseconds, `expiration` epoch seconds, money the units of money.py, `payout` percent.
 
-`seeded`: named by the file of accounts. `balances.watched`: its user asked for margin events.
+`seeded`: named by the file of accounts. `balances.watched`: its user asked for margin events. `positions.count`,
+`leverage`: decimals in text, of margin positions. `pending_orders.since`, `margin_watch.tick`: ticks of the epoch.
 """
 
 _FINGERPRINT = crc32(_SCHEMA.encode()) >> 1

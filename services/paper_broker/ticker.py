@@ -12,8 +12,9 @@ from services.paper_broker.digital_feed import DigitalFeed
 from services.paper_broker.epoch import BEGINNING, ticks_before
 from services.paper_broker.hub import Topic
 from services.paper_broker.listings import ListingFeed
-from services.paper_broker.portfolio import valuation
-from services.paper_broker.topics import CANDLE, EXCHANGE_RATE, POSITIONS_STATE, QUOTE
+from services.paper_broker.portfolio import Record, margin_valuation, valuation
+from services.paper_broker.positions import Position
+from services.paper_broker.topics import CANDLE, EXCHANGE_RATE, MARGIN_BALANCE, POSITIONS_STATE, QUOTE
 from services.paper_broker.watch import VALID_SECONDS
 
 STEP = 500
@@ -60,11 +61,13 @@ class Ticker:
         second = time % 1000 == 0 if second is None else second
         if second:
             self._synchronise(now)
+        self._broker.catch_up()
         self._publish_quotes(now)
         self._publish_exchange_rates(now)
         self._publish_candles(time)
         if second:
             self._settle()
+            self._publish_margin_balances()
             self._publish_valuations(time)
             self._digital.tick(time)
             self._listings.tick(time // 1000)
@@ -136,6 +139,15 @@ class Ticker:
         for position in self._broker.options.settle():
             self._broker.announcer.closed(position)
 
+    def _publish_margin_balances(self) -> None:
+        """Their worth moves while positions are open."""
+        for topic in self._broker.hub.topics(MARGIN_BALANCE):
+            for balance in self._broker.accounts.balances(int(topic.filters[0])):
+                if balance.watched and self._broker.margin.book.of(balance.id):
+                    record = self._broker.margin.balances.record(balance)
+                    frame = wire.event("marginal-portfolio", "balance-changed", record)
+                    self._broker.hub.publish_latest(topic, frame)
+
     def _publish_valuations(self, time: int) -> None:
         broker = self._broker
         for topic in broker.hub.topics(POSITIONS_STATE):
@@ -143,13 +155,23 @@ class Ticker:
             watched = broker.watch.ids(user_id, time)
             positions = []
             for position in broker.positions.open(user_id) if watched else ():
-                active = broker.catalogue.get(position.active_id)
-                if position.id in watched and active is not None:
-                    quote = broker.market.quote(active, ticks_before(time)).value
-                    positions.append(valuation(position, quote, broker.selling.bid(position, time), time))
+                if position.id in watched:
+                    positions += self._valued(position, time)
             if positions:
                 msg = {"user_id": user_id, "subscription_id": 1, "expires_in": VALID_SECONDS, "positions": positions}
                 broker.hub.publish_latest(topic, wire.event("portfolio", "positions-state", msg))
+
+    def _valued(self, position: Position, time: int) -> list[Record]:
+        """Nothing if its active is gone."""
+        broker, tick = self._broker, ticks_before(time)
+        active = broker.catalogue.get(position.active_id)
+        balance = broker.accounts.balance(position.user_id, position.balance_id)
+        if active is None or balance is None:
+            return []
+        if position.exposure is not None:
+            return [margin_valuation(position, broker.margin.prices.valued(position, balance.currency, tick), time)]
+        quote = broker.market.quote(active, tick).value
+        return [valuation(position, quote, broker.selling.bid(position, time), time)]
 
     def _synchronise(self, now: int) -> None:
         """The clock for those who are logged in; the end for those whose session is over or who never log in."""

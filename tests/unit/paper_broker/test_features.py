@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from services.paper_broker.features import FEATURES, NOT_OFFERED
+from services.paper_broker.features import FEATURES
 from tests.unit.paper_broker.world import World
 
 
@@ -12,13 +12,13 @@ def disabled(world: World) -> set[str]:
     return {feature["name"] for feature in features if feature["status"] == "disabled"}
 
 
-def test_what_is_on_offer_is_enabled(world: World) -> None:
-    assert disabled(world) == NOT_OFFERED
+def test_everything_is_on_offer(world: World) -> None:
+    assert disabled(world) == set()
 
 
 def test_anything_can_be_switched_off() -> None:
     world = World(paper_disabled_features="blitz-instrument, client-sdk")
-    assert disabled(world) == NOT_OFFERED | {"blitz-instrument", "client-sdk"}
+    assert disabled(world) == {"blitz-instrument", "client-sdk"}
 
 
 def test_what_cannot_be_switched_off_is_refused_by_name() -> None:

@@ -64,7 +64,11 @@ DEMO = {"type": "demo"}
         ({"closed_positions": {"blitz-option": -1}}, r"accounts\[1\]\.closed_positions"),
         (
             {"closed_positions": {"blitz-option": 1}, "balances": [DEMO | {"is_marginal": True}]},
-            r"accounts\[1\]\.closed_positions: needs a balance that is not marginal",
+            r"accounts\[1\]\.closed_positions: blitz-option needs a balance that is not marginal",
+        ),
+        (
+            {"closed_positions": {"marginal-cfd": 1}, "balances": [DEMO]},
+            r"accounts\[1\]\.closed_positions: marginal-cfd needs a balance that is marginal",
         ),
         ({"balances": [DEMO, DEMO]}, r"accounts\[1\]\.balances\[1\]: is the same as accounts\[1\]\.balances\[0\]"),
     ],

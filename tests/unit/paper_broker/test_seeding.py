@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from libs.service import CannotStart
 from services.paper_broker.accounts import BalanceType, Person
-from services.paper_broker.option_kinds import OPTION_KINDS
 from services.paper_broker.passwords import matches
 from services.paper_broker.positions import InstrumentType
 from services.paper_broker.seed_file import BadSeed, load
@@ -146,6 +145,20 @@ def test_closed_positions_may_be_of_any_kind_of_option(start: Start, instrument_
         assert balance.amount == world.broker.ledger.total(balance.id) == Decimal(amount)
 
 
+@pytest.mark.parametrize("instrument_type", ["marginal-forex", "marginal-cfd", "marginal-crypto"])
+def test_closed_positions_may_be_of_any_kind_of_margin_trading(start: Start, instrument_type: str) -> None:
+    world = start(ADA | {"closed_positions": {instrument_type: 5}})
+    past = history(world, instrument_type=instrument_type)
+    assert len(past) == 5
+    assert {position["close_reason"] for position in past} == {"default"}
+    assert all(position["close_time"] == position["open_time"] + 600_000 for position in past)
+    assert any(position["pnl"] for position in past)
+    margin = world.broker.accounts.balances(USER)[-1]
+    assert {position["user_balance_id"] for position in past} == {margin.id}
+    assert margin.amount == world.broker.ledger.total(margin.id) == Decimal(700)
+    assert not world.broker.margin.book
+
+
 def test_closed_positions_need_no_money(start: Start) -> None:
     empty = {"balances": [{"type": "real", "currency": "BRL"}], "closed_positions": {"blitz-option": 3}}
     world = start(ADA | empty)
@@ -167,7 +180,7 @@ def test_a_past_that_cannot_be_made_is_refused_by_name_and_nothing_is_kept(start
     world = start()
     closed = {"closed_positions": {"blitz-option": 3, "marginal-cfd": 1}}
     (tmp_path / "bad.json").write_text(json.dumps({"accounts": [ADA, ALAN | closed]}))
-    with pytest.raises(BadSeed, match=r"accounts\[1\]\.closed_positions: marginal-cfd cannot be in a past"):
+    with pytest.raises(BadSeed, match=r"accounts\[1\]\.closed_positions: no balance .* is for margin trading"):
         sow(load(tmp_path / "bad.json"), world.storage, world.broker)
     assert not world.broker.accounts.exists(5151)
     assert world.broker.accounts.identified("ada@sim.invalid") is None
@@ -196,7 +209,7 @@ def test_translations_are_added_to_those_of_the_actives(start: Start) -> None:
     assert "desktop.hello" not in translations.texts("pt", ["front"])
 
 
-KINDS = [InstrumentType.DIGITAL, *(kind.instrument_type for kind in OPTION_KINDS.values())]
+KINDS = list(InstrumentType)
 AMOUNTS = st.decimals(min_value=0, max_value=10**9, places=2)
 BALANCES = st.lists(
     st.fixed_dictionaries(
@@ -216,7 +229,8 @@ BALANCES = st.lists(
 def test_whatever_the_file_says_a_balance_is_the_sum_of_its_ledger(
     balances: list[Frame], closed: dict[InstrumentType, int]
 ) -> None:
-    balances = [*balances, {"type": "demo", "currency": "EUR", "amount": "3", "is_marginal": False}]
+    more = [{"type": "demo", "currency": "EUR", "amount": "3", "is_marginal": each} for each in (False, True)]
+    balances = [*balances, *more]
     with TemporaryDirectory() as directory:
         path = Path(directory) / "accounts.json"
         account = ALAN | {"balances": balances, "closed_positions": closed}

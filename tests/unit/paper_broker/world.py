@@ -9,11 +9,13 @@ from typing import Any
 import msgspec
 from pydantic import SecretStr
 
-from services.paper_broker.accounts import Balance, BalanceType
+from services.paper_broker.accounts import Balance, BalanceType, Opening
 from services.paper_broker.app import build
 from services.paper_broker.broker import Broker
 from services.paper_broker.dispatch import Dispatcher
 from services.paper_broker.hub import Connection
+from services.paper_broker.margin_instruments import instrument_id, kind_of, step
+from services.paper_broker.margin_terms import PlaceOrder
 from services.paper_broker.option_kinds import BLITZ
 from services.paper_broker.options import OpenOption
 from services.paper_broker.outbox import Outbox
@@ -123,6 +125,28 @@ class World:
 
     def balance(self, type_: BalanceType = BalanceType.DEMO, user: int = USER) -> Balance:
         return next(balance for balance in self.broker.accounts.balances(user) if balance.type is type_)
+
+    def margin_balance(self, currency: str = "USD", amount: int = 10_000, user: int = USER) -> Balance:
+        """A demo balance for margin trading, made on the way."""
+        with self.storage.transaction():
+            opening = Opening(BalanceType.DEMO, currency, Decimal(amount), is_marginal=True)
+            self.broker.accounts.open(user, opening)
+        owned = self.broker.accounts.balances(user)
+        return next(each for each in owned if each.is_marginal and each.currency == currency)
+
+    def margin_order(self, active_id: int = EURUSD, **changes: Any) -> PlaceOrder:
+        """A tenth of a lot of EUR/USD, or ten of the least quantities of another active."""
+        active = self.broker.catalogue.get(active_id)
+        assert active is not None
+        order = PlaceOrder(
+            side="buy",
+            user_balance_id=self.margin_balance().id,
+            count=step(active) * kind_of(active).lot * 10,
+            instrument_id=instrument_id(active),
+            instrument_active_id=active_id,
+            leverage=Decimal(min(kind_of(active).default_leverage, 100)),
+        )
+        return msgspec.structs.replace(order, **changes)
 
     def order(self, **changes: Any) -> OpenOption:
         order = OpenOption(
