@@ -1,6 +1,6 @@
 """What may happen while orders of one user live: faults that meet nobody else, so that many users meet theirs at once.
 
-`schedules` draws from all faults, also those of the market that meet everybody.
+Faults of the market meet everybody who trades that active, so whoever meets one trades an active of their own.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,9 @@ class Injection:
 Life = tuple[Injection, ...]
 """What happens while one order lives."""
 
-# Not `suspend-active` and `freeze-market`, which meet everybody, nor what only digital orders meet.
+MARKET_FAULTS = ("suspend-active", "freeze-market")
+
+# Neither those of the market, nor what only digital orders meet.
 FAULTS: Mapping[str, Mapping[str, object]] = {
     "delay-reply": {"seconds": 2},
     "swallow-reply": {},
@@ -44,9 +46,10 @@ FAULTS: Mapping[str, Mapping[str, object]] = {
 
 def matrix() -> dict[str, tuple[Life, ...]]:
     """Every fault at every moment of an order, and another order after it."""
+    faults: dict[str, Mapping[str, object]] = {**FAULTS, **{kind: {} for kind in MARKET_FAULTS}}
     return {
         f"{kind}, {moment.name}": ((Injection(moment, kind, details),), ())
-        for kind, details in FAULTS.items()
+        for kind, details in faults.items()
         for moment in Moment
     }
 

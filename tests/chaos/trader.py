@@ -9,7 +9,7 @@ from uuid import UUID
 from libs.contracts.ids import new_id
 from libs.contracts.orders import OrderRecord, OrderState
 from libs.contracts.rpc import RpcError
-from tests.chaos.lives import Injection, Life
+from tests.chaos.lives import MARKET_FAULTS, Injection, Life
 from tests.chaos.schedules import Moment
 from tests.integration.broker_gateway.rig import CLOCK, Rig, until
 
@@ -19,8 +19,9 @@ _PATIENCE = 90.0
 
 
 class Trader:
-    def __init__(self, rig: Rig, number: int) -> None:
+    def __init__(self, rig: Rig, number: int, active_id: int) -> None:
         self._rig = rig
+        self._active_id = active_id
         self._account = _FIRST_ACCOUNT + number
         self._user = str(UUID(int=number + 1))
         self._orders: list[str] = []
@@ -57,7 +58,7 @@ class Trader:
         await self._meet(life, Moment.BEFORE_ORDER)
         # Each stake is another one, as no two orders of a martingale row are alike.
         stake = Decimal(1 + len(self._orders))
-        order_id = await self._rig.intend(order_id=new_id(), user=self._user, stake=stake)
+        order_id = await self._rig.intend(order_id=new_id(), user=self._user, active_id=self._active_id, stake=stake)
         self._orders.append(order_id)
         if _at(life, Moment.IN_FLIGHT):
             await self._rig.broker.fault("delay-reply", self._account, seconds=1)
@@ -84,7 +85,10 @@ class Trader:
 
     async def _meet(self, life: Life, moment: Moment) -> None:
         for injection in _at(life, moment):
-            await self._rig.broker.fault(injection.kind, self._account, **injection.details)
+            if injection.kind in MARKET_FAULTS:
+                await self._rig.broker.market_fault(injection.kind, self._active_id)
+            else:
+                await self._rig.broker.fault(injection.kind, self._account, **injection.details)
 
     async def _ended(self, order_id: str) -> bool:
         """The event is stored before the record, and heard after it was stored."""

@@ -55,6 +55,9 @@ class PaperBroker:
         """Whatever it says; `inject` is typed."""
         await self._request("POST", "/control/faults", json={"kind": kind, "user": user, **details})
 
+    async def market_fault(self, kind: str, active: int) -> None:
+        await self._request("POST", "/control/faults", json={"kind": kind, "active": active})
+
     async def inject(self, fault: Fault) -> dict[str, Any]:
         """What the broker did: `{armed: n}`, `{dropped: n}`, `{stalled: n}` or `{suspended: […], frozen: […]}`."""
         answer: dict[str, Any] = await self._request("POST", "/control/faults", json=msgspec.to_builtins(fault))

@@ -10,9 +10,10 @@ import pytest
 
 from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Catalogue
+from libs.contracts.orders import OptionKind
 from tests.chaos.lives import Life, lives, matrix
 from tests.chaos.trader import Trader
-from tests.integration.broker_gateway.rig import Rig, until
+from tests.integration.broker_gateway.rig import CLOCK, Rig, until
 
 _SCHEDULES = int(os.environ.get("PREGAO_CHAOS_SCHEDULES", "500"))
 _SEED = int(os.environ.get("PREGAO_CHAOS_SEED", "1"))
@@ -21,21 +22,26 @@ _TRADERS = 250
 """At the same time."""
 
 
-async def started(rig: Rig) -> None:
+async def started(rig: Rig) -> list[int]:
+    """Actives that are traded now."""
+
     async def known() -> bool:
         return await rig.bus.bucket(CATALOGUE).get("actives", Catalogue) is not None
 
     await rig.start_gateway(PREGAO_ORDER_GRACE="5")
     await until(known)
+    entry = await rig.bus.bucket(CATALOGUE).get("actives", Catalogue)
+    assert entry is not None
+    return [active.id for active in entry.value.actives if active.tradable(OptionKind.BLITZ, CLOCK.now())]
 
 
-async def all_books_agree(rig: Rig, cases: dict[str, tuple[Life, ...]]) -> None:
+async def all_books_agree(rig: Rig, actives: list[int], cases: dict[str, tuple[Life, ...]]) -> None:
     """Or the failure names every case that did not end well."""
     found: dict[str, str] = {}
     places = asyncio.Semaphore(_TRADERS)
 
     async def run(number: int, name: str, orders: tuple[Life, ...]) -> None:
-        trader = Trader(rig, number)
+        trader = Trader(rig, number, actives[number % len(actives)])
         async with places:
             try:
                 await trader.trade(orders)
@@ -49,14 +55,15 @@ async def all_books_agree(rig: Rig, cases: dict[str, tuple[Life, ...]]) -> None:
 
 @pytest.mark.timeout(150)
 async def test_every_fault_at_every_moment(rig: Rig) -> None:
-    await started(rig)
-    await all_books_agree(rig, matrix())
+    actives = await started(rig)
+    assert len(actives) >= len(matrix()), "an active for each"
+    await all_books_agree(rig, actives, matrix())
 
 
 @pytest.mark.timeout(120 + _SCHEDULES // 2)
 async def test_random_schedules_of_faults(rig: Rig) -> None:
     """Repeat one with `make chaos SEED=… N=1`."""
-    await started(rig)
+    actives = await started(rig)
     seeds = range(_SEED, _SEED + _SCHEDULES)
-    await all_books_agree(rig, {f"seed {seed}": lives(seed) for seed in seeds})
+    await all_books_agree(rig, actives, {f"seed {seed}": lives(seed) for seed in seeds})
     assert len(rig.closings) >= _SCHEDULES // 4, "most faults leave an order to be settled"
