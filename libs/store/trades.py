@@ -81,7 +81,7 @@ def _row(order: Order, position: Position, settlement: Settlement | None) -> _Ro
         order_id=order.order_id,
         user_id=order.user,
         external_id=position.position_id,
-        type="blitz-option",
+        type=f"{order.option}-option",
         account_type=order.account_type,
         active_id=order.active_id,
         ativo_nome=order.ticker,

@@ -31,7 +31,8 @@ from services.broker_gateway.tenure import Right
 log = structlog.get_logger()
 
 _EARLY = 256
-"""Positions remembered before their order is known; the oldest are forgotten and found again by reconciling."""
+"""Positions remembered before their order is known, or while what they tell cannot be stored; the oldest are forgotten
+and found again by reconciling, if the broker lists them."""
 _LOOK_BACK = timedelta(minutes=1)
 
 _latency = Histogram(
@@ -113,13 +114,14 @@ class OrderDesk:
 
         Raises BusError; the next `reconcile` does what could not be done.
         """
-        order_id = self._owner.get(position.key)
-        if order_id is not None:
-            await self._close(order_id, position)
-            return
+        # Remembered until it is stored: what is told need not be in any list later.
         self._early[position.key] = position
         while len(self._early) > _EARLY:
             self._early.popitem(last=False)
+        order_id = self._owner.get(position.key)
+        if order_id is not None:
+            await self._close(order_id, position)
+            self._forget(position)
 
     async def reconcile(self, unsettled: Iterable[OrderRecord]) -> None:
         """Compare unsettled records with the broker's books. Raises BrokerUnavailable, BusError.
@@ -256,10 +258,17 @@ class OrderDesk:
     async def _follow(self, order_id: str, key: PositionKey, books: Iterable[BrokerPosition]) -> None:
         """Its events are this order's from now on; what is known of it already is applied."""
         self._owner[key] = order_id
-        early = self._early.pop(key, None)
+        early = self._early.get(key)
         for known in (*books, *([early] if early else [])):
             if known.key == key:
                 await self._close(order_id, known)
+        if early is not None:
+            self._forget(early)
+
+    def _forget(self, early: BrokerPosition) -> None:
+        """Unless something newer was told meanwhile."""
+        if self._early.get(early.key) is early:
+            del self._early[early.key]
 
     async def _close(self, order_id: str, position: BrokerPosition) -> None:
         if position.settlement is not None:

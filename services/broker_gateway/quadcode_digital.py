@@ -15,7 +15,7 @@ from libs.contracts.orders import Order
 from libs.quadcode.client import Client
 from libs.quadcode.digital import DigitalInstrument, InstrumentPrices, Strike, UnderlyingList
 from libs.quadcode.epoch import from_seconds, seconds
-from libs.quadcode.errors import OrderOutcomeUnknown, OrderRejected, QuadcodeError
+from libs.quadcode.errors import OrderOutcomeUnknown, OrderRejected
 from libs.quadcode.options import OptionDirection
 from libs.quadcode.orders import Order as QuadcodeOrder
 from libs.quadcode.orders import OrderStatus
@@ -29,6 +29,8 @@ _OUTCOME = 10.0
 """Seconds until an order that was answered must have been told of."""
 _PRICE = 3.0
 """Seconds until the first price of an instrument must have come; the broker's clients are promised 2."""
+_STALE = 3.0
+"""Seconds after which a price is not the one of the moment any more: a new one comes every second."""
 _REMEMBERED = 256
 """Outcomes that were told before the order's number was known; the oldest are forgotten."""
 
@@ -48,12 +50,26 @@ class _Prices:
     percents: dict[str, int | None] = field(default_factory=dict)
     """Percent of the stake that is won on a win, by the strike's symbol."""
     fresh: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: float = 0.0
+    """Monotonic seconds."""
 
     def update(self, told: InstrumentPrices) -> None:
+        self.forget()
+        self.heard = asyncio.get_running_loop().time()
         for strike in told.prices:
             for side in (strike.call, strike.put):
                 self.percents[side.symbol] = side.profit_percent
         self.fresh.set()
+
+    async def current(self) -> None:
+        """Returns when the prices are those of the moment."""
+        if asyncio.get_running_loop().time() - self.heard > _STALE:
+            self.forget()
+        await self.fresh.wait()
+
+    def forget(self) -> None:
+        self.percents.clear()
+        self.fresh.clear()
 
 
 class QuadcodeDigital:
@@ -93,15 +109,16 @@ class QuadcodeDigital:
         return position
 
     def position_changed(self, position: Position) -> None:
-        for number in position.order_ids:
-            self._tell(number, position)
+        """One that does not name its orders is found in the books: its own number may be that of somebody's order."""
+        if position.digital is not None:
+            for number in position.digital.order_ids:
+                self._tell(number, position)
 
     def link_lost(self) -> None:
         """What is told meanwhile is missed: outcomes are looked up in the books, offers are asked for anew."""
         self._opened = False
         for prices in self._prices.values():
-            prices.percents.clear()
-            prices.fresh.clear()
+            prices.forget()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(OrderOutcomeUnknown("the link was lost before the order's outcome was told"))
@@ -115,14 +132,16 @@ class QuadcodeDigital:
                 await self._client.orders.watch(InstrumentType.DIGITAL_OPTION, self._order_changed)
                 await self._client.digital.watch_underlyings(self._underlyings_changed)
                 self._watching = True
-            self._merge(await self._client.digital.underlyings())
+            listed = await self._client.digital.underlyings()
+            self._underlyings.clear()  # suspended ones are not listed (§13.1)
+            self._merge(listed)
             self._opened = True
 
     async def _percent(self, choice: _Choice) -> int:
         prices = await self._watched(choice.instrument)
         try:
             async with asyncio.timeout(_PRICE):
-                await prices.fresh.wait()
+                await prices.current()
         except TimeoutError:
             raise BrokerUnavailable("the broker tells no price of this instrument") from None
         percent = prices.percents.get(choice.strike.symbol)
@@ -139,8 +158,8 @@ class QuadcodeDigital:
             prices = self._prices[instrument.index] = _Prices(instrument.expiration)
             try:
                 await self._client.digital.watch_prices(instrument, prices.update)
-            except QuadcodeError:
-                del self._prices[instrument.index]
+            except BaseException:  # also when it is cancelled: without a subscription there is never a price
+                self._prices.pop(instrument.index, None)
                 raise
         return prices
 

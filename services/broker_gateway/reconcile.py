@@ -49,7 +49,9 @@ def judge(
     if candidates:
         return Judgement(Verdict.UNDECIDED)
     digital = record.order.option is OptionKind.DIGITAL
-    last_news = record.order.expiration if digital and record.order.expiration else record.order.expires_at
+    last_news = record.order.expires_at
+    if digital and record.order.expiration is not None:
+        last_news = record.order.expiration - _ahead(record)
     if listed_at <= last_news + grace:
         return Judgement(Verdict.WAIT)
     # One that is alike in everything but the time may be it, if a clock is wrong: then absence is not certain.
@@ -77,6 +79,11 @@ def _expires_as(candidate: BrokerPosition, record: OrderRecord) -> bool:
 
 def _is_timely(candidate: BrokerPosition, record: OrderRecord, grace: timedelta) -> bool:
     sent_at = record.sent_at or record.order.at
-    ahead = (record.broker_sent_at or sent_at) - sent_at
-    opened_at = candidate.position.opened_at - ahead
+    opened_at = candidate.position.opened_at - _ahead(record)
     return sent_at - _CLOCK_TOLERANCE <= opened_at <= record.order.expires_at + grace + _CLOCK_TOLERANCE
+
+
+def _ahead(record: OrderRecord) -> timedelta:
+    """How far the broker's clock was ahead of ours when it was sent."""
+    sent_at = record.sent_at or record.order.at
+    return (record.broker_sent_at or sent_at) - sent_at
