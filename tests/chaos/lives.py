@@ -54,6 +54,20 @@ def matrix() -> dict[str, tuple[Life, ...]]:
     }
 
 
+def digital_matrix() -> dict[str, tuple[Life, ...]]:
+    """Every fault at every moment of a digital order, also while no list shows its position."""
+    hidden = Injection(Moment.BEFORE_ORDER, "hide-digital-position", {"seconds": 30})
+    visible = {
+        f"{kind}, {moment.name}": (Injection(moment, kind, details),)
+        for kind, details in FAULTS.items()
+        for moment in Moment
+    }
+    cases = visible | {f"hidden, {name}": (hidden, *life) for name, life in visible.items() if "event" in name}
+    for kind in ("swallow-reply", "drop-before-reply", "drop-connections", "withhold-result"):
+        cases[f"hidden, {kind}"] = (hidden, Injection(Moment.BEFORE_ORDER, kind, FAULTS[kind]))
+    return {f"digital, {name}": (life,) for name, life in (cases | {"hidden": (hidden,)}).items()}
+
+
 def lives(seed: int) -> tuple[Life, ...]:
     """One to three orders with up to three faults each; the same for the same seed."""
     chance = Random(seed)

@@ -11,7 +11,7 @@ import pytest
 from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Catalogue
 from libs.contracts.orders import OptionKind
-from tests.chaos.lives import Life, lives, matrix
+from tests.chaos.lives import Life, digital_matrix, lives, matrix
 from tests.chaos.trader import Trader
 from tests.integration.broker_gateway.rig import CLOCK, Rig, until
 
@@ -35,13 +35,15 @@ async def started(rig: Rig) -> list[int]:
     return [active.id for active in entry.value.actives if active.tradable(OptionKind.BLITZ, CLOCK.now())]
 
 
-async def all_books_agree(rig: Rig, actives: list[int], cases: dict[str, tuple[Life, ...]]) -> None:
+async def all_books_agree(
+    rig: Rig, actives: list[int], cases: dict[str, tuple[Life, ...]], option: OptionKind = OptionKind.BLITZ
+) -> None:
     """Or the failure names every case that did not end well."""
     found: dict[str, str] = {}
     places = asyncio.Semaphore(_TRADERS)
 
     async def run(number: int, name: str, orders: tuple[Life, ...]) -> None:
-        trader = Trader(rig, number, actives[number % len(actives)])
+        trader = Trader(rig, number, actives[number % len(actives)], option)
         async with places:
             try:
                 await trader.trade(orders)
@@ -58,6 +60,14 @@ async def test_every_fault_at_every_moment(rig: Rig) -> None:
     actives = await started(rig)
     assert len(actives) >= len(matrix()), "an active for each"
     await all_books_agree(rig, actives, matrix())
+
+
+@pytest.mark.timeout(300)
+async def test_every_fault_at_every_moment_of_a_digital_order(rig: Rig) -> None:
+    actives = await started(rig)
+    cases = digital_matrix()
+    await all_books_agree(rig, actives, cases, OptionKind.DIGITAL)
+    assert len(rig.closings) >= len(cases) // 2, "most faults leave an order to be settled"
 
 
 @pytest.mark.timeout(120 + _SCHEDULES // 2)

@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from libs.bus import Consumer, Delivery
+from libs.bus import BusError, Consumer, Delivery
 from libs.bus.topology import ALERTS
 from libs.contracts.account import AccountType, Balance, Balances
-from libs.contracts.orders import OrderState, RejectCode
+from libs.contracts.orders import OptionKind, OrderState, RejectCode
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.broker_gateway.broker import (
     BrokerPosition,
@@ -21,7 +21,7 @@ from services.broker_gateway.broker import (
     Unanswered,
 )
 from tests.integration.broker_gateway.floor import CLOCK, DEMO, Floor, a_turbo, heard
-from tests.integration.nats_server import eventually
+from tests.integration.nats_server import NatsServer, eventually
 from tests.messages import USER, a_position, an_order
 
 
@@ -317,3 +317,22 @@ async def test_a_result_that_comes_after_it_was_given_up_counts_all_the_same(flo
     record = await floor.record(order_id)
     assert (record.state, record.code) == (OrderState.CLOSED, "")
     await heard(floor, "opened", "unknown", "closed")
+
+
+@pytest.mark.timeout(60)
+async def test_a_result_that_could_not_be_stored_when_it_was_told_is_not_lost(
+    floor: Floor, nats_server: NatsServer
+) -> None:
+    """Also of a position that no list shows (field-notes §C1)."""
+    order_id = await floor.intend(option=OptionKind.DIGITAL, expiration=CLOCK.now() + timedelta(seconds=60))
+    opened = await floor.submit(order_id)
+    result = floor.broker.settle("8.20")
+    floor.broker.books.clear()
+    nats_server.freeze()
+    with pytest.raises(BusError):
+        await floor.desk.position_changed(result)
+    nats_server.thaw()
+    await floor.bus.ready()
+    await floor.desk.reconcile([opened])
+    assert (await floor.record(order_id)).state is OrderState.CLOSED
+    await heard(floor, "opened", "closed")

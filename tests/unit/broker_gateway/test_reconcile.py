@@ -51,6 +51,14 @@ def test_of_a_digital_option_absence_is_never_certain() -> None:
     assert verdict(record, at=expiration + GRACE + timedelta(seconds=1)) is Verdict.UNDECIDED
 
 
+def test_how_long_a_digital_option_may_be_told_of_is_known_by_the_brokers_clock() -> None:
+    behind = timedelta(minutes=10)
+    expiration = NOW - behind + timedelta(minutes=5)
+    order = replace(SENT.order, option=OptionKind.DIGITAL, expiration=expiration)
+    record = replace(SENT, order=order, broker_sent_at=NOW - behind)
+    assert verdict(record, at=expiration + behind + GRACE) is Verdict.WAIT
+
+
 def test_a_position_of_another_kind_with_the_same_number_is_another() -> None:
     judgement = judge(SENT, [booked(position_id=1)], [(OptionKind.DIGITAL, 1)], NOW, GRACE)
     assert judgement.verdict is Verdict.BOOKED
