@@ -56,16 +56,25 @@ def matrix() -> dict[str, tuple[Life, ...]]:
 
 def digital_matrix() -> dict[str, tuple[Life, ...]]:
     """Every fault at every moment of a digital order, also while no list shows its position."""
-    hidden = Injection(Moment.BEFORE_ORDER, "hide-digital-position", {"seconds": 30})
-    visible = {
+    visible: dict[str, Life] = {
         f"{kind}, {moment.name}": (Injection(moment, kind, details),)
         for kind, details in FAULTS.items()
         for moment in Moment
     }
-    cases = visible | {f"hidden, {name}": (hidden, *life) for name, life in visible.items() if "event" in name}
+    cases = visible | {"hidden": (_hidden(),)}
     for kind in ("swallow-reply", "drop-before-reply", "drop-connections", "withhold-result"):
-        cases[f"hidden, {kind}"] = (hidden, Injection(Moment.BEFORE_ORDER, kind, FAULTS[kind]))
-    return {f"digital, {name}": (life,) for name, life in (cases | {"hidden": (hidden,)}).items()}
+        cases[f"hidden, {kind}"] = (_hidden(), Injection(Moment.BEFORE_ORDER, kind, FAULTS[kind]))
+    for name, life in visible.items():
+        if life[0].kind == "swallow-event":
+            cases[f"hidden, {name}"] = (_hidden(30), *life)
+        elif life[0].kind in ("duplicate-event", "reorder-events"):
+            cases[f"hidden, {name}"] = (_hidden(), *life)
+    return {f"digital, {name}": (life,) for name, life in cases.items()}
+
+
+def _hidden(seconds: int = 600) -> Injection:
+    """As it is, from its booking until after everything: only its events tell of it."""
+    return Injection(Moment.BEFORE_ORDER, "hide-digital-position", {"seconds": seconds})
 
 
 def lives(seed: int) -> tuple[Life, ...]:

@@ -10,7 +10,7 @@ import pytest
 
 from libs.contracts.account import AccountType
 from libs.contracts.ids import new_id
-from libs.contracts.orders import Direction, Order, Position, TradeClosed, TradeOpened
+from libs.contracts.orders import Direction, OptionKind, Order, Position, TradeClosed, TradeOpened
 from libs.store import Database, StoreRefused
 from libs.store.rows import read_rows
 from libs.store.trades import BATCH, Trades
@@ -92,7 +92,7 @@ async def test_every_fact_of_a_trade_is_kept(supabase_server: SupabaseServer, tr
     order = an_order(
         order_id=new_id(), user=owner.user, run=new_id(), sequence=7, account_type=AccountType.REAL, active_id=1,
         ticker="EURUSD-OTC", direction=Direction.PUT, stake=Decimal("12.34"), duration=60, strategy="aggressive",
-        confidence=71, correlation_id="because",
+        confidence=71, correlation_id="because", option=OptionKind.DIGITAL, expiration=NOW + timedelta(seconds=60),
     )  # fmt: skip
     position = Position(
         position_id=number(), balance_id=900004, opened_at=NOW + timedelta(milliseconds=123),
@@ -101,7 +101,7 @@ async def test_every_fact_of_a_trade_is_kept(supabase_server: SupabaseServer, tr
     settlement = a_settlement(closed_at=NOW + timedelta(seconds=61), close_quote=1.08409, profit=Decimal("10.489"))
     recorded = await trades.record([an_opening(order=order, position=position)])
     row = Row(
-        order_id=order.order_id, user_id=owner.user, external_id=position.position_id, type="blitz-option",
+        order_id=order.order_id, user_id=owner.user, external_id=position.position_id, type="digital-option",
         account_type="real", active_id=1, ativo_nome="EURUSD-OTC", direction="put", valor=Decimal("12.34"),
         profit_esperado=Decimal("10.49"), payout=85, expiration_seconds=60, strategy_id="aggressive", confidence=71,
         status="open", resultado=None, pnl=None, data_abertura=position.opened_at, data_expiracao=position.expiry,
