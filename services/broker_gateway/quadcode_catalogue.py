@@ -39,6 +39,7 @@ class QuadcodeCatalogue:
         self._host = translations_host
         self._instruments: dict[int, Sequence[DigitalInstrument]] = {}
         """Of which periods an active's digital options are; asked for once."""
+        self._unlearned: list[int] = []
 
     async def read(self) -> tuple[Active, ...]:
         """By id. Raises BrokerUnavailable."""
@@ -52,13 +53,27 @@ class QuadcodeCatalogue:
         names = await self._names()
         return tuple(_active(described[active_id], offerings[active_id], names) for active_id in sorted(offerings))
 
+    async def learn(self) -> bool:
+        """Ask for what digital options there are on actives where that is not known; whether there is more to read.
+
+        It is a request for each active, so the first reading does not wait for it.
+        """
+        if not self._unlearned:
+            return False
+        try:
+            self._instruments |= await _each(self._unlearned, self._client.digital.instruments)
+        except QuadcodeError as error:
+            log.warning("digital_options_not_learned", error=str(error))
+            return False
+        return True
+
     async def _underlyings(self) -> Sequence[Underlying]:
+        """Of those digital options are known of."""
         if not self._client.available(DIGITAL):
             return ()
         underlyings = await self._client.digital.underlyings()
-        unknown = [each.active_id for each in underlyings if each.active_id not in self._instruments]
-        self._instruments |= await _each(unknown, self._client.digital.instruments)
-        return underlyings
+        self._unlearned = [each.active_id for each in underlyings if each.active_id not in self._instruments]
+        return [each for each in underlyings if each.active_id in self._instruments]
 
     def _offerings(self, offers: InitializationData, underlyings: Iterable[Underlying]) -> dict[int, list[Offering]]:
         """By active, of the kinds that the broker has not switched off."""

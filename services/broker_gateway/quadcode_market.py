@@ -59,6 +59,8 @@ class QuadcodeMarket:
         return await self._catalogue.read()
 
     async def offers_changed(self) -> None:
+        if await self._catalogue.learn():
+            return
         await self._offers_changed.wait()
         self._offers_changed.clear()
 

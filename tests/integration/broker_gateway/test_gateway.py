@@ -123,6 +123,12 @@ async def test_a_broker_that_cannot_be_reached_is_said_to_be(rig: Rig) -> None:
 
 async def test_the_catalogue_is_the_brokers(rig: Rig) -> None:
     await rig.start_gateway()
+    await catalogue_is_there(rig)
+
+    async def complete() -> bool:
+        return all(len(active.options) == len(OptionKind) for active in (await catalogue_is_there(rig)).actives)
+
+    await until(complete)  # digital options are asked for one active after another
     catalogue = await catalogue_is_there(rig)
     eurusd = next(active for active in catalogue.actives if active.id == EURUSD)
     assert (eurusd.ticker, eurusd.name, eurusd.category) == ("EURUSD-OTC", "EUR/USD OTC", "forex")

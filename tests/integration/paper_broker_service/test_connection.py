@@ -10,6 +10,9 @@ import pytest
 from tests.integration.paper_broker import PaperBroker, StartPaperBroker
 from tests.integration.paper_broker_service.wire import EURUSD, USER, Wire, connected, dialled
 
+_QUOTES = 12
+"""Of about three seconds."""
+
 
 async def test_the_clock_is_told_at_once_and_every_second(paper_broker: PaperBroker) -> None:
     async with connected(paper_broker) as wire:
@@ -39,6 +42,7 @@ async def test_live_candles_and_quotes_agree_with_history(paper_broker: PaperBro
                 frame["name"] == "candle-generated"
                 and frame["msg"]["size"] == 5
                 and frame["msg"]["at"] == frame["msg"]["to"] * 10**9
+                and len(wire.events("quote-generated")) > _QUOTES
             )
         )
         updates = [msg for _, msg in wire.events("candle-generated") if msg["size"] == 1]
