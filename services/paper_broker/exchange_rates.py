@@ -6,6 +6,7 @@ even that is traded, the fixed worth of the currency (currencies.py) stands in.
 
 from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.paper_broker.catalogue import Active, Catalogue, Category
@@ -17,6 +18,8 @@ _PEGGED = {currency.name: currency.rate_usd for currency in CURRENCIES.values()}
 """Dollars for one."""
 _DIGITS = 10
 """Of a rate that is not a price itself."""
+_KEPT = 1024
+"""Rates that are remembered: many positions are valued at the same moment."""
 _LOWER, _UPPER = Context(prec=_DIGITS, rounding=ROUND_FLOOR), Context(prec=_DIGITS, rounding=ROUND_CEILING)
 
 
@@ -46,8 +49,9 @@ class ExchangeRates:
         """Ids of the actives."""
         for active in pairs(catalogue):
             self._pairs.setdefault(active.sides, active.id)
+        self.rate = lru_cache(_KEPT)(self._rate)
 
-    def rate(self, base: str, quote: str, tick: int) -> Rate | None:
+    def _rate(self, base: str, quote: str, tick: int) -> Rate | None:
         """When `tick` ticks of the epoch are over; None if nothing connects the two."""
         if base == quote:
             return PARITY

@@ -29,6 +29,9 @@ from services.paper_broker.orders import Order, OrderKind, OrderStatus
 from services.paper_broker.positions import Exposure, Position
 from services.paper_broker.stakes import INSUFFICIENT_FUNDS, on_sale
 
+MAX_PENDING = 200
+"""Orders that wait on one balance at a time."""
+
 
 class Filled(NamedTuple):
     order: Order
@@ -80,6 +83,8 @@ class MarginOrders:
         now = milliseconds(self._floor.clock)
         tick = ticks_before(now)
         terms = self._terms(user_id, kind, request, now)
+        if len(self._floor.orders.live(user_id, terms.balance.id)) >= MAX_PENDING:
+            raise Refused(Status.NOT_ON_OFFER, f"At most {MAX_PENDING} orders can wait for their price.")
         price = price_of(request, field, terms.scale)
         check_levels(request, levels(request, price, terms.scale), price)
         rising = price > self._prices.opening(terms.active, request.direction, tick)

@@ -5,6 +5,7 @@ currency and turned into that of the balance as clients do it: divided by what a
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import NamedTuple
 
 from services.paper_broker.catalogue import Active
@@ -13,8 +14,12 @@ from services.paper_broker.errors import Refused, Status
 from services.paper_broker.exchange_rates import USD, ExchangeRates, Rate
 from services.paper_broker.floor import Floor
 from services.paper_broker.margin_instruments import FOREX, kind_of
+from services.paper_broker.market import Quote
 from services.paper_broker.money import rounded
 from services.paper_broker.positions import Direction, Position
+
+_KEPT = 1024
+"""Quotes that are remembered: many positions are valued at the same moment."""
 
 
 class Valuation(NamedTuple):
@@ -32,13 +37,14 @@ class MarginPrices:
     def __init__(self, floor: Floor, rates: ExchangeRates) -> None:
         self._floor = floor
         self._rates = rates
+        self._quote = lru_cache(_KEPT)(self._quoted)
 
     def opening(self, active: Active, direction: Direction, tick: int) -> float:
-        quote = self._floor.market.quote(active, tick)
+        quote = self._quote(active.id, tick)
         return quote.ask if direction == "call" else quote.bid
 
     def closing(self, active: Active, direction: Direction, tick: int) -> float:
-        quote = self._floor.market.quote(active, tick)
+        quote = self._quote(active.id, tick)
         return quote.bid if direction == "call" else quote.ask
 
     def account_ask(self, active: Active, currency: str, tick: int) -> Decimal:
@@ -67,6 +73,12 @@ class MarginPrices:
         rise = Decimal(str(price)) - Decimal(str(position.open_quote))
         won = (rise if position.direction == "call" else -rise) * position.exposure.count
         return Valuation(price, rounded(won / rate.ask, CURRENCIES[currency].minor_units), 1 / rate.ask)
+
+    def _quoted(self, active_id: int, tick: int) -> Quote:
+        active = self._floor.catalogue.get(active_id)
+        if active is None:
+            raise LookupError(f"no active {active_id}")
+        return self._floor.market.quote(active, tick)
 
     def _rate(self, base: str, quote: str, tick: int) -> Rate:
         rate = self._rates.rate(base, quote, tick)

@@ -15,6 +15,7 @@ from services.paper_broker.errors import Refused
 from services.paper_broker.faults import DropBeforeReply, InsufficientFundsOnce, RejectOrder, SwallowReply
 from services.paper_broker.ledger import Reason
 from services.paper_broker.margin_instruments import CFD, CRYPTO, FOREX
+from services.paper_broker.margin_orders import MAX_PENDING
 from services.paper_broker.market import Quote
 from services.paper_broker.positions import CloseReason, Position
 from tests.unit.paper_broker.test_margin_instruments import BTC, GOLD
@@ -231,6 +232,16 @@ def test_more_equity_allows_less_leverage(world: World, client: Client) -> None:
     order = body(world, user_balance_id=rich.id)
     refused = client.call("marginal-forex.place-stop-order", "1.0", order | {"leverage": "200", "stop_price": "1.2"})
     assert refused["msg"] == {"leverage": "must be between 1 and 100"}
+
+
+def test_no_more_orders_wait_than_can_be_watched(world: World) -> None:
+    order = world.margin_order(limit_price=Decimal("0.5"))
+    orders = world.broker.margin.orders
+    waiting = [orders.defer(USER, FOREX, order, "limit_price") for _ in range(MAX_PENDING)]
+    with pytest.raises(Refused, match="At most 200 orders"):
+        orders.defer(USER, FOREX, order, "limit_price")
+    orders.cancel(USER, FOREX, waiting[0].id)
+    orders.defer(USER, FOREX, order, "limit_price")
 
 
 async def test_a_pending_order_waits_in_the_list_and_can_be_cancelled(world: World) -> None:
