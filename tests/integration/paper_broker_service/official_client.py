@@ -1,12 +1,15 @@
-"""What the official JavaScript client would choke on (quadcode-protocol §3.3, §3.4, §11.4, §14, §20): an oracle that
-knows nothing of the paper broker's code. Every frame of every connection of these tests is shown to it.
+"""What the official JavaScript client would choke on (quadcode-protocol §3, §8.3, §10.2, §11.4, §14 to §16, §20): an
+oracle that knows nothing of the paper broker's code. Every frame of every connection of these tests is shown to it.
 """
 
+import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 Frame = dict[str, Any]
 
+_MARGIN_KINDS = ("forex", "cfd", "crypto")
 EVENTS = {
     ("balances", "balance-changed"),
     ("marginal-portfolio", "balance-changed"),
@@ -19,7 +22,7 @@ EVENTS = {
     ("digital-option-instruments", "underlying-list-changed"),
     ("digital-option-instruments", "instrument-generated"),
     ("trading-settings", "digital-option-client-price-generated"),
-    *((f"marginal-{kind}-instruments", "underlying-list-changed") for kind in ("forex", "cfd", "crypto")),
+    *((f"marginal-{kind}-instruments", "underlying-list-changed") for kind in _MARGIN_KINDS),
     ("chat", "chat-message-public-generated"),
 }
 """The client drops any other (§2.3)."""
@@ -42,6 +45,11 @@ RAW_ORDER = {
 }
 _QUOTE_AGE = 2000
 """Milliseconds: within a second of now, and the clock is told once a second."""
+_MARGIN_NUMBERS = (
+    *("cash", "pnl", "equity", "margin", "available"),
+    *("bonus", "pnl_net", "equity_usd", "swap", "dividends", "margin_level", "stop_out_level"),
+)
+_STATE = {"id", "instrument_type", "current_price", "sell_profit", "margin", "pnl", "pnl_net", "expected_profit"}
 _POSITION_TIMES = ("open_time", "close_time", "quote_timestamp", "close_reason", "close_quote", "close_profit")
 
 
@@ -56,6 +64,8 @@ class OfficialClient:
         self._versions: dict[int, int] = {}
         self._candles: dict[tuple[int, int], Frame] = {}
         self._listed: set[str] = set()
+        self._ended: set[int] = set()
+        """Numbers of orders that were filled, canceled or rejected."""
 
     def sent(self, request_id: str, name: str, msg: Any) -> None:
         inner = msg if name == "sendMessage" and isinstance(msg, dict) else {}
@@ -103,8 +113,23 @@ class OfficialClient:
             yield "an event that nobody knows"
         if name == "underlying-list-changed" and service not in self._listed:
             yield "P1: a list changes before it was told"
-        check = {"position-changed": self._changed, "candle-generated": self._candle, "quote-generated": self._quote}
+        if (service, name) == ("marginal-portfolio", "balance-changed"):
+            yield from _margin_balance(msg)
+        check = {
+            "position-changed": self._changed,
+            "order-changed": self._ordered,
+            "candle-generated": self._candle,
+            "quote-generated": self._quote,
+        }
         yield from check.get(name, _EVENTS.get(name, _nothing))(msg)
+
+    def _ordered(self, msg: Frame) -> Iterator[str]:
+        yield from _order(msg)
+        (raw,) = msg["raw_event"].values()
+        if raw["id"] in self._ended:
+            yield "an order that had ended changes"
+        if msg["status"] in ("filled", "canceled", "rejected"):
+            self._ended.add(raw["id"])
 
     def _changed(self, msg: Frame) -> Iterator[str]:
         yield from _position(msg)
@@ -178,6 +203,52 @@ def _orders(msg: Frame) -> Iterator[str]:
         yield from _order(record)
 
 
+def _number(text: Any) -> bool:
+    """A decimal in text."""
+    return isinstance(text, str) and re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
+
+
+def _margin_balance(msg: Frame) -> Iterator[str]:
+    """Numbers that add up, as text."""
+    for field in _MARGIN_NUMBERS:
+        if not _number(msg.get(field)):
+            yield f"a margin balance whose {field} is no decimal in text"
+            return
+    cash, pnl, equity, margin, available = (Decimal(msg[name]) for name in _MARGIN_NUMBERS[:5])
+    if equity != cash + pnl or available != equity - margin:
+        yield "a margin balance that does not add up"
+
+
+def _margin_instruments(msg: Frame) -> Iterator[str]:
+    profiles = {profile["id"]: profile["items"] for profile in msg["dynamic_leverage_profiles"]}
+    for item in msg["items"]:
+        if not profiles.get(item["leverage_profile"]):
+            yield "P5: an instrument without its leverage profile"
+        if not (_number(item["min_qty"]) and _number(item["qty_step"])):
+            yield "a quantity that is no decimal in text"
+        if not item["tradable"]["from"] < item["tradable"]["to"]:
+            yield "an instrument that is never tradable"
+    for steps in profiles.values():
+        if [step["equity"] for step in steps] != sorted(step["equity"] for step in steps):
+            yield "leverages that are not ascending by equity"
+
+
+def _placed(msg: Frame) -> Iterator[str]:
+    if not isinstance(msg["id"], int):
+        yield "an order without a number"
+
+
+def _rate(msg: Frame) -> Iterator[str]:
+    if not (_number(msg["ask"]) and _number(msg["bid"]) and 0 < Decimal(msg["bid"]) <= Decimal(msg["ask"])):
+        yield "an exchange rate that cannot be"
+
+
+def _states(msg: Frame) -> Iterator[str]:
+    for state in msg["positions"]:
+        if not state.keys() >= _STATE:
+            yield "a valuation that lacks a field"
+
+
 def _initialization(msg: Frame) -> Iterator[str]:
     for kind in {"binary", "turbo", "blitz"} - msg.keys():
         yield f"P11: {kind} is missing"
@@ -199,5 +270,14 @@ _ANSWERS = {
     "portfolio.get-orders": _orders,
     "binary-options.get-initialization-data": _initialization,
     "quotes-history.get-candles": _history,
+    "marginal-portfolio.get-marginal-balance": _margin_balance,
+    **{f"marginal-{kind}-instruments.get-instruments-list": _margin_instruments for kind in _MARGIN_KINDS},
+    **{
+        f"marginal-{kind}.place-{sort}-order": _placed for kind in _MARGIN_KINDS for sort in ("market", "stop", "limit")
+    },
 }
-_EVENTS = {"order-changed": _order, "digital-option-client-price-generated": _prices}
+_EVENTS = {
+    "digital-option-client-price-generated": _prices,
+    "exchange-rate-generated": _rate,
+    "positions-state": _states,
+}

@@ -5,7 +5,12 @@ from typing import Any
 from tests.integration.paper_broker import PaperBroker
 from tests.integration.paper_broker_service.wire import EURUSD, USER, Wire, connected
 
-KINDS = ["digital-option", "binary-option", "turbo-option", "blitz-option", "marginal-cfd", "marginal-crypto"]
+MARGIN = {"forex": EURUSD, "cfd": 2086, "crypto": 2270}
+"""An active of each kind of margin trading."""
+KINDS = [
+    *("digital-option", "binary-option", "turbo-option", "blitz-option"),
+    *("marginal-cfd", "marginal-crypto", "marginal-forex"),
+]
 SIZES = [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400, 604800, 2592000]
 
 TYPED: list[tuple[str, str, dict[str, Any]]] = [
@@ -19,6 +24,11 @@ TYPED: list[tuple[str, str, dict[str, Any]]] = [
     ("binary-options.get-initialization-data", "3.0", {}),
     ("digital-option-instruments.get-underlying-list", "3.0", {"filter_suspended": True}),
     ("digital-option-instruments.get-instruments", "3.0", {"asset_id": EURUSD}),
+    *((f"marginal-{kind}-instruments.get-underlying-list", "1.0", {}) for kind in MARGIN),
+    *(
+        (f"marginal-{kind}-instruments.get-instruments-list", "1.0", {"active_id": active_id})
+        for kind, active_id in MARGIN.items()
+    ),
     ("portfolio.get-positions", "4.0", {"instrument_types": KINDS, "limit": 30, "offset": 0}),
     ("portfolio.get-history-positions", "2.0", {"instrument_types": KINDS, "user_id": USER, "limit": 30, "offset": 0}),
 ]
@@ -32,6 +42,8 @@ SUBSCRIPTIONS: list[tuple[str, str, dict[str, Any]]] = [
     *(("portfolio.order-changed", "2.0", {"user_id": USER, "instrument_type": kind}) for kind in KINDS),
     ("digital-option-instruments.underlying-list-changed", "3.0", {}),
     ("digital-option-instruments.instrument-generated", "3.0", {"asset_id": EURUSD}),
+    *((f"marginal-{kind}-instruments.underlying-list-changed", "1.0", {}) for kind in MARGIN),
+    ("exchange-rates.exchange-rate-generated", "2.0", {"base_currency": "EUR", "quote_currency": "BRL"}),
     ("chat-message-public-generated", "1.0", {"room_id": "global"}),
 ]
 
