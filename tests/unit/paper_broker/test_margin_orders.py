@@ -102,6 +102,25 @@ def test_the_margin_is_that_of_the_specification(world: World) -> None:
     assert abs(gold.invest - expected) <= Decimal("0.005")
 
 
+@pytest.mark.parametrize("currency", ["USD", "EUR", "BRL", "JPY"])
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_the_profit_is_so_many_pips_of_the_value_of_the_specification(world: World, currency: str, side: Any) -> None:
+    """§16.6: 10^-4 × count, divided by the ask of the balance's currency in the quote currency."""
+    balance = world.margin_balance(currency, 1_000_000)
+    position = bought(world, user_balance_id=balance.id, side=side, leverage=Decimal(50))
+    world.clock.advance(3600)
+    rate = world.broker.rates.rate(currency, "USD", ticks_before(world.broker.now()))
+    assert rate is not None
+    closed = world.broker.margin.positions.close_by_user(USER, FOREX, position.external_id)
+    assert closed.closing is not None
+    pips = (Decimal(str(closed.closing.quote)) - Decimal(str(position.open_quote))) / Decimal("0.0001")
+    expected = (pips if side == "buy" else -pips) * Decimal("0.0001") * 10_000 / rate.ask
+    assert abs(closed.closing.profit - closed.invest - expected) <= (
+        Decimal("0.5") if currency == "JPY" else Decimal("0.005")
+    )
+    assert abs(pips) > 1
+
+
 def test_opposite_positions_stand_side_by_side(world: World) -> None:
     balance = world.margin_balance()
     first, second = bought(world), bought(world, side="sell")

@@ -78,6 +78,32 @@ def test_a_position_is_closed_at_the_first_tick_that_reaches_its_price(
     assert look(world) == []
 
 
+def test_what_the_price_did_before_the_order_does_not_count(world: World) -> None:
+    bought(world, take_profit=away(1))
+    look(world)
+    since, euro = tick(world), world.broker.catalogue.get(EURUSD)
+    assert euro is not None
+    low = high = now = quote_at(world, since).bid
+    while not low + 0.0002 < now < high - 0.0002:
+        world.clock.advance(600)
+        swing = world.broker.market.swing(euro, since, tick(world))
+        assert swing is not None
+        low, high, now = swing.low.bid, swing.high.bid, quote_at(world, tick(world)).bid
+    lowest, highest = (Protection(Decimal(str(price)), "price") for price in (low, high))
+    bought(world, stop_loss=lowest, take_profit=highest)
+    world.clock.advance(0.25)
+    assert look(world) == []
+
+
+def test_what_has_the_same_price_happens_at_the_same_tick(world: World) -> None:
+    near = Protection(Decimal(str(quote_at(world, tick(world)).ask)) + Decimal("0.0002"), "price")
+    opened = [bought(world, take_profit=near) for _ in range(3)]
+    world.clock.advance(6 * HOUR)
+    closed = [each.position for each in look(world) if each.position is not None]
+    assert [each.id for each in closed] == [each.id for each in opened]
+    assert len({each.closing.time for each in closed if each.closing is not None}) == 1
+
+
 class Played(NamedTuple):
     """What became of one order: when, at which price, and why."""
 
@@ -241,3 +267,24 @@ def test_only_who_is_flat_is_spared_what_is_lost_beyond_the_balance(world: World
     entries = world.broker.ledger.entries(balance.id)
     assert [entry.reason for entry in entries[-3:]] == [Reason.PNL, Reason.PNL, Reason.COVER]
     assert small(world, 1000).amount == world.broker.ledger.total(balance.id) == 0
+
+
+def test_after_a_restart_the_margins_of_the_past_are_not_looked_at_again(tmp_path: Path) -> None:
+    """Meanwhile the balance may have become smaller, which was no matter then."""
+    database = str(tmp_path / "broker.sqlite")
+    world = World(database=database)
+    balance = small(world, 1000)
+    position = bought(world, BTC, user_balance_id=balance.id, count=Decimal("0.1"))
+    with world.storage.transaction():
+        world.broker.ledger.post(balance.id, Decimal(10**6), Reason.RESET, world.broker.now())
+    prices, pnls = world.broker.margin.prices, [Decimal(0)]
+    while pnls[-1] < min(pnls) + 200:
+        world.clock.advance(6 * HOUR)
+        assert look(world) == []
+        pnls.append(prices.valued(position, "EUR", tick(world)).pnl)
+    just_enough = position.invest / 2 - pnls[-1] + 50
+    with world.storage.transaction():
+        world.broker.ledger.post(balance.id, just_enough - 1000 - 10**6, Reason.RESET, world.broker.now())
+    world.storage.close()
+    world = World(world.clock, database)
+    assert [each.id for each in world.broker.positions.open(USER)] == [position.id]
