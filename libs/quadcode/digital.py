@@ -160,9 +160,11 @@ class DigitalOptions:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
 
-    async def underlyings(self) -> Sequence[Underlying]:
+    async def underlyings(self, *, suspended: bool = False) -> Sequence[Underlying]:
+        """`suspended`: also those that cannot be traded for now."""
         require(self._channel, DIGITAL)
-        return (await self._channel.request(GET_UNDERLYINGS, GetUnderlyings())).underlying
+        request = GetUnderlyings(filter_suspended=not suspended)
+        return (await self._channel.request(GET_UNDERLYINGS, request)).underlying
 
     async def watch_underlyings(self, listener: Listener[UnderlyingList]) -> Subscription:
         """Lists of what changed; whoever is not in one stays as it was."""

@@ -11,7 +11,7 @@ from libs.contracts.orders import OptionKind
 from libs.quadcode.actives import Active as QuadcodeActive
 from libs.quadcode.client import Client
 from libs.quadcode.digital import DigitalInstrument
-from libs.quadcode.errors import QuadcodeError, TranslationsUnavailable
+from libs.quadcode.errors import QuadcodeError, RequestRefused, TranslationsUnavailable, UnexpectedReply
 from libs.quadcode.features import BINARY, BLITZ, DIGITAL, TURBO
 from libs.quadcode.option_actives import BlitzActive, InitializationData, TimedActive
 from libs.quadcode.translations import translations
@@ -42,7 +42,7 @@ class QuadcodeCatalogue:
         self._unlearned: list[int] = []
 
     async def read(self) -> tuple[Active, ...]:
-        """By id. Raises BrokerUnavailable."""
+        """By id; without actives that the broker does not describe. Raises BrokerUnavailable."""
         try:
             offers = await self._client.options.offers()
             underlyings = await self._underlyings()
@@ -51,7 +51,7 @@ class QuadcodeCatalogue:
         except QuadcodeError as error:
             raise BrokerUnavailable(str(error)) from error
         names = await self._names()
-        return tuple(_active(described[active_id], offerings[active_id], names) for active_id in sorted(offerings))
+        return tuple(_active(described[active_id], offerings[active_id], names) for active_id in sorted(described))
 
     async def learn(self) -> bool:
         """Ask for what digital options there are on actives where that is not known; whether there is more to read.
@@ -61,17 +61,18 @@ class QuadcodeCatalogue:
         if not self._unlearned:
             return False
         try:
-            self._instruments |= await _each(self._unlearned, self._client.digital.instruments)
+            learned = await _each(self._unlearned, self._client.digital.instruments)
         except QuadcodeError as error:
             log.warning("digital_options_not_learned", error=str(error))
             return False
-        return True
+        self._instruments |= learned
+        return bool(learned)
 
     async def _underlyings(self) -> Sequence[Underlying]:
         """Of those digital options are known of."""
         if not self._client.available(DIGITAL):
             return ()
-        underlyings = await self._client.digital.underlyings()
+        underlyings = await self._client.digital.underlyings(suspended=True)
         self._unlearned = [each.active_id for each in underlyings if each.active_id not in self._instruments]
         return [each for each in underlyings if each.active_id in self._instruments]
 
@@ -92,13 +93,19 @@ class QuadcodeCatalogue:
 
 
 async def _each(active_ids: Iterable[int], ask: Callable[[int], Awaitable[T]]) -> dict[int, T]:
+    """Answers by active; one that the broker refuses, or answers with nonsense, does not spoil the others."""
     limit = asyncio.Semaphore(_AT_ONCE)
+    answers: dict[int, T] = {}
 
-    async def one(active_id: int) -> tuple[int, T]:
+    async def one(active_id: int) -> None:
         async with limit:
-            return active_id, await ask(active_id)
+            try:
+                answers[active_id] = await ask(active_id)
+            except (RequestRefused, UnexpectedReply) as error:
+                log.warning("active_left_out", active_id=active_id, error=str(error))
 
-    return dict(await asyncio.gather(*map(one, active_ids)))
+    await asyncio.gather(*map(one, active_ids))
+    return answers
 
 
 def _all(

@@ -1,6 +1,7 @@
 """What is peculiar to digital options: their fate is told by events, and some cannot be looked up."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -82,15 +83,18 @@ async def test_one_that_cannot_be_looked_up_is_known_by_its_events(rig: Rig) -> 
 async def test_a_suspended_active_is_told_within_seconds_and_not_bought(rig: Rig) -> None:
     await started(rig)
 
-    async def suspended() -> bool:
+    async def told(suspended: bool) -> bool:
+        """Of every kind of option."""
         catalogue = await rig.bus.bucket(CATALOGUE).get("actives", Catalogue)
         assert catalogue is not None
         (active,) = [active for active in catalogue.value.actives if active.id == EURUSD]
-        return all(offering.suspended for offering in active.options)
+        return {offering.kind: offering.suspended for offering in active.options} == dict.fromkeys(
+            OptionKind, suspended
+        )
 
-    assert not await suspended()
+    await until(partial(told, False))
     await rig.broker.inject(SuspendActive(active=EURUSD))
-    await until(suspended)
+    await until(partial(told, True))
     record = await rig.submit(await rig.intend(active_id=EURUSD, **timed(OptionKind.DIGITAL)))
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
     assert await rig.broker_positions() == []

@@ -221,6 +221,17 @@ async def test_one_position_is_never_booked_for_two_orders(trades: Trades, owner
         )
 
 
+async def test_positions_of_two_kinds_may_have_the_same_number(
+    supabase_server: SupabaseServer, trades: Trades, owner: Person
+) -> None:
+    blitz, _ = a_story(owner)
+    digital = an_order(order_id=new_id(), user=owner.user, option=OptionKind.DIGITAL, expiration=NOW)
+    await trades.record([blitz, an_opening(order=digital, position=blitz.position)])
+    assert {(await row_of(supabase_server, order)).external_id for order in (blitz.order, digital)} == {
+        blitz.position.position_id
+    }
+
+
 async def test_the_seeds_view_has_its_own_words(supabase_server: SupabaseServer, trades: Trades, owner: Person) -> None:
     order = an_order(order_id=new_id(), user=owner.user, run="run-1")
     tie = a_settlement(profit=Decimal(0))
