@@ -161,3 +161,12 @@ async def test_a_list_that_lags_behind_undoes_nothing(client: Client, broker: Sc
         await broker.until(lambda: broker.asked(HISTORY))
         assert book.open[1].version == 2
     assert [position.version for position in heard] == [2]
+
+
+async def test_a_closing_is_told_whatever_its_version(client: Client, broker: ScriptedBroker) -> None:
+    heard: list[Position] = []
+    broker.answers[OPEN] = lambda _: page(record(1, version=7))
+    async with PositionBook(client, heard.append) as book:
+        await broker.push(changed(1, "closed", version=3), changed(1, "closed", version=4), changed(2, version=1))
+        await broker.until(lambda: 2 in book.open)
+    assert [(position.external_id, position.status) for position in heard] == [(1, "closed"), (2, "open")]
