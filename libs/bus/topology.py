@@ -42,6 +42,7 @@ MARKET = Stream("MARKET", ("market.closed.*.*",), 7 * _DAY, 512 * _MIB, max_per_
 TRADES = Stream("TRADES", ("trade.*.*",), 30 * _DAY, 1024 * _MIB)
 LEDGER = Stream("LEDGER", ("ledger.*.*",), _DAY, 256 * _MIB, keep_new=False)
 ALERTS = Stream("ALERTS", ("alert.*",), 30 * _DAY, 64 * _MIB, keep_new=False)
+SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR, 512 * _MIB, keep_new=False)
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
@@ -53,5 +54,5 @@ CATALOGUE = Bucket("catalogue", 16 * _MIB)
 LEASES = Bucket("leases", 16 * _MIB)
 SESSIONS = Bucket("sessions", 16 * _MIB, max_age=_DAY)
 
-STREAMS = (MARKET, TRADES, LEDGER, ALERTS, DEAD_LETTERS)
+STREAMS = (MARKET, TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS)
 BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, SESSIONS)

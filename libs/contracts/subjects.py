@@ -12,6 +12,11 @@ def closed_candle(feed: Feed) -> str:
     return f"market.closed.{feed.active_id}.{feed.size}"
 
 
+def closed_candles(size: int) -> str:
+    """Of every active."""
+    return f"market.closed.*.{size}"
+
+
 def trade(user: str, state: OrderState) -> str:
     """`state` is opened, closed, rejected or unknown."""
     return f"trade.{user}.{state}"
@@ -26,6 +31,10 @@ def alert(severity: str) -> str:
     return f"alert.{severity}"
 
 
+def scanner_signal(feed: Feed) -> str:
+    return f"scanner.signal.{feed.active_id}.{feed.size}"
+
+
 def rpc(service: str, endpoint: str) -> str:
     return f"rpc.{service}.{endpoint}"
 
@@ -37,6 +46,7 @@ def session_rpc(user: str, verb: str) -> str:
 
 ALL_CANDLES = "market.candle.*.*"
 ALL_CLOSED_CANDLES = "market.closed.*.*"
+SCANNER_RANKING = "scanner.ranking"
 ALL_TRADES = "trade.*.*"
 ALL_LEDGER = "ledger.*.*"
 ALL_BOT_STATES = "bot.*.*"

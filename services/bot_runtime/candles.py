@@ -28,7 +28,7 @@ class Candles:
         self._panels: dict[int, Panel] = {}
         self._rounds: dict[int, Rounds] = {}
         # The newest candle of an answer may still be running.
-        self._history = History(bus, DEPTH + 1, lambda feed: feed in self._watched, self._load)
+        self._history = History(bus, lambda _: DEPTH + 1, lambda feed: feed in self._watched, self._load)
 
     async def follow(self) -> None:
         await self._bus.subscribe(subjects.ALL_CLOSED_CANDLES, Candle, self._closed)

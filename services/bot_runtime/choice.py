@@ -40,6 +40,12 @@ def feeds(config: BotConfig, actives: Actives, now: datetime) -> Iterable[Feed]:
     return [Feed(active.id, config.timeframe)] if active is not None else []
 
 
+def all_feeds(configs: Iterable[BotConfig], actives: Actives, now: datetime) -> frozenset[Feed]:
+    """Bots with the same wish are many; their feeds are worked out once."""
+    wishes = {(config.mode, config.asset, config.timeframe): config for config in configs}
+    return frozenset(feed for config in wishes.values() for feed in feeds(config, actives, now))
+
+
 def duration(confidence: int, offered: Sequence[int], longest: int) -> int | None:
     """The option duration of auto mode; None when nothing is offered that is short enough."""
     possible = [seconds for seconds in offered or (_USUAL,) if seconds <= longest]

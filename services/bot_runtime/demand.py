@@ -1,18 +1,14 @@
-"""Which candles this process wants of the gateway: KV `feeds`, renewed while it wants any."""
+"""Which candles a part of this process wants of the gateway: KV `feeds`, renewed while it wants any."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 
 import structlog
 
 from libs.bus import Bus, BusError
 from libs.bus.topology import FEEDS
-from libs.contracts.bots import BotConfig
-from libs.contracts.clock import Clock
 from libs.contracts.market import Feed, FeedDemand
-from services.bot_runtime.actives import Actives
-from services.bot_runtime.choice import feeds
 
 _RENEW = 3.0
 _LAPSE = 10.0
@@ -25,16 +21,14 @@ class Demand:
     def __init__(
         self,
         bus: Bus,
-        actives: Actives,
-        configs: Callable[[], Iterable[BotConfig]],
+        part: str,
+        wanted: Callable[[], frozenset[Feed]],
         watch: Callable[[frozenset[Feed]], None],
     ) -> None:
-        """`configs()`: of the bots that look for signals; `watch(feeds)` is told of every change of what they need."""
+        """`wanted()`: what is needed now; `watch(feeds)` is told of every change of it."""
         self._bucket = bus.bucket(FEEDS)
-        self._key = f"bots.{bus.instance}"
-        self._clock: Clock = bus.clock
-        self._actives = actives
-        self._configs = configs
+        self._key = f"bots.{bus.instance}.{part}"
+        self._wanted = wanted
         self._watch = watch
         self._feeds: frozenset[Feed] = frozenset()
 
@@ -63,9 +57,3 @@ class Demand:
         if self._feeds:
             with suppress(BusError):
                 await self._bucket.delete(self._key)
-
-    def _wanted(self) -> frozenset[Feed]:
-        now = self._clock.now()
-        # Bots with the same wish are many; their feeds are worked out once.
-        wishes = {(config.mode, config.asset, config.timeframe): config for config in self._configs()}
-        return frozenset(feed for config in wishes.values() for feed in feeds(config, self._actives, now))

@@ -21,7 +21,7 @@ class History:
     def __init__(
         self,
         bus: Bus,
-        count: int,
+        count: Callable[[Feed], int],
         wanted: Callable[[Feed], bool],
         loaded: Callable[[Feed, tuple[Candle, ...]], None],
     ) -> None:
@@ -50,7 +50,7 @@ class History:
             if not self._wanted(feed):
                 self._asked.discard(feed)
                 continue
-            query = CandleQuery(active_id=feed.active_id, size=feed.size, count=self._count)
+            query = CandleQuery(active_id=feed.active_id, size=feed.size, count=self._count(feed))
             try:
                 page = await self._bus.call(CANDLES, query)
             except RpcError as error:

@@ -14,3 +14,5 @@ class Settings(ServiceSettings):
     """Seconds after the decision in which an order may be sent to the broker; later it is worthless."""
     lease_seconds: int = Field(default=6, ge=2, le=60)
     """How long a process that stopped answering keeps its bots before another takes them over."""
+    scanner: bool = True
+    """Whether this process scans the market when no other one does."""

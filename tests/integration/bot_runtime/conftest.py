@@ -32,6 +32,7 @@ async def start_runtime(start_service: StartService, bus: Bus) -> StartRuntime:
     """`await start_runtime(PREGAO_…="…")`: one more process that runs bots."""
 
     async def start(**variables: str) -> ServiceProcess:
-        return await start_service("bot_runtime", "bots", **{"PREGAO_LEASE_SECONDS": "3"} | variables)
+        defaults = {"PREGAO_LEASE_SECONDS": "3", "PREGAO_SCANNER": "false"}
+        return await start_service("bot_runtime", "bots", **defaults | variables)
 
     return start
