@@ -7,7 +7,6 @@ from typing import Any
 import msgspec
 
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotPnl
 from libs.contracts.market import Active, Candle, Offering, TradingHours
 from libs.contracts.orders import (
     Direction,
@@ -19,6 +18,7 @@ from libs.contracts.orders import (
     TradeClosed,
     TradeOpened,
 )
+from libs.contracts.score import Score
 
 USER = "01890a5d-ac96-774b-bcce-b302099a8057"
 OTHER_USER = "01890a5d-ac96-774b-bcce-b302099a8058"
@@ -46,8 +46,8 @@ def an_active(id: int, ticker: str, name: str, category: str = "forex", **offeri
     return Active(id=id, ticker=ticker, name=name, category=category, options=(an_offering(**offering),))
 
 
-def a_pnl(**changes: Any) -> BotPnl:
-    pnl = BotPnl(id="pnl-1", user=USER, at=NOW, run="run-1", account_type=AccountType.DEMO, sequence=0)
+def a_score(**changes: Any) -> Score:
+    pnl = Score(id="pnl-1", user=USER, at=NOW, run="run-1", account_type=AccountType.DEMO, sequence=0)
     return msgspec.structs.replace(pnl, **changes)
 
 

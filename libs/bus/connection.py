@@ -4,6 +4,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from libs.bus.jetstream import MESSAGE_ID, JetStream
 from libs.bus.keyvalue import KeyValue
 from libs.bus.lease import Lease
 from libs.bus.mirror import Mirror, OnChange
+from libs.bus.past import read_past
 from libs.bus.topology import LEASES, Bucket, Stream
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode, encode
@@ -238,6 +240,10 @@ class Bus:
         """The newest message that is stored under a subject. Raises BusUnavailable."""
         message = await self._jetstream.last(stream.name, subject, _ROUND_TRIP_TIMEOUT)
         return None if message is None else decode(message.data or b"", type_)
+
+    async def past(self, stream: Stream, subject: str, type_: type[T], since: datetime) -> list[T]:
+        """What was stored under a subject since then, in order, up to now. Raises BusUnavailable."""
+        return [decode(data, type_) for data in await read_past(self._jetstream, stream, subject, since)]
 
     async def consume(self, spec: Consumer, handler: BatchHandler) -> Consumption:
         """Start a durable consumer; see Consumer for what happens to a batch whose handler raises."""

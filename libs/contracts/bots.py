@@ -4,11 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import Meta
 
 from libs.contracts.account import AccountType
+from libs.contracts.bounds import check
 from libs.contracts.codec import Message
+from libs.contracts.money import FOLLOWS_RESULTS, FixedPlan, Limits, Protections, StakePlan
 from libs.contracts.orders import Direction, TradeResult
 
 _BOUNDS = {
@@ -16,13 +19,8 @@ _BOUNDS = {
     "leverage": (Decimal("1.5"), Decimal(5)),
     "max_stake": (Decimal("0.01"), Decimal(10000)),
     "daily_goal": (Decimal(10), Decimal(10000)),
+    "stop_loss": (Decimal("0.01"), Decimal(1_000_000)),
 }
-"""Of the Decimal fields of BotConfig, inclusive; msgspec's own bounds are for int and float only."""
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 class BotConfig(Message, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -51,15 +49,36 @@ class BotConfig(Message, frozen=True, kw_only=True, rename="camel", forbid_unkno
     """Stop after this many losses in a row."""
     daily_goal_enabled: bool = False
     daily_goal: Decimal = Decimal(100)
-    """Stop when the run's profit reaches this."""
+    """Stop when the profit of the trading day reaches this, in whatever runs it was made."""
+    stop_loss: Decimal | None = None
+    """Stop when the trading day has lost this; stakes are lowered so that it is never passed."""
+    time_zone: Annotated[str, Meta(max_length=64)] = "UTC"
+    """IANA name: where the trading day begins at midnight, and of the trading hours."""
+    max_open_positions: Annotated[int, Meta(ge=1, le=10)] = 1
+    stake_plan: StakePlan = FixedPlan()
+    limits: Limits = Limits()
+    protections: Protections = Protections()
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _BOUNDS.items():
-            value: Decimal = getattr(self, name)
-            if not value.is_finite() or not low <= value <= high:
-                raise ValueError(f"Expected `Decimal` >= {low} and <= {high} in `{_camel(name)}`")
+        check(self, _BOUNDS)
         if self.mode == "manual" and not self.asset:
             raise ValueError("Expected `asset` in manual mode")
+        try:
+            ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("Expected an IANA time zone in `timeZone`") from error
+        self._check_plan()
+
+    def _check_plan(self) -> None:
+        """Combinations that make no sense."""
+        if self.leverage_enabled and not isinstance(self.stake_plan, FixedPlan):
+            raise ValueError("Expected no plan besides `leverageEnabled` in `stakePlan`")
+        if self.max_open_positions > 1 and (self.leverage_enabled or isinstance(self.stake_plan, FOLLOWS_RESULTS)):
+            raise ValueError("Expected 1, because stakes follow from results one by one, in `maxOpenPositions`")
+        smallest = min(self.amount, self.max_stake)
+        for name, limit in (("stopLoss", self.stop_loss), ("maxDrawdown", self.limits.max_drawdown)):
+            if limit is not None and limit < smallest:
+                raise ValueError(f"Expected at least one stake ({smallest}) in `{name}`")
 
 
 class BotState(StrEnum):
@@ -72,6 +91,17 @@ class BotState(StrEnum):
     @property
     def alive(self) -> bool:
         return self in (BotState.STARTING, BotState.RUNNING, BotState.STOPPING)
+
+
+class TradingState(StrEnum):
+    """Whether a bot may open positions on its account type. Its money rules decide it (services/bot_runtime/policy)."""
+
+    ACTIVE = "active"
+    REDUCING = "reducing"
+    """Opens nothing; what is open is followed to its end."""
+    HALTED = "halted"
+    """A loss limit was reached: opens nothing more. What can be sold would be sold; but bots buy blitz options only,
+    which no broker takes back, so what is open is followed to its end here too."""
 
 
 class Activity(StrEnum):
@@ -121,30 +151,9 @@ class BotStatus(Message, frozen=True, kw_only=True):
     order_id: str | None = None
     """The order this status is about, if any."""
     reason: str = ""
-
-
-class BotPnl(Message, frozen=True, kw_only=True):
-    """A run's score so far (KV `bots`, republished as `bot.{user}.pnl`)."""
-
-    id: str
-    user: str
-    at: datetime
-    run: str
-    account_type: AccountType
-    sequence: int
-    """The last order that is counted in; a result is counted once because this only grows."""
-    order_id: str = ""
-    profit: Decimal = Decimal(0)
-    """Of that last order."""
-    total: Decimal = Decimal(0)
-    wins: int = 0
-    losses: int = 0
-    ties: int = 0
-    losses_in_a_row: int = 0
-
-    @property
-    def trades(self) -> int:
-        return self.wins + self.losses + self.ties
+    trading: TradingState = TradingState.ACTIVE
+    held_until: datetime | None = None
+    """When what keeps it from trading ends by itself."""
 
 
 class Signal(Message, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ import msgspec
 
 from libs.bus import Bus, Entry, RevisionConflict
 from libs.bus.topology import BOTS
-from libs.contracts.bots import BotPnl, BotSignal, BotStatus
+from libs.contracts.bots import BotSignal, BotStatus
+from libs.contracts.score import Score
 from services.bot_runtime.status import says_the_same
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -25,14 +26,14 @@ class Journal:
         self._bucket = bus.bucket(BOTS)
         self._status_key, self._pnl_key, self._signal_key = status_key(user), f"{user}.pnl", f"{user}.signal"
         self._status: Entry[BotStatus] | None = None
-        self._pnl: Entry[BotPnl] | None = None
+        self._pnl: Entry[Score] | None = None
 
     @property
     def status(self) -> BotStatus | None:
         return None if self._status is None else self._status.value
 
     @property
-    def pnl(self) -> BotPnl | None:
+    def pnl(self) -> Score | None:
         return None if self._pnl is None else self._pnl.value
 
     @property
@@ -42,7 +43,7 @@ class Journal:
 
     async def load(self) -> None:
         self._status = await self._bucket.get(self._status_key, BotStatus)
-        self._pnl = await self._bucket.get(self._pnl_key, BotPnl)
+        self._pnl = await self._bucket.get(self._pnl_key, Score)
 
     async def tell(self, status: BotStatus) -> None:
         """Raises RevisionConflict when somebody else told something since the last load or tell."""
@@ -59,7 +60,7 @@ class Journal:
             if not says_the_same(self.status, status):
                 await self.tell(status)
 
-    async def count(self, pnl: BotPnl) -> None:
+    async def count(self, pnl: Score) -> None:
         """Make the score durable; raises RevisionConflict when another owner counts."""
         self._pnl = await self._write(self._pnl_key, pnl, self._pnl)
 

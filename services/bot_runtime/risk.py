@@ -4,20 +4,21 @@ from dataclasses import dataclass
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import Protocol
 
-from libs.contracts.bots import BotConfig, BotPnl
+from libs.contracts.bots import BotConfig
+from libs.contracts.score import Score
 
 _CENT = Decimal("0.01")
 
 
 class StakeRule(Protocol):
-    def stake(self, pnl: BotPnl, balance: Decimal) -> Decimal | None:
+    def stake(self, pnl: Score, balance: Decimal) -> Decimal | None:
         """What to put on the next trade, in major units and whole cents; None when the balance cannot pay the base
         amount."""
         ...
 
 
 class StopRule(Protocol):
-    def reached(self, pnl: BotPnl) -> str:
+    def reached(self, pnl: Score) -> str:
         """Why the bot must stop, in the public words of api-contract §10.3; empty while it need not."""
         ...
 
@@ -29,7 +30,7 @@ class FixedStake:
     amount: Decimal
     maximum: Decimal
 
-    def stake(self, pnl: BotPnl, balance: Decimal) -> Decimal | None:  # noqa: ARG002 - one shape for all stake rules
+    def stake(self, pnl: Score, balance: Decimal) -> Decimal | None:  # noqa: ARG002 - one shape for all stake rules
         amount = min(self.amount, self.maximum).quantize(_CENT, ROUND_HALF_UP)
         return amount if amount <= balance else None
 
@@ -43,7 +44,7 @@ class Martingale:
     leverage: Decimal
     steps: int
 
-    def stake(self, pnl: BotPnl, balance: Decimal) -> Decimal | None:
+    def stake(self, pnl: Score, balance: Decimal) -> Decimal | None:
         affordable = self.base.stake(pnl, balance)
         if affordable is None:
             return None
@@ -58,7 +59,7 @@ class SafetyStop:
 
     losses: int
 
-    def reached(self, pnl: BotPnl) -> str:
+    def reached(self, pnl: Score) -> str:
         if pnl.losses_in_a_row < self.losses:
             return ""
         return f"Safety Stop triggered ({pnl.losses_in_a_row} losses)"
@@ -70,7 +71,7 @@ class DailyGoal:
 
     profit: Decimal
 
-    def reached(self, pnl: BotPnl) -> str:
+    def reached(self, pnl: Score) -> str:
         return f"Daily Goal reached: R$ {pnl.total:.2f}" if pnl.total >= self.profit else ""
 
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 import msgspec
 
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotPnl
 from libs.contracts.ids import derived_id
 from libs.contracts.orders import Order, OrderRecord, OrderState, TradeResult
+from libs.contracts.score import Score
 from services.bot_runtime.choice import Choice
 
 _PROGRESS = {OrderState.INTENDED: 0, OrderState.SENDING: 1, OrderState.OPENED: 2}
@@ -20,12 +20,12 @@ def order_id(run: str, sequence: int) -> str:
     return derived_id("order", run, sequence)
 
 
-def fresh_pnl(user: str, run: str, account_type: AccountType, at: datetime) -> BotPnl:
+def fresh_pnl(user: str, run: str, account_type: AccountType, at: datetime) -> Score:
     """The score before the first order."""
-    return BotPnl(id=derived_id("pnl", run, 0), user=user, at=at, run=run, account_type=account_type, sequence=0)
+    return Score(id=derived_id("pnl", run, 0), user=user, at=at, run=run, account_type=account_type, sequence=0)
 
 
-def skip(pnl: BotPnl, at: datetime) -> BotPnl:
+def skip(pnl: Score, at: datetime) -> Score:
     """The score with one more order passed, of which nothing was won or lost."""
     sequence = pnl.sequence + 1
     return msgspec.structs.replace(
@@ -41,7 +41,7 @@ def skip(pnl: BotPnl, at: datetime) -> BotPnl:
 class Run:
     """`pnl` counts every settled order; `order` is the one after it, if it was decided."""
 
-    def __init__(self, pnl: BotPnl, order: OrderRecord | None = None) -> None:
+    def __init__(self, pnl: Score, order: OrderRecord | None = None) -> None:
         self.pnl = pnl
         self.order = order
 
@@ -82,14 +82,14 @@ class Run:
         self.order = record
         return True
 
-    def scored(self, at: datetime) -> BotPnl:
+    def scored(self, at: datetime) -> Score:
         """The score with the settled order in it, to be made durable before `settle`."""
         if self.order is None or self.order.state not in (OrderState.CLOSED, OrderState.REJECTED):
             raise RuntimeError(f"order {self.next_order_id} is not settled")
         pnl = skip(self.pnl, at)
         return pnl if self.order.settlement is None else _add(pnl, self.order.settlement.profit)
 
-    def settle(self, pnl: BotPnl) -> None:
+    def settle(self, pnl: Score) -> None:
         """The score is durable: the next order may be decided."""
         self.pnl, self.order = pnl, None
 
@@ -98,7 +98,7 @@ def _progress(record: OrderRecord) -> int:
     return _PROGRESS.get(record.state, _FINAL)
 
 
-def _add(pnl: BotPnl, profit: Decimal) -> BotPnl:
+def _add(pnl: Score, profit: Decimal) -> Score:
     result = TradeResult.of(profit)
     losses_in_a_row = {TradeResult.WIN: 0, TradeResult.TIE: pnl.losses_in_a_row}.get(result, pnl.losses_in_a_row + 1)
     return msgspec.structs.replace(

@@ -194,7 +194,7 @@ class Records:
             if not movable(entry.value):
                 return entry.value
             event, record = change(entry.value)
-            record = replace(record, updated_at=self._clock.now())
+            record = replace(record, updated_at=event.at)
             await self._bus.append(subjects.trade(self._user, record.state), event, id=event.id)
             try:
                 life = FINAL_LIFE if record.state.final else None

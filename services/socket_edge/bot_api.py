@@ -7,9 +7,10 @@ import msgspec
 from libs.bus import Bus
 from libs.contracts import rpc
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotConfig, BotPnl, BotStatus
+from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import ErrorCode, RpcError
+from libs.contracts.score import Score
 from libs.store.people import People
 from services.socket_edge import requests, responses
 from services.socket_edge.assets import Assets
@@ -147,7 +148,7 @@ class BotApi:
         return refusal
 
 
-def _stats(bot: BotStatus | None, score: BotPnl | None) -> responses.RunStats | None:
+def _stats(bot: BotStatus | None, score: Score | None) -> responses.RunStats | None:
     if bot is None or score is None or score.run != bot.run:
         return None
     return responses.RunStats(

@@ -4,8 +4,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from libs.contracts.account import AccountType
-from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotPnl, BotStatus
+from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotStatus
 from libs.contracts.orders import TradeClosed, TradeOpened, TradeRecorded, TradeResult
+from libs.contracts.score import Score
 from services.socket_edge.news import Event, News, Step
 
 
@@ -72,7 +73,7 @@ class PnlUpdate(Event, frozen=True, kw_only=True, rename="camel"):
     account_type: AccountType
 
 
-def win_rate(score: BotPnl) -> float:
+def win_rate(score: Score) -> float:
     """Percent, two decimals; 0 before the first trade."""
     return round(100 * score.wins / score.trades, 2) if score.trades else 0.0
 
@@ -89,7 +90,7 @@ def of_ledger(recorded: TradeRecorded) -> News | None:
     return None
 
 
-def of_score(score: BotPnl) -> News:
+def of_score(score: Score) -> News:
     update = PnlUpdate(
         pnl=score.profit,
         total_pnl=score.total,

@@ -5,8 +5,9 @@ from decimal import Decimal
 from libs.bus import Bus, Mirror
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
-from libs.contracts.bots import BotPnl, BotStatus
+from libs.contracts.bots import BotStatus
 from libs.contracts.market import Catalogue
+from libs.contracts.score import Score
 
 
 class State:
@@ -17,7 +18,7 @@ class State:
         sessions: Mirror[SessionStatus],
         balances: Mirror[Balances],
         statuses: Mirror[BotStatus],
-        scores: Mirror[BotPnl],
+        scores: Mirror[Score],
         catalogue: Mirror[Catalogue],
     ) -> None:
         self._sessions = sessions
@@ -33,7 +34,7 @@ class State:
             await bus.mirror(ACCOUNTS, "*.session", SessionStatus),
             await bus.mirror(ACCOUNTS, "*.balance", Balances),
             await bus.mirror(BOTS, "*.status", BotStatus),
-            await bus.mirror(BOTS, "*.pnl", BotPnl),
+            await bus.mirror(BOTS, "*.pnl", Score),
             await bus.mirror(CATALOGUE, "actives", Catalogue),
         )
 
@@ -56,7 +57,7 @@ class State:
     def bot(self, user: str) -> BotStatus | None:
         return self._statuses.get(f"{user}.status")
 
-    def score(self, user: str) -> BotPnl | None:
+    def score(self, user: str) -> Score | None:
         return self._scores.get(f"{user}.pnl")
 
     def catalogue(self) -> Catalogue | None:

@@ -7,9 +7,10 @@ import msgspec
 
 from libs.bus import Bus
 from libs.contracts import subjects
-from libs.contracts.bots import BotPnl, BotStatus
+from libs.contracts.bots import BotStatus
 from libs.contracts.clock import Clock
 from libs.contracts.orders import TradeRecorded
+from libs.contracts.score import Score
 from services.socket_edge import events
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.news import News
@@ -51,7 +52,7 @@ class UserEvents:
 
     async def follow(self, bus: Bus) -> None:
         await bus.subscribe(subjects.ALL_LEDGER, TradeRecorded, self._on_ledger)
-        await bus.subscribe("bot.*.pnl", BotPnl, self._on_score)
+        await bus.subscribe("bot.*.pnl", Score, self._on_score)
         await bus.subscribe("bot.*.status", BotStatus, self._on_status)
 
     def arrived(self, user: str) -> None:
@@ -76,7 +77,7 @@ class UserEvents:
         if news is not None:
             self._add(_user(subject), recorded.id, news)
 
-    async def _on_score(self, subject: str, score: BotPnl) -> None:
+    async def _on_score(self, subject: str, score: Score) -> None:
         self._add(_user(subject), score.id, events.of_score(score))
 
     async def _on_status(self, subject: str, status: BotStatus) -> None:

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from libs.bus import Bus
-from libs.contracts.bots import BotConfig, BotPnl, BotSignal, BotStatus
+from libs.contracts.bots import BotConfig, BotSignal, BotStatus
 from libs.contracts.rpc import START_BOT, STOP_BOT, StartBot, StopBot
+from libs.contracts.score import Score
 from tests.messages import USER
 
 
@@ -14,14 +15,14 @@ class Observer:
     def __init__(self, bus: Bus) -> None:
         self.bus = bus
         self.statuses: dict[str, list[BotStatus]] = defaultdict(list)
-        self.scores: dict[str, list[BotPnl]] = defaultdict(list)
+        self.scores: dict[str, list[Score]] = defaultdict(list)
         self.signals: dict[str, list[BotSignal]] = defaultdict(list)
         self._told = asyncio.Event()
 
     async def follow(self) -> None:
         """Every value, not only the last: as browsers are told."""
         await self.bus.subscribe("bot.*.status", BotStatus, self._status_told)
-        await self.bus.subscribe("bot.*.pnl", BotPnl, self._score_told)
+        await self.bus.subscribe("bot.*.pnl", Score, self._score_told)
         await self.bus.subscribe("bot.*.signal", BotSignal, self._signal_told)
 
     async def start_bot(self, user: str = USER, config: BotConfig | None = None) -> BotStatus:
@@ -38,7 +39,7 @@ class Observer:
         await self.until(lambda: self.labels(user)[-1:] == [label], timeout)
         return self.statuses[user][-1]
 
-    async def score(self, sequence: int, user: str = USER, timeout: float = 15.0) -> BotPnl:
+    async def score(self, sequence: int, user: str = USER, timeout: float = 15.0) -> Score:
         """The score that counts so many orders."""
         await self.until(lambda: self.scores[user] and self.scores[user][-1].sequence >= sequence, timeout)
         return self.scores[user][-1]
@@ -56,7 +57,7 @@ class Observer:
         self.statuses[status.user].append(status)
         self._told.set()
 
-    async def _score_told(self, _: str, pnl: BotPnl) -> None:
+    async def _score_told(self, _: str, pnl: Score) -> None:
         self.scores[pnl.user].append(pnl)
         self._told.set()
 

@@ -4,10 +4,10 @@ import pytest
 
 from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
 from libs.bus.topology import BOTS, ORDERS, Bucket
-from libs.contracts.bots import BotPnl
 from libs.contracts.orders import OrderRecord, OrderState
+from libs.contracts.score import Score
 from tests.integration.nats_server import Connect, NatsServer, eventually
-from tests.messages import USER, a_pnl, a_record
+from tests.messages import USER, a_record, a_score
 
 
 async def test_a_key_is_created_once_ever(bus: Bus) -> None:
@@ -79,37 +79,37 @@ async def test_an_unconfirmed_write_is_an_error_not_a_guess(bus: Bus, nats_serve
 
 
 async def test_a_stored_value_is_also_an_event(bus: Bus) -> None:
-    received: list[tuple[str, BotPnl]] = []
+    received: list[tuple[str, Score]] = []
 
-    async def receive(subject: str, pnl: BotPnl) -> None:
+    async def receive(subject: str, pnl: Score) -> None:
         received.append((subject, pnl))
 
-    await bus.subscribe("bot.*.pnl", BotPnl, receive)
-    await bus.bucket(BOTS).put(f"{USER}.pnl", a_pnl(sequence=3))
+    await bus.subscribe("bot.*.pnl", Score, receive)
+    await bus.bucket(BOTS).put(f"{USER}.pnl", a_score(sequence=3))
     await eventually(lambda: received)
-    assert received == [(f"bot.{USER}.pnl", a_pnl(sequence=3))]
+    assert received == [(f"bot.{USER}.pnl", a_score(sequence=3))]
 
 
 async def test_a_mirror_starts_current_and_follows(bus: Bus) -> None:
     bots = bus.bucket(BOTS)
-    await bots.put("u1.pnl", a_pnl(sequence=1))
+    await bots.put("u1.pnl", a_score(sequence=1))
     changes: list[tuple[str, int | None]] = []
 
-    def changed(key: str, entry: Entry[BotPnl] | None) -> None:
+    def changed(key: str, entry: Entry[Score] | None) -> None:
         changes.append((key, entry.value.sequence if entry else None))
 
-    mirror = await bus.mirror(BOTS, "*.pnl", BotPnl, changed)
-    assert mirror.get("u1.pnl") == a_pnl(sequence=1)
-    await bots.put("u1.pnl", a_pnl(sequence=2))
+    mirror = await bus.mirror(BOTS, "*.pnl", Score, changed)
+    assert mirror.get("u1.pnl") == a_score(sequence=1)
+    await bots.put("u1.pnl", a_score(sequence=2))
     await bots.delete("u1.pnl")
-    await bots.put("u2.pnl", a_pnl(sequence=7))
+    await bots.put("u2.pnl", a_score(sequence=7))
     await eventually(lambda: mirror.get("u2.pnl"))
     assert mirror.get("u1.pnl") is None
     assert changes == [("u1.pnl", 1), ("u1.pnl", 2), ("u1.pnl", None), ("u2.pnl", 7)]
 
 
 async def test_a_mirror_of_nothing_starts_at_once(bus: Bus) -> None:
-    mirror = await bus.mirror(BOTS, "*.pnl", BotPnl)
+    mirror = await bus.mirror(BOTS, "*.pnl", Score)
     assert list(mirror.items()) == []
 
 
@@ -118,16 +118,16 @@ async def test_a_mirror_survives_a_killed_server_and_sees_what_it_missed(
 ) -> None:
     await bus.ensure(Bucket("brief", max_bytes=1024 * 1024))
     brief = bus.bucket(Bucket("brief", max_bytes=1024 * 1024))
-    await brief.put("stays", a_pnl(sequence=1))
-    await brief.put("goes", a_pnl(sequence=1))
-    mirror = await bus.mirror(Bucket("brief", max_bytes=1024 * 1024), "*", BotPnl)
+    await brief.put("stays", a_score(sequence=1))
+    await brief.put("goes", a_score(sequence=1))
+    mirror = await bus.mirror(Bucket("brief", max_bytes=1024 * 1024), "*", Score)
     nats_server.kill()
     nats_server.start()
     other = (await connect()).bucket(Bucket("brief", max_bytes=1024 * 1024))
     await other.delete("goes")
-    await other.put("comes", a_pnl(sequence=9))
+    await other.put("comes", a_score(sequence=9))
     await eventually(lambda: mirror.get("comes") and not mirror.get("goes"), timeout=20)
-    assert mirror.get("stays") == a_pnl(sequence=1)
+    assert mirror.get("stays") == a_score(sequence=1)
 
 
 async def test_a_lease_has_one_holder_and_tokens_grow(connect: Connect, bus: Bus) -> None:

@@ -5,12 +5,12 @@ import asyncio
 import pytest
 
 from libs.bus import Bus, BusUnavailable, request_id
-from libs.contracts.bots import BotPnl
 from libs.contracts.clock import SystemClock
 from libs.contracts.market import Candle, Feed
+from libs.contracts.score import Score
 from libs.contracts.subjects import candle
 from tests.integration.nats_server import Connect, NatsServer, eventually
-from tests.messages import a_candle, a_pnl
+from tests.messages import a_candle, a_score
 
 
 async def test_a_message_reaches_its_subscriber_typed(bus: Bus) -> None:
@@ -50,7 +50,7 @@ async def test_an_undecodable_message_is_dropped_and_the_next_is_received(bus: B
         received.append(message)
 
     await bus.subscribe("market.candle.1.60", Candle, receive)
-    await bus.publish("market.candle.1.60", a_pnl())
+    await bus.publish("market.candle.1.60", a_score())
     good = a_candle()
     await bus.publish("market.candle.1.60", good)
     await eventually(lambda: received)
@@ -74,14 +74,14 @@ async def test_a_failing_handler_does_not_end_the_subscription(bus: Bus) -> None
 async def test_the_request_id_travels_with_the_message(bus: Bus) -> None:
     seen: list[str] = []
 
-    async def receive(_: str, __: BotPnl) -> None:
+    async def receive(_: str, __: Score) -> None:
         seen.append(request_id.get())
 
-    await bus.subscribe("bot.x.pnl", BotPnl, receive)
+    await bus.subscribe("bot.x.pnl", Score, receive)
     token = request_id.set("req-1")
-    await bus.publish("bot.x.pnl", a_pnl())
+    await bus.publish("bot.x.pnl", a_score())
     request_id.reset(token)
-    await bus.publish("bot.x.pnl", a_pnl())
+    await bus.publish("bot.x.pnl", a_score())
     await eventually(lambda: len(seen) == 2)
     assert seen == ["req-1", ""]
 

@@ -22,7 +22,7 @@ from libs.contracts.rpc import (
 )
 from libs.contracts.subjects import session_rpc
 from tests.integration.nats_server import Connect, NatsServer, eventually
-from tests.messages import NOW, USER, a_pnl, a_record, an_opening
+from tests.messages import NOW, USER, a_record, a_score, an_opening
 
 STATS = CrmStats(at=NOW, contacts=3, leads=2, customers=1)
 
@@ -194,14 +194,14 @@ async def test_a_service_cannot_write_what_another_owns(connect: Connect, bus: B
     with pytest.raises(Exception, match="not"):
         await asyncio.wait_for(analytics.bucket(ORDERS).put("x.y", a_record()), timeout=6)
     with pytest.raises(Exception, match="not"):
-        await asyncio.wait_for(edge.bucket(BOTS).put(f"{USER}.pnl", a_pnl()), timeout=6)
+        await asyncio.wait_for(edge.bucket(BOTS).put(f"{USER}.pnl", a_score()), timeout=6)
     assert heard == []
 
 
 async def test_a_service_can_write_what_it_owns(connect: Connect, bus: Bus) -> None:
     gateway, bots = await connect("gateway"), await connect("bots")
     await gateway.append(f"trade.{USER}.opened", an_opening(), id="real")
-    await bots.bucket(BOTS).put(f"{USER}.pnl", a_pnl())
+    await bots.bucket(BOTS).put(f"{USER}.pnl", a_score())
     await bots.bucket(FEEDS).put("bots.b-1", FeedDemand(feeds=(Feed(76, 60),)), ttl=10)
     mirror = await gateway.mirror(FEEDS, ">", FeedDemand)
     assert [entry.value.feeds for _, entry in mirror.items()] == [(Feed(76, 60),)]

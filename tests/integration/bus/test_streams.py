@@ -1,6 +1,7 @@
 """Storing events, and the durable consumers that read them."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -9,7 +10,7 @@ from libs.bus.topology import DEAD_LETTERS, TRADES, Bucket, Stream
 from libs.contracts.orders import OrderState, TradeOpened
 from libs.contracts.subjects import trade
 from tests.integration.nats_server import Connect, NatsServer, eventually
-from tests.messages import USER, an_opening, an_order
+from tests.messages import OTHER_USER, USER, an_opening, an_order
 
 SUBJECT = trade(USER, OrderState.OPENED)
 FAST = Consumer(TRADES.name, "reader", batch=10, ack_wait=1.0, backoff=(0.05,), max_deliver=3)
@@ -47,6 +48,22 @@ async def test_an_event_appended_twice_is_stored_once(bus: Bus) -> None:
     await eventually(lambda: len(reader.handled) >= 2)
     await consumption.stop()
     assert reader.handled == [1, 2]
+
+
+async def test_what_was_stored_since_a_time_is_read_in_order(bus: Bus) -> None:
+    await store(bus, 1)
+    since = datetime.now(UTC)
+    await store(bus, *range(2, 700))
+    other = an_opening(order=an_order(user=OTHER_USER))
+    await bus.append(trade(OTHER_USER, OrderState.OPENED), other, id="other")
+    read = await bus.past(TRADES, SUBJECT, TradeOpened, since)
+    assert [opened.order.sequence for opened in read] == list(range(2, 700))
+    assert len(await bus.past(TRADES, SUBJECT, TradeOpened, since - timedelta(minutes=1))) == 699
+
+
+async def test_nothing_stored_since_a_time_is_nothing(bus: Bus) -> None:
+    await store(bus, 1)
+    assert await bus.past(TRADES, SUBJECT, TradeOpened, datetime.now(UTC)) == []
 
 
 async def test_events_come_in_batches_and_the_first_is_not_held_back(bus: Bus) -> None:

@@ -10,12 +10,13 @@ from libs.bus import Bus
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
 from libs.contracts import rpc, subjects
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
-from libs.contracts.bots import Activity, BotConfig, BotPnl, BotState, BotStatus
+from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
 from libs.contracts.orders import OrderState, TradeRecorded
 from libs.contracts.rpc import ErrorCode, RpcError
-from tests.messages import a_closing, a_pnl, a_settlement, an_active, an_opening, an_order
+from libs.contracts.score import Score
+from tests.messages import a_closing, a_score, a_settlement, an_active, an_opening, an_order
 
 EURUSD = Feed(76, 60)
 GBPUSD = Feed(81, 60)
@@ -82,8 +83,8 @@ class Backend:
         """What the bots say of a user's bot."""
         await self.bots.bucket(BOTS).put(f"{user}.status", a_status(user, activity, **changes))
 
-    async def score(self, user: str, **changes: Any) -> BotPnl:
-        score = a_pnl(id=new_id(), user=user, at=datetime.now(UTC), **changes)
+    async def score(self, user: str, **changes: Any) -> Score:
+        score = a_score(id=new_id(), user=user, at=datetime.now(UTC), **changes)
         await self.bots.bucket(BOTS).put(f"{user}.pnl", score)
         return score
 

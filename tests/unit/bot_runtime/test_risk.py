@@ -2,16 +2,17 @@ from decimal import Decimal
 
 import pytest
 
-from libs.contracts.bots import BotConfig, BotPnl
+from libs.contracts.bots import BotConfig
+from libs.contracts.score import Score
 from services.bot_runtime.risk import DailyGoal, FixedStake, Martingale, SafetyStop, stake_rule, stop_rules
-from tests.messages import a_pnl
+from tests.messages import a_score
 
 D = Decimal
 PLENTY = D(10_000)
 
 
-def after_losses(count: int) -> BotPnl:
-    return a_pnl(losses_in_a_row=count)
+def after_losses(count: int) -> Score:
+    return a_score(losses_in_a_row=count)
 
 
 def a_martingale(amount: str = "10", leverage: str = "2", steps: int = 3, maximum: str = "1000") -> Martingale:
@@ -58,7 +59,7 @@ def test_safety_stop_counts_losses_in_a_row() -> None:
     rule = SafetyStop(3)
     assert rule.reached(after_losses(2)) == ""
     assert rule.reached(after_losses(3)) == "Safety Stop triggered (3 losses)"
-    assert rule.reached(a_pnl(losses=30, losses_in_a_row=0)) == ""
+    assert rule.reached(a_score(losses=30, losses_in_a_row=0)) == ""
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_safety_stop_counts_losses_in_a_row() -> None:
     [("99.99", ""), ("100", "Daily Goal reached: R$ 100.00"), ("104.5", "Daily Goal reached: R$ 104.50"), ("-100", "")],
 )
 def test_daily_goal(total: str, reason: str) -> None:
-    assert DailyGoal(D(100)).reached(a_pnl(total=D(total))) == reason
+    assert DailyGoal(D(100)).reached(a_score(total=D(total))) == reason
 
 
 def test_rules_apply_only_when_enabled() -> None:

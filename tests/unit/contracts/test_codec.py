@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.account import AccountType, Balance, Balances
-from libs.contracts.bots import BotPnl
 from libs.contracts.codec import decode, encode
 from libs.contracts.market import Candle, Feed, FeedDemand
 from libs.contracts.orders import Direction, Order, OrderRecord, OrderState, Position, Settlement
+from libs.contracts.score import Score
 from tests.messages import a_candle, a_closing, a_record, an_opening
 
 times = st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
@@ -136,7 +136,7 @@ def test_a_closing_holds_all_that_its_opening_held() -> None:
 
 
 def test_a_score_counts_its_trades() -> None:
-    score = BotPnl(
+    score = Score(
         id="x",
         user="u",
         at=a_candle().at,

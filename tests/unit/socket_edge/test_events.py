@@ -11,7 +11,7 @@ from libs.contracts.codec import Message
 from libs.contracts.orders import TradeRecorded
 from services.socket_edge import events, wire
 from services.socket_edge.news import Step
-from tests.messages import NOW, USER, a_closing, a_pnl, a_settlement, an_opening
+from tests.messages import NOW, USER, a_closing, a_score, a_settlement, an_opening
 
 ORDER = an_opening().order
 
@@ -98,7 +98,7 @@ def test_a_record_of_nothing_is_not_told() -> None:
 
 
 def test_a_score() -> None:
-    score = a_pnl(
+    score = a_score(
         order_id=ORDER.order_id, profit=Decimal("8.20"), total=Decimal("-1.80"), wins=1, losses=1, ties=1, sequence=3
     )
     news = events.of_score(score)
@@ -120,7 +120,7 @@ def test_a_score() -> None:
 
 
 def test_before_the_first_trade_the_win_rate_is_zero() -> None:
-    assert events.win_rate(a_pnl()) == 0.0
+    assert events.win_rate(a_score()) == 0.0
 
 
 def test_a_status_ends_on_the_human_text() -> None:

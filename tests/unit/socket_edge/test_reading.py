@@ -38,7 +38,16 @@ def refusal_of(body: bytes) -> ApiError:
         (b'{"config": {"asset": 76}}', "config.asset"),
         (b'{"config": {"accountType": "both"}}', "config.accountType"),
         (b'{"config": {"mode": "manual"}}', "config.asset"),
-        (b'{"config": {"stopLoss": 5}}', "config.stopLoss"),
+        (b'{"config": {"stopWin": 5}}', "config.stopWin"),
+        (b'{"config": {"stopLoss": 5, "amount": 10}}', "config.stopLoss"),
+        (b'{"config": {"timeZone": "Here"}}', "config.timeZone"),
+        (b'{"config": {"limits": {"maxDrawdown": -1}}}', "config.limits.maxDrawdown"),
+        (b'{"config": {"stakePlan": {"kind": "luck"}}}', "config.stakePlan.kind"),
+        (b'{"config": {"stakePlan": {"kind": "soros"}}}', "config.stakePlan.levels"),
+        (
+            b'{"config": {"stakePlan": {"kind": "masaniello", "capital": 9, "trades": 2, "wins": 3}}}',
+            "config.stakePlan.wins",
+        ),
     ],
 )
 def test_the_field_that_is_wrong_is_named(body: bytes, field: str) -> None:

@@ -1,0 +1,94 @@
+"""How a bot stands: what its money rules judge by, made durable with every result."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from libs.contracts.account import AccountType
+from libs.contracts.codec import Message
+
+
+class Day(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A trading day of one account type, over all runs. A trade belongs to the day in which it was decided."""
+
+    date: str = ""
+    """ISO date in the configuration's time zone; empty before the first trade."""
+    opening_balance: Decimal | None = None
+    """What the account was worth when the day's first trade was decided."""
+    profit: Decimal = Decimal(0)
+    trades: int = 0
+    hour: int = 0
+    """The last clock hour in which a trade was decided, in hours since the epoch…"""
+    hour_trades: int = 0
+    """…and how many were."""
+
+
+class PlanProgress(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the stake plan is; what the numbers mean is the plan's own."""
+
+    step: int = 0
+    wins: int = 0
+    profit: Decimal = Decimal(0)
+
+
+class PastTrade(Message, frozen=True, kw_only=True, array_like=True, gc=False):
+    """As far as protections ask; whole cents, to be small."""
+
+    ended: int
+    """Epoch seconds."""
+    active_id: int
+    stake: int
+    profit: int
+
+
+class Lock(Message, frozen=True, kw_only=True, array_like=True, gc=False):
+    """No entries until a time: on one active or, with 0, on any."""
+
+    active_id: int
+    until: int
+    """Epoch seconds."""
+    rule: str
+    """The configuration's word for what locked it."""
+
+
+class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
+    """A run's score so far (KV `bots`, republished as `bot.{user}.pnl`), and what it carries on from earlier runs:
+    the day, the losses on each active, the locks and the recent trades."""
+
+    id: str
+    user: str
+    at: datetime
+    run: str
+    account_type: AccountType
+    sequence: int
+    """The last order that is counted in; a result is counted once because this only grows."""
+    order_id: str = ""
+    profit: Decimal = Decimal(0)
+    """Of that last order."""
+    total: Decimal = Decimal(0)
+    wins: int = 0
+    losses: int = 0
+    ties: int = 0
+    losses_in_a_row: int = 0
+    """A tie neither adds nor ends."""
+    peak: Decimal = Decimal(0)
+    """The highest `total` so far, from 0 on."""
+    opening_balance: Decimal | None = None
+    """What the account was worth when the run's first trade was decided."""
+    plan: PlanProgress = PlanProgress()
+    day: Day = Day()
+    losses_on: dict[int, int] = msgspec.field(default_factory=dict)
+    """By active: losses of the day since its last win there."""
+    locks: tuple[Lock, ...] = ()
+    recent: tuple[PastTrade, ...] = ()
+    """As many, and as old, as the configured protections need."""
+
+    @property
+    def trades(self) -> int:
+        return self.wins + self.losses + self.ties
+
+    @property
+    def drawdown(self) -> Decimal:
+        """How far `total` is below its peak."""
+        return self.peak - self.total

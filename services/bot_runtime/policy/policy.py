@@ -1,0 +1,74 @@
+"""All money rules of one configuration, evaluated in one place."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+
+from libs.contracts.bots import BotConfig, TradingState
+from libs.contracts.score import Day, Score
+from services.bot_runtime.policy.calendar import Calendar
+from services.bot_runtime.policy.losses import loss_limits
+from services.bot_runtime.policy.plan import CENT
+from services.bot_runtime.policy.plans import plan_of
+from services.bot_runtime.policy.rules import entry_rules, run_ends
+from services.bot_runtime.policy.scoring import Scoring
+from services.bot_runtime.policy.situation import Account, Entry, Offer, Refusal, Rule, Situation
+from services.bot_runtime.policy.trade import Trade
+
+
+class Policy:
+    """`judge` before every order, `after` with every result."""
+
+    def __init__(self, config: BotConfig, platform: Iterable[Rule] = ()) -> None:
+        """`platform`: the deployment's own rules, the same for all bots; they are asked first."""
+        self.config = config
+        self.calendar = Calendar(config.time_zone)
+        self.plan = plan_of(config)
+        self.loss_limits = loss_limits(config)
+        self._scoring = Scoring(config, self.plan, self.calendar)
+        self._rules: tuple[Rule, ...] = (
+            *platform,
+            *self.loss_limits,
+            *run_ends(config, self.plan),
+            *entry_rules(config, self.plan, self.calendar),
+        )
+
+    def after(self, score: Score, trade: Trade, at: datetime) -> Score:
+        """The score with a settled trade in it; `at`: when it was counted."""
+        return self._scoring.after(score, trade, at)
+
+    def rebuilt(self, fresh: Score, trades: Iterable[Trade], at: datetime) -> Score:
+        """A score that holds nothing yet, with these trades in it, in order; what is told again is counted once."""
+        once = {trade.order_id: trade for trade in trades}
+        for trade in once.values():
+            fresh = self.after(fresh, trade, at)
+        return fresh
+
+    def since(self, now: datetime) -> datetime:
+        """Trades decided earlier than this have no bearing on a new run's score."""
+        return self._scoring.since(now)
+
+    def obstacle(self, score: Score, account: Account, now: datetime, offer: Offer | None = None) -> Refusal | None:
+        """What keeps it from trading at all or, with an offer, from taking that one; the gravest first."""
+        situation = self.situation(score, account, now, offer)
+        return next(filter(None, (rule.refuses(situation) for rule in self._rules)), None)
+
+    def judge(self, score: Score, account: Account, offer: Offer, now: datetime) -> Entry | Refusal:
+        """Whether to buy what is offered, and with how much: never more than `maxStake`, the balance, or what is left
+        before a loss limit."""
+        refusal = self.obstacle(score, account, now, offer)
+        if refusal is not None:
+            return refusal
+        balance = account.balance or Decimal(0)
+        wanted = self.plan.stake(score, balance, offer.payout).quantize(CENT, ROUND_HALF_UP)
+        if wanted <= 0:
+            return Refusal(f"Waiting: a payout of {offer.payout}% has no edge...", state=TradingState.ACTIVE)
+        caps = (self.config.max_stake, balance, *self._left(self.situation(score, account, now, offer)))
+        return Entry(min(wanted, *(cap.quantize(CENT, ROUND_DOWN) for cap in caps)))
+
+    def situation(self, score: Score, account: Account, now: datetime, offer: Offer | None = None) -> Situation:
+        date = self.calendar.day_of(now)
+        return Situation(score, score.day if score.day.date == date else Day(date=date), account, offer, now)
+
+    def _left(self, situation: Situation) -> Iterable[Decimal]:
+        return (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)

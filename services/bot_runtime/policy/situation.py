@@ -1,0 +1,68 @@
+"""What a rule is asked, and what it may answer."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from libs.contracts.bots import TradingState
+from libs.contracts.score import Day, Score
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user's money of the bot's account type."""
+
+    balance: Decimal | None
+    """What can be spent; None while it is not known."""
+    at_risk: Decimal = Decimal(0)
+    """Stakes of open positions and of orders on their way."""
+    open_positions: int = 0
+
+    @property
+    def worth(self) -> Decimal | None:
+        return None if self.balance is None else self.balance + self.at_risk
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What could be bought now."""
+
+    active_id: int
+    payout: int
+    """Percent of the stake won on a win; 0 where the broker does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    score: Score
+    day: Day
+    """Today's: what `score` holds, or an empty one after midnight."""
+    account: Account
+    offer: Offer | None
+    """None: whether anything at all may be bought."""
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    stake: Decimal
+    """Major units, whole cents, more than 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    reason: str
+    """For people."""
+    until: datetime | None = None
+    """When it ends by itself; None if only news can end it."""
+    state: TradingState = TradingState.REDUCING
+    """ACTIVE if it is about this offer only."""
+    final: bool = False
+    """The run is over, and cannot be begun again before something else has changed."""
+
+
+class Rule(Protocol):
+    def refuses(self, situation: Situation) -> Refusal | None:
+        """None: nothing against it."""
+        ...
