@@ -16,7 +16,7 @@ from libs.quadcode.background import run_beside
 from libs.quadcode.declarations import Call, Channel, Listener, Topic
 from libs.quadcode.errors import NotConnected, RequestFailed
 from libs.quadcode.frames import Result
-from libs.quadcode.positions import Position, Positions, Versions
+from libs.quadcode.positions import Position, PositionKey, Positions, Versions
 
 log = structlog.get_logger()
 
@@ -75,10 +75,10 @@ class PositionBook:
         self._positions = Positions(channel)
         self._listener = listener
         self._on_state = on_state
-        self._open: dict[int, Position] = {}
+        self._open: dict[PositionKey, Position] = {}
         self._versions = Versions()
-        self._ended: OrderedDict[int, None] = OrderedDict()
-        self._touched: set[int] | None = None
+        self._ended: OrderedDict[PositionKey, None] = OrderedDict()
+        self._touched: set[PositionKey] | None = None
         """What is heard while the broker's list is on its way; it is newer than the list."""
         self._began = self._sure_until = channel.clock.now()
         """The broker's time; all closings before the latter were heard."""
@@ -87,8 +87,7 @@ class PositionBook:
         self._resources = AsyncExitStack()
 
     @property
-    def open(self) -> Mapping[int, Position]:
-        """By `external_id`."""
+    def open(self) -> Mapping[PositionKey, Position]:
         return self._open
 
     async def __aenter__(self) -> Self:
@@ -115,31 +114,31 @@ class PositionBook:
 
     def _hear(self, position: Position) -> None:
         if self._touched is not None:
-            self._touched.add(position.external_id)
+            self._touched.add(position.key)
         if self._learn(position):
             self._tell(position)
 
     def _learn(self, position: Position) -> bool:
         """Whether it was news; a closing is, whatever its version, once."""
-        external_id = position.external_id
-        if external_id in self._ended or not (self._versions.news(position) or position.closed):
+        key = position.key
+        if key in self._ended or not (self._versions.news(position) or position.closed):
             return False
         if position.closed:
-            self._open.pop(external_id, None)
-            self._ended[external_id] = None
+            self._open.pop(key, None)
+            self._ended[key] = None
             if len(self._ended) > _REMEMBERED:
                 self._ended.popitem(last=False)
         else:
-            if external_id not in self._open:
+            if key not in self._open:
                 self._wake.set()
-            self._open[external_id] = position
+            self._open[key] = position
         return True
 
     def _tell(self, position: Position) -> None:
         try:
             self._listener(position)
         except Exception:
-            log.exception("listener_failed", external_id=position.external_id)
+            log.exception("listener_failed", instrument_type=position.instrument_type, external_id=position.external_id)
 
     def _value(self, state: PositionsState) -> None:
         if self._on_state is not None:
@@ -175,18 +174,18 @@ class PositionBook:
         """Whatever is neither in the broker's list nor in its history yet is looked for again later."""
         self._stale = False
         began, before = self._channel.clock.now(), dict(self._open)
-        listed = {position.external_id: position for position in await self._unheard()}
-        for external_id, position in listed.items():
+        listed = {position.key: position for position in await self._unheard()}
+        for key, position in listed.items():
             # Without a version nothing tells whether it has changed.
-            if self._learn(position) and (external_id not in before or position.version is not None):
+            if self._learn(position) and (key not in before or position.version is not None):
                 self._tell(position)
         await self._find_closings()
         # A closing that was heard meanwhile is no longer among the open ones.
-        for external_id in [each for each in before if each in self._open and each not in listed]:
-            closed = await self._positions.closed(external_id)
+        for key in [each for each in before if each in self._open and each not in listed]:
+            closed = await self._positions.closed(key)
             if closed is not None and closed.closed:
                 self._hear(closed)
-            elif self._open.get(external_id) is before[external_id]:
+            elif self._open.get(key) is before[key]:
                 self._stale = True
         self._sure_until = began
 
@@ -203,7 +202,7 @@ class PositionBook:
             listed = await self._positions.open()
         finally:
             self._touched = None
-        return [position for position in listed if position.external_id not in touched]
+        return [position for position in listed if position.key not in touched]
 
     async def _ask_for_states(self) -> None:
         if self._on_state is not None and self._open:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
@@ -99,13 +99,20 @@ class RawEvent(Struct, frozen=True):
         )
 
 
+class PositionKey(NamedTuple):
+    """What names a position: the broker numbers those of each instrument type on their own."""
+
+    instrument_type: str
+    external_id: int
+
+
 class Position(Struct, frozen=True, kw_only=True):
     """A position record; which of the optional fields it has depends on where it came from (§14.3)."""
 
     id: str
     """Internal; unique only within an instrument type."""
     external_id: int
-    """For blitz, turbo and binary options: the option id."""
+    """Unique only within an instrument type, too; for blitz, turbo and binary options: the option id."""
     user_id: int
     user_balance_id: int
     active_id: int
@@ -137,6 +144,10 @@ class Position(Struct, frozen=True, kw_only=True):
     version: int | None = None
     """Grows with every change of the position."""
     raw_event: RawEvent | None = None
+
+    @property
+    def key(self) -> PositionKey:
+        return PositionKey(self.instrument_type, self.external_id)
 
     @property
     def closed(self) -> bool:
@@ -220,11 +231,11 @@ class Positions:
 
     async def open(self, types: Sequence[InstrumentType] = ALL_TYPES) -> list[Position]:
         """Every position that is open throughout. Raises NotConnected or RequestFailed."""
-        found: dict[int, Position] = {}
+        found: dict[PositionKey, Position] = {}
         while True:
             known, pages = len(found), 0
             async for positions in self._pages(GET_POSITIONS, GetPositions(instrument_types=tuple(types))):
-                found.update((position.external_id, position) for position in positions)
+                found.update((position.key, position) for position in positions)
                 pages += 1
             # A position that closes between two pages shifts another one past the second; a look without news has all.
             if pages == 1 or len(found) == known:
@@ -234,19 +245,19 @@ class Positions:
         """All that were closed at or after `since`, up to now. Raises NotConnected or RequestFailed."""
         end = seconds(self._channel.clock.now() + timedelta(seconds=1))
         query = GetHistory(instrument_types=tuple(types), user_id=self._channel.user_id, end=end, limit=PAGE, offset=0)
-        found: dict[int, Position] = {}
+        found: dict[PositionKey, Position] = {}
         async for positions in self._pages(GET_HISTORY, query):
             recent = [position for position in positions if (position.closed_at or since) >= since]
-            found.update((position.external_id, position) for position in recent)
+            found.update((position.key, position) for position in recent)
             if not recent:
                 break  # the newest come first
         return list(found.values())
 
-    async def closed(self, external_id: int) -> Position | None:
+    async def closed(self, key: PositionKey) -> Position | None:
         """One position of the history. Raises NotConnected or RequestFailed."""
-        query = GetHistory(instrument_types=tuple(ALL_TYPES), external_id=external_id)
+        query = GetHistory(instrument_types=(key.instrument_type,), external_id=key.external_id)
         reply = await self._channel.request(GET_HISTORY, query)
-        return reply.positions[0] if reply.positions else None
+        return next((position for position in reply.positions if position.key == key), None)
 
     async def watch(self, listener: Listener[Position]) -> Subscription:
         """Every change of this user's positions, except those older than what was already told."""
@@ -286,16 +297,16 @@ class Versions:
     """The newest version seen of each of the last few thousand positions (§14.5)."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[int, int] = OrderedDict()
+        self._seen: OrderedDict[PositionKey, int] = OrderedDict()
 
     def news(self, position: Position) -> bool:
         if position.version is None:
             return True
-        known = self._seen.get(position.external_id)
+        known = self._seen.get(position.key)
         if known is not None and known >= position.version:
             return False
-        self._seen[position.external_id] = position.version
-        self._seen.move_to_end(position.external_id)
+        self._seen[position.key] = position.version
+        self._seen.move_to_end(position.key)
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
         return True

@@ -204,7 +204,7 @@ class QuadcodeConnection:
             closed = await self._client.positions.history(since, tuple(_KINDS))
         except QuadcodeError as error:
             raise BrokerUnavailable(str(error)) from error
-        books = {position.external_id: position for position in (*opened, *closed)}
+        books = {position.key: position for position in (*opened, *closed)}
         return list(_read(books.values()))
 
     def _session_renewed(self) -> None:

@@ -16,7 +16,7 @@ from libs.quadcode.features import BLITZ, DIGITAL
 from libs.quadcode.margin_balances import MarginBalance, available_for_margin, available_for_options
 from libs.quadcode.options import OpenOption, OptionDirection
 from libs.quadcode.position_book import PositionBook, PositionState
-from libs.quadcode.positions import Position
+from libs.quadcode.positions import Position, PositionKey
 from tests.integration.nats_server import eventually
 from tests.integration.paper_broker import PaperBroker, StartPaperBroker
 
@@ -89,8 +89,8 @@ async def test_a_book_tells_a_closing_it_was_away_for_exactly_once(client: Clien
                 profit_percent=86,
             )
         )  # fmt: skip
-        await eventually(lambda: states and option.id in book.open)
-        assert states[0].id == book.open[option.id].id
+        await eventually(lambda: states and PositionKey("blitz-option", option.id) in book.open)
+        assert states[0].id == book.open[PositionKey("blitz-option", option.id)].id
         await ada.kill()
         await eventually(lambda: client.clock.now() > option.expires_at)
         await ada.start()

@@ -83,7 +83,7 @@ async def test_a_demo_option_is_bought_and_settled(client: Client, paper_broker:
     assert closed.profit in (Decimal("-10.5"), Decimal("9.03"), Decimal(0))
     await eventually(lambda: changes and changes[-1].current_balance.amount == start.amount + (closed.profit or 0))
     assert await client.positions.history(client.clock.now() - timedelta(minutes=1)) == [closed]
-    assert await client.positions.closed(option.id) == closed
+    assert await client.positions.closed(closed.key) == closed
 
 
 async def _hear(positions: AsyncIterator[Position], status: str, external_id: int | None = None) -> Position:

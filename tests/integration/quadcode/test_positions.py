@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from libs.quadcode import Client
-from libs.quadcode.positions import InstrumentType, Position
+from libs.quadcode.positions import InstrumentType, Position, PositionKey
 from tests.integration.quadcode.scripted_broker import USER_ID, Frame, ScriptedBroker, event, reply
 
 OPENED = datetime(2026, 9, 21, 12, 0, tzinfo=UTC)
@@ -84,11 +84,27 @@ async def test_one_closed_position_is_looked_up_by_its_id(client: Client, broker
     broker.answers[GET_HISTORY] = lambda body: [
         reply({"limit": 30, "positions": [closed(7, OPENED)] if body["external_id"] == 7 else []})
     ]
-    found = await client.positions.closed(7)
+    found = await client.positions.closed(PositionKey("blitz-option", 7))
     assert found is not None
     assert found.profit == Decimal("20.5")
-    assert await client.positions.closed(8) is None
-    assert "offset" not in broker.asked(GET_HISTORY)[0]
+    assert await client.positions.closed(PositionKey("blitz-option", 8)) is None
+    assert broker.asked(GET_HISTORY)[0] == {"instrument_types": ["blitz-option"], "external_id": 7}
+
+
+async def test_one_kind_of_position_hides_no_other_with_its_number(client: Client, broker: ScriptedBroker) -> None:
+    kinds = {"blitz-option", "digital-option", "marginal-forex"}
+    broker.answers[GET_POSITIONS] = lambda _: [
+        reply({"limit": 30, "positions": [position(7, instrument_type=kind) for kind in kinds]})
+    ]
+    broker.answers[GET_HISTORY] = lambda _: [
+        reply({"limit": 30, "positions": [closed(7, OPENED, instrument_type=kind) for kind in kinds]})
+    ]
+    assert {each.instrument_type for each in await client.positions.open()} == kinds
+    assert {each.instrument_type for each in await client.positions.history(OPENED)} == kinds
+    for kind in kinds:
+        found = await client.positions.closed(PositionKey(kind, 7))
+        assert found is not None
+        assert found.instrument_type == kind
 
 
 async def test_changes_of_this_user_are_subscribed_to(client: Client, broker: ScriptedBroker) -> None:
@@ -107,6 +123,21 @@ async def test_what_is_older_than_what_was_told_is_not_told(client: Client, brok
     await broker.push(changed(position(1)), changed(end), changed(end), changed(position(1)), changed(position(2)))
     await broker.until(lambda: len(heard) >= 3)
     assert [(each.external_id, each.status) for each in heard] == [(1, "open"), (1, "closed"), (2, "open")]
+
+
+async def test_versions_are_those_of_one_kind(client: Client, broker: ScriptedBroker) -> None:
+    heard: list[Position] = []
+    await client.positions.watch(heard.append)
+    digital = {"instrument_type": "digital-option"}
+    await broker.push(
+        changed(position(1, version=9)), changed(position(1, **digital)), changed(closed(1, OPENED, **digital))
+    )
+    await broker.until(lambda: len(heard) == 3)
+    assert [(each.instrument_type, each.version) for each in heard] == [
+        ("blitz-option", 9),
+        ("digital-option", 1),
+        ("digital-option", 2),
+    ]
 
 
 async def test_no_change_is_lost_on_a_slow_reader(client: Client, broker: ScriptedBroker) -> None:

@@ -11,7 +11,15 @@ from msgspec import UNSET
 
 from libs.quadcode.declarations import Call
 from libs.quadcode.position_book import PositionBook
-from libs.quadcode.positions import GET_HISTORY, GET_POSITIONS, POSITION_CHANGED, GetHistory, Position, PositionPage
+from libs.quadcode.positions import (
+    GET_HISTORY,
+    GET_POSITIONS,
+    POSITION_CHANGED,
+    GetHistory,
+    Position,
+    PositionKey,
+    PositionPage,
+)
 from tests.unit.quadcode.hand_channel import USER_ID, HandChannel
 from tests.unit.quadcode.virtual_time import clock, run
 
@@ -31,25 +39,25 @@ class Books:
     """The broker's own. A list may show what was true a moment ago; `versions`: whether it tells them."""
 
     def __init__(self, seed: int, *, versions: bool) -> None:
-        self.positions: dict[int, Position] = {}
-        self.closings: set[int] = set()
+        self.positions: dict[PositionKey, Position] = {}
+        self.closings: set[PositionKey] = set()
         self.channel = HandChannel(self.answer, seed)
         self._versions = versions
-        self._shown: dict[int, Position] = {}
+        self._shown: dict[PositionKey, Position] = {}
         self._lives: Counter[int] = Counter()
 
     def change(self, slot: int) -> None:
         """Open one, or change the one that is open."""
-        external_id = self._external_id(slot)
-        known = self.positions.get(external_id)
-        self._book(external_id, "open", (known.version or 0) + 1 if known is not None else 1)
+        key = self._key(slot)
+        known = self.positions.get(key)
+        self._book(key, "open", (known.version or 0) + 1 if known is not None else 1)
 
     def close(self, slot: int) -> None:
-        external_id = self._external_id(slot)
-        known = self.positions.get(external_id)
+        key = self._key(slot)
+        known = self.positions.get(key)
         if known is not None:
-            self._book(external_id, "closed", (known.version or 0) + 1)
-            self.closings.add(external_id)
+            self._book(key, "closed", (known.version or 0) + 1)
+            self.closings.add(key)
             self._lives[slot] += 1
 
     def show(self) -> None:
@@ -72,21 +80,23 @@ class Books:
         return PositionPage(tuple(newest_first[query.offset :][:30]))
 
     def _listed(self, position: Position) -> Position:
-        return position if self._versions else _built(position.external_id, "open", None, position.open_time)
+        return position if self._versions else _built(position.key, "open", None, position.open_time)
 
-    def _external_id(self, slot: int) -> int:
-        return slot * 1000 + self._lives[slot]
+    def _key(self, slot: int) -> PositionKey:
+        """Two slots have the same numbers, of different kinds."""
+        kind = ("blitz-option", "digital-option")[slot % 2]
+        return PositionKey(kind, (slot + 1) // 2 * 1000 + self._lives[slot])
 
-    def _book(self, external_id: int, status: str, version: int) -> None:
-        position = _built(external_id, status, version, clock().now().timestamp() * 1000)
-        self.positions[external_id] = position
+    def _book(self, key: PositionKey, status: str, version: int) -> None:
+        position = _built(key, status, version, clock().now().timestamp() * 1000)
+        self.positions[key] = position
         self.channel.push(POSITION_CHANGED, position)
 
 
-def _built(external_id: int, status: str, version: int | None, time: float) -> Position:
+def _built(key: PositionKey, status: str, version: int | None, time: float) -> Position:
     return Position(
-        id=f"p-{external_id}", external_id=external_id, user_id=USER_ID, user_balance_id=1, active_id=76,
-        instrument_type="blitz-option", status=status, invest=Decimal(10), open_quote=1.0, open_time=time,
+        id=f"p-{key.external_id}", external_id=key.external_id, user_id=USER_ID, user_balance_id=1, active_id=76,
+        instrument_type=key.instrument_type, status=status, invest=Decimal(10), open_quote=1.0, open_time=time,
         close_time=time if status == "closed" else None, version=version,
     )  # fmt: skip
 
@@ -149,16 +159,16 @@ async def _live(before: list[int], steps: list[tuple[str, int]], seed: int, *, v
 
 
 def _judge(books: Books, book: PositionBook, heard: list[Position], *, versions: bool) -> None:
-    closings = Counter(position.external_id for position in heard if position.closed)
+    closings = Counter(position.key for position in heard if position.closed)
     assert closings == dict.fromkeys(books.closings, 1)
-    still_open = {each.external_id: each for each in books.positions.values() if not each.closed}
+    still_open = {each.key: each for each in books.positions.values() if not each.closed}
     assert set(book.open) == set(still_open)
     if versions:
         assert dict(book.open) == still_open
-    told: defaultdict[int, list[int]] = defaultdict(list)
+    told: defaultdict[PositionKey, list[int]] = defaultdict(list)
     for position in heard:
         if position.version is not None:
-            told[position.external_id].append(position.version)
+            told[position.key].append(position.version)
     assert all(numbers == sorted(set(numbers)) for numbers in told.values()), told
 
 
