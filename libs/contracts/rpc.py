@@ -17,7 +17,8 @@ Request = TypeVar("Request")
 Response = TypeVar("Response")
 
 UserId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-BrokerUserId = Annotated[str, Meta(pattern=r"^[0-9]{1,18}$")]
+BrokerUserId = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$")]
+"""Written in one way only: it is compared as text."""
 
 
 class ErrorCode(StrEnum):

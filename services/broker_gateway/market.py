@@ -8,8 +8,10 @@ import structlog
 
 from libs.bus import Bus, BusError, Entry, KeyValue
 from libs.bus.topology import CATALOGUE, FEEDS
+from libs.contracts.alerts import Severity
 from libs.contracts.market import CANDLE_SIZES, Active, Catalogue, Feed, FeedDemand
 from libs.contracts.rpc import CANDLES, CandlePage, CandleQuery, ErrorCode, RpcError
+from services.broker_gateway.alarms import try_alarm
 from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable, Market
 from services.broker_gateway.demand import wanted
 from services.broker_gateway.feeds import Feeds
@@ -22,6 +24,8 @@ CATALOGUE_KEY = "actives"
 _REFRESH = 60.0
 """Seconds between two looks at what is offered: of most of its changes the broker does not tell (§12.1)."""
 _RETRY = 2.0
+_FAILURES = 3
+"""Failed tries in a row until an operator is told."""
 
 
 class MarketDesk:
@@ -31,6 +35,7 @@ class MarketDesk:
         self._catalogue: KeyValue = bus.bucket(CATALOGUE)
         self._actives: dict[int, Active] = {}
         self._changed = asyncio.Event()
+        self._failures = 0
 
     async def run(self) -> None:
         """Hold the market whenever nobody else does; until cancelled."""
@@ -47,10 +52,17 @@ class MarketDesk:
                 try:
                     await self._hold(feeds, lease, lost)
                 except (BrokerUnavailable, AuthenticationRefused, BusError) as error:
-                    log.warning("market_not_available", error=str(error))
+                    await self._failed(str(error))
                 finally:
                     await lease.release()
             await asyncio.sleep(_RETRY)
+
+    async def _failed(self, problem: str) -> None:
+        log.warning("market_not_available", error=problem)
+        self._failures += 1
+        if self._failures == _FAILURES:
+            message = f"there is no market data: the system session failed {_FAILURES} times in a row: {problem}"
+            await try_alarm(self._bus, Severity.CRITICAL, "market_not_available", message)
 
     async def candles(self, market: Market, query: CandleQuery) -> CandlePage:
         """Answers `rpc.gateway.candles`."""
@@ -71,6 +83,7 @@ class MarketDesk:
         try:
             await self._refresh(market)
             served = await self._bus.serve("gateway-market", {CANDLES: lambda query: self.candles(market, query)})
+            self._failures = 0
             log.info("market_held", actives=len(self._actives))
             await self._work(market, Tape(self._bus, right), feeds, lost)
         finally:

@@ -1,6 +1,6 @@
 """Sending one user's orders over one broker session, and following them until they are settled."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -67,7 +67,8 @@ class OrderDesk:
         self._balances = balances
         self._clock = clock
         self._grace = grace
-        self._in_hand: set[str] = set()
+        self._in_hand: Counter[str] = Counter()
+        """How many submissions of an order are being answered."""
         self._confirmed: dict[str, Position] = {}
         """Answered by the broker and not stored yet."""
         self._owner: dict[PositionKey, str] = {}
@@ -83,7 +84,7 @@ class OrderDesk:
         TIMEOUT: what became of it will be told by a trade event; it must not be decided anew.
         """
         order_id = request.order_id
-        self._in_hand.add(order_id)
+        self._in_hand[order_id] += 1
         try:
             entry = await self._records.read(order_id)
             if entry.value.state is not OrderState.INTENDED:
@@ -94,7 +95,9 @@ class OrderDesk:
         except BusError as error:
             raise RpcError(ErrorCode.TIMEOUT, f"the outcome could not be stored yet: {error}") from error
         finally:
-            self._in_hand.discard(order_id)
+            self._in_hand[order_id] -= 1
+            if not self._in_hand[order_id]:
+                del self._in_hand[order_id]
 
     async def sell(self, request: SellOrder) -> OrderRecord:
         """Sell what an order bought, or answer what became of it before. Raises RpcError.
@@ -136,8 +139,16 @@ class OrderDesk:
         sent = [record for record in records if record.sent_at is not None]
         if not sent:
             return
+        for record in sent:
+            if record.position is not None:
+                # What is told of it counts, also if the books cannot be read.
+                await self._follow(record.order.order_id, _key(record.order, record.position), ())
         listed_at, brokers_time = self._clock.now(), self._broker.now()
-        listed = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
+        try:
+            listed = await self._broker.positions(min(_sent_at(record) for record in sent) - _LOOK_BACK)
+        except BrokerUnavailable as error:
+            await self._report_overdue(sent, brokers_time, str(error))
+            raise
         # What was told and is in no list is there all the same (field-notes §C1).
         books = list((self._early | {position.key: position for position in listed}).values())
         for record in sent:
@@ -229,6 +240,12 @@ class OrderDesk:
 
     async def _confirm(self, order_id: str, books: Iterable[BrokerPosition]) -> OrderRecord:
         position = self._confirmed[order_id]
+        if not self._right.held:
+            known = (await self._records.read(order_id)).value
+            if _key(known.order, position) in await self._records.linked(order_id):
+                # The gateway that took over has given it to an order that is like this one.
+                del self._confirmed[order_id]
+                return known
         record = await self._records.open(order_id, position)
         del self._confirmed[order_id]
         await self._follow(order_id, _key(record.order, position), books)
@@ -238,6 +255,9 @@ class OrderDesk:
         if self._in_hand or self._confirmed:
             return  # a position in these books may be the one of an order that waits for its answer, or to be stored
         order_id = record.order.order_id
+        if record.balance_id is None:
+            await self._records.reject(order_id, RejectCode.EXPIRED, "claimed, but never sent")
+            return
         judgement = judge(record, books, await self._records.linked(order_id), listed_at, self._grace)
         if judgement.position is not None:
             await self._records.open(order_id, judgement.position.position)
@@ -254,6 +274,13 @@ class OrderDesk:
         if brokers_time > position.expiry + self._grace:
             reason = "it has expired, and the broker's books do not tell with which result"
             await self._records.give_up(order_id, OrderState.OPENED, reason)
+
+    async def _report_overdue(self, sent: Iterable[OrderRecord], brokers_time: datetime, problem: str) -> None:
+        """The books that should tell of them by now cannot be read: nobody but an operator can do anything."""
+        for record in sent:
+            due = record.position.expiry if record.position is not None else record.order.expires_at
+            if brokers_time > due + self._grace:
+                await self._records.report(record, f"the broker's books cannot be read: {problem}")
 
     async def _follow(self, order_id: str, key: PositionKey, books: Iterable[BrokerPosition]) -> None:
         """Its events are this order's from now on; what is known of it already is applied."""

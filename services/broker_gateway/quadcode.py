@@ -67,28 +67,31 @@ class Credentials:
 
     def __init__(self, ids: SessionIds, broker_user_id: str) -> None:
         self._ids = ids
-        self._broker_user_id = broker_user_id
+        self.broker_user_id = broker_user_id
 
     def use(self, renewed: Callable[[], None]) -> None:
         """They are renewed in time, which is told, until `leave`."""
-        self._ids.use(self._broker_user_id, renewed)
+        self._ids.use(self.broker_user_id, renewed)
 
     def leave(self, renewed: Callable[[], None]) -> None:
-        self._ids.leave(self._broker_user_id, renewed)
+        self._ids.leave(self.broker_user_id, renewed)
 
     async def session_id(self, refused: str | None) -> str:
         if refused is not None:
-            self._ids.forget(self._broker_user_id, refused)
+            self._ids.forget(self.broker_user_id, refused)
         try:
-            return await self._ids.get(self._broker_user_id)
+            return await self._ids.get(self.broker_user_id)
         except AuthenticationRefused as error:
             raise AuthenticationFailed(str(error)) from error
         except BrokerUnavailable as error:
             raise NotConnected(str(error)) from error
 
 
-async def start(client: Client) -> None:
-    """Connect a new client; it is closed again if that fails. Raises AuthenticationRefused, BrokerUnavailable."""
+async def start(client: Client, broker_user_id: str) -> None:
+    """Connect a new client; it is closed again if that fails, or if the session is somebody else's.
+
+    Raises AuthenticationRefused, BrokerUnavailable.
+    """
     client.start()
     try:
         await client.wait_connected(OPEN_TIMEOUT)
@@ -98,6 +101,9 @@ async def start(client: Client) -> None:
     except NotConnected as error:
         await client.close()
         raise BrokerUnavailable(str(error)) from error
+    if str(client.user_id) != broker_user_id:
+        await client.close()
+        raise AuthenticationRefused(f"the session is of broker user {client.user_id}, not of {broker_user_id}")
 
 
 class QuadcodeConnection:
@@ -119,7 +125,7 @@ class QuadcodeConnection:
         self._refreshing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        await start(self._client)
+        await start(self._client, self._credentials.broker_user_id)
         try:
             await self._client.positions.watch(self._position_changed)
             await self._client.balances.watch(self._balance_changed)

@@ -31,7 +31,7 @@ class QuadcodeMarket:
         self._subscriptions: dict[Feed, Subscription] = {}
 
     async def open(self) -> None:
-        await start(self._client)
+        await start(self._client, self._credentials.broker_user_id)
         try:
             await self._client.digital.watch_underlyings(lambda _: self._offers_changed.set())
         except QuadcodeError as error:

@@ -65,7 +65,7 @@ def _is_alike(candidate: BrokerPosition, record: OrderRecord) -> bool:
         and candidate.active_id == order.active_id
         and candidate.direction is order.direction
         and candidate.stake == order.stake
-        and (record.balance_id is None or position.balance_id == record.balance_id)
+        and position.balance_id == record.balance_id
         and _expires_as(candidate, record)
     )
 

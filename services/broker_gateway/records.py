@@ -16,8 +16,9 @@ from prometheus_client import Counter
 from libs.bus import Bus, Entry, RevisionConflict
 from libs.bus.topology import ORDERS
 from libs.contracts import subjects
-from libs.contracts.alerts import Alert, Severity
+from libs.contracts.alerts import Severity
 from libs.contracts.orders import (
+    FINAL_RECORD_LIFE,
     OrderRecord,
     OrderState,
     Position,
@@ -28,12 +29,10 @@ from libs.contracts.orders import (
     TradeFailed,
     TradeOpened,
 )
+from services.broker_gateway.alarms import alarm
 from services.broker_gateway.broker import PositionKey
 
 log = structlog.get_logger()
-
-FINAL_LIFE = 86400.0
-"""Seconds a finished record is kept: long enough for every repetition, and the bucket stays small."""
 
 Change = Callable[[OrderRecord], tuple[TradeEvent, OrderRecord]]
 Movable = Callable[[OrderRecord], bool]
@@ -150,21 +149,7 @@ class Records:
 
     async def give_up(self, order_id: str, expected: OrderState, reason: str) -> OrderRecord:
         """Nobody can tell what became of it: the outcome is *unknown*, and an operator is told."""
-        record = await self._fail(order_id, OrderState.UNKNOWN, RejectCode.UNDECIDED, reason, expected)
-        if record.state is not OrderState.UNKNOWN:
-            return record
-        alert = Alert(
-            id=f"{order_id}.unknown",
-            at=self._clock.now(),
-            severity=Severity.CRITICAL,
-            service="gateway",
-            kind="order_unknown",
-            message=reason,
-            user=self._user,
-            details={"order_id": order_id, "ticker": record.order.ticker, "stake": str(record.order.stake)},
-        )
-        await self._bus.append(subjects.alert(Severity.CRITICAL), alert, id=alert.id)
-        return record
+        return await self._fail(order_id, OrderState.UNKNOWN, RejectCode.UNDECIDED, reason, expected)
 
     async def _fail(
         self,
@@ -196,14 +181,35 @@ class Records:
             event, record = change(entry.value)
             record = replace(record, updated_at=event.at)
             await self._bus.append(subjects.trade(self._user, record.state), event, id=event.id)
+            if record.state is OrderState.UNKNOWN:
+                await self._alarm(record, "order_unknown", record.reason)
             try:
-                life = FINAL_LIFE if record.state.final else None
+                life = FINAL_RECORD_LIFE if record.state.final else None
                 await self._orders.update(entry.key, record, entry.revision, ttl=life)
             except RevisionConflict:
                 return (await self.read(order_id)).value
             _outcomes.labels(record.state).inc()
             log.info("order_moved", order_id=order_id, state=record.state, code=record.code, reason=record.reason)
             return record
+
+    async def report(self, record: OrderRecord, problem: str) -> None:
+        """What became of an order should be known by now, and cannot be found out; an operator is told, again every ten
+        minutes."""
+        await self._alarm(record, "order_overdue", problem)
+
+    async def _alarm(self, record: OrderRecord, kind: str, message: str) -> None:
+        order = record.order
+        await alarm(
+            self._bus,
+            Severity.CRITICAL,
+            kind,
+            message,
+            id=f"{order.order_id}.{kind}",
+            user=self._user,
+            order_id=order.order_id,
+            ticker=order.ticker,
+            stake=str(order.stake),
+        )
 
 
 def _is(state: OrderState) -> Movable:

@@ -13,8 +13,10 @@ from libs.bus import Bus, BusError
 from libs.bus.topology import ACCOUNTS
 from libs.contracts import subjects
 from libs.contracts.account import Balance, Balances, DesiredSession, SessionState, SessionStatus
+from libs.contracts.alerts import Severity
 from libs.contracts.orders import OrderRecord
 from libs.contracts.rpc import SELL_ORDER, SUBMIT_ORDER
+from services.broker_gateway.alarms import try_alarm
 from services.broker_gateway.broker import (
     AuthenticationRefused,
     BrokerPosition,
@@ -255,6 +257,7 @@ class Session:
     async def _until_asked_anew(self, reason: str) -> None:
         """The broker will go on refusing, so nothing is tried until the user connects anew; but as long as an order is
         unsettled, now and then all the same."""
+        await self._report_loss(reason)
         await self._publish(SessionState.FAILED, reason)
         desired = self._wanted()
         refused = desired.id if desired else ""
@@ -264,6 +267,13 @@ class Session:
                 return
             self.woken.clear()
             await self._wait()
+
+    async def _report_loss(self, reason: str) -> None:
+        """A session that was there, or that orders wait for; a wrong id that was typed concerns its user alone."""
+        if self._published is not None or self._unsettled():
+            severity = Severity.CRITICAL if self._unsettled() else Severity.WARNING
+            message = f"the broker no longer accepts the user's session: {reason}"
+            await try_alarm(self._bus, severity, "session_refused", message, user=self._user)
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):

@@ -53,7 +53,7 @@ class Settings(ServiceSettings):
     """Where the broker's translations are served: the display names of actives."""
     broker_platform_id: int = 82
     """The application's id at the broker."""
-    broker_system_user_id: str = Field(pattern=r"^[0-9]{1,18}$")
+    broker_system_user_id: str = Field(pattern=r"^[1-9][0-9]{0,17}$")
     """The broker user with whose session market data is read; it never trades."""
     session_keys: Annotated[SecretStr | None, AfterValidator(_session_keys)] = None
     """What session ids are encrypted with in NATS: 32 bytes in base64; more keys, after commas, only decrypt.

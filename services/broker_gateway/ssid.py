@@ -14,12 +14,11 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Gauge
 
-from libs.bus import Bus, BusError
-from libs.contracts import subjects
-from libs.contracts.alerts import Alert, Severity
+from libs.bus import Bus
+from libs.contracts.alerts import Severity
 from libs.contracts.clock import Clock
-from libs.contracts.ids import new_id
 from libs.quadcode.backoff import Backoff
+from services.broker_gateway.alarms import try_alarm
 from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable
 from services.broker_gateway.vault import IssuedSession, Vault
 
@@ -30,7 +29,7 @@ _RENEW_AFTER = (22 / 24, 23 / 24)
 _RETRY = (1 / 7200, 1 / 288)
 """Shares of the validity: the first and the longest wait between failed renewals, 12 s and 5 min of a day."""
 _FAILURES = 3
-"""Failed renewals in a row until an operator is told."""
+"""Requests for an id in use that fail in a row until an operator is told."""
 _NOT_ABOUT_THE_USER = (401, 403, 408, 429)
 """Our token, our pace or the network: an operator mends it, and no user's session is given up for it."""
 _TIMEOUT = aiohttp.ClientTimeout(total=8.0)
@@ -84,6 +83,8 @@ class SessionIds:
         """The last id the broker refused, by broker user id; the vault may still hold it."""
         self._asking: dict[str, asyncio.Task[str]] = {}
         self._users: dict[str, list[Renewed]] = {}
+        self._failures: dict[str, int] = {}
+        """Failed requests in a row, of ids in use."""
         self._renewing: dict[str, asyncio.Task[None]] = {}
         _age.set_function(self._oldest)
 
@@ -119,6 +120,7 @@ class SessionIds:
             users.remove(renewed)
         if not users:
             self._users.pop(broker_user_id, None)
+            self._failures.pop(broker_user_id, None)
             renewing = self._renewing.pop(broker_user_id, None)
             if renewing is not None:
                 renewing.cancel()
@@ -150,7 +152,6 @@ class SessionIds:
         """As long as somebody uses it. What the broker refuses is renewed at once by `get`."""
         first, longest = (share * self._validity for share in _RETRY)
         backoff = Backoff(first=first, cap=longest, spread=first, jitter=self._chance.random)
-        failures = 0
         while True:
             await asyncio.sleep(self._until_due(broker_user_id))
             if self._until_due(broker_user_id) > 0:
@@ -158,14 +159,10 @@ class SessionIds:
             try:
                 await self._shared(broker_user_id, self._ask)
             except (AuthenticationRefused, BrokerUnavailable) as error:
-                failures += 1
                 _renewals.labels("failed").inc()
-                log.warning("session_id_not_renewed", broker_user_id=broker_user_id, tries=failures, error=str(error))
-                if failures == _FAILURES:
-                    await self._alarm(broker_user_id, str(error))
+                log.warning("session_id_not_renewed", broker_user_id=broker_user_id, error=str(error))
                 await asyncio.sleep(backoff.next())
             else:
-                failures = 0
                 backoff.reset()
                 _renewals.labels("renewed").inc()
                 for renewed in tuple(self._users.get(broker_user_id, ())):
@@ -178,20 +175,15 @@ class SessionIds:
             return self._validity * _RETRY[0]
         return max(0.0, known.renew_at - self._clock.monotonic())
 
-    async def _alarm(self, broker_user_id: str, reason: str) -> None:
-        alert = Alert(
-            id=new_id(),
-            at=self._clock.now(),
-            severity=Severity.CRITICAL,
-            service="gateway",
-            kind="session_not_renewed",
-            message=f"the session of broker user {broker_user_id} could not be renewed {_FAILURES} times: {reason}",
-            details={"broker_user_id": broker_user_id},
-        )
-        try:
-            await self._bus.append(subjects.alert(alert.severity), alert, id=alert.id)
-        except BusError as error:
-            log.error("alert_not_stored", kind=alert.kind, error=str(error))
+    async def _failed(self, broker_user_id: str, reason: str) -> None:
+        """Whatever it was asked for: a renewal in time, or because the broker refuses the last one."""
+        if broker_user_id not in self._users:
+            return
+        failures = self._failures[broker_user_id] = self._failures.get(broker_user_id, 0) + 1
+        if failures != _FAILURES:
+            return
+        message = f"the session of broker user {broker_user_id} could not be renewed {_FAILURES} times: {reason}"
+        await try_alarm(self._bus, Severity.CRITICAL, "session_not_renewed", message, broker_user_id=broker_user_id)
 
     def _oldest(self) -> float:
         now = self._clock.monotonic()
@@ -202,6 +194,19 @@ class SessionIds:
 
     async def _ask(self, broker_user_id: str) -> str:
         try:
+            ssid = await self._request(broker_user_id)
+        except (AuthenticationRefused, BrokerUnavailable) as error:
+            await self._failed(broker_user_id, str(error))
+            raise
+        self._failures.pop(broker_user_id, None)
+        self._remember(broker_user_id, ssid, 0.0)
+        await self._vault.write(broker_user_id, IssuedSession(ssid=ssid, issued_at=self._clock.now()))
+        _requests.labels("issued").inc()
+        log.info("session_id_issued", broker_user_id=broker_user_id)
+        return ssid
+
+    async def _request(self, broker_user_id: str) -> str:
+        try:
             async with self._http.post(
                 f"{self._url}/{broker_user_id}", headers=self._headers, timeout=_TIMEOUT
             ) as response:
@@ -209,12 +214,7 @@ class SessionIds:
         except (aiohttp.ClientError, TimeoutError) as error:
             _requests.labels("unreachable").inc()
             raise BrokerUnavailable(f"session API not reachable: {type(error).__name__}") from error
-        ssid = self._read(status, body)
-        self._remember(broker_user_id, ssid, 0.0)
-        await self._vault.write(broker_user_id, IssuedSession(ssid=ssid, issued_at=self._clock.now()))
-        _requests.labels("issued").inc()
-        log.info("session_id_issued", broker_user_id=broker_user_id)
-        return ssid
+        return self._read(status, body)
 
     def _read(self, status: int, body: bytes) -> str:
         """Never puts the body into an error: it may hold a session id."""

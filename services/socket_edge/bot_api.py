@@ -126,10 +126,11 @@ class BotApi:
         profile = await self._people.profile(user)
         if profile is None:
             raise ApiError(400, "PROFILE_NOT_FOUND", "User profile not found")
-        broker_user_id = profile.broker_user_id or ""
-        if not (broker_user_id.isascii() and broker_user_id.isdigit()):
-            raise ApiError(400, "NO_BROKER_USER_ID", "The profile has no broker user id. Set it in Settings first.")
-        return broker_user_id
+        try:
+            return msgspec.convert(profile.broker_user_id, rpc.BrokerUserId)
+        except msgspec.ValidationError:
+            message = "The profile has no broker user id. Set it in Settings first."
+            raise ApiError(400, "NO_BROKER_USER_ID", message) from None
 
     async def _record(self, user: str) -> None:
         """The client reads its `bot_status` row as soon as it has our answer."""

@@ -1,19 +1,23 @@
 """One user's order desk on a real bus, with a scripted broker: what it answers, and what it books."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from libs.bus import Bus
-from libs.bus.topology import ORDERS
+from libs.bus import Bus, Consumer, Delivery
+from libs.bus.topology import ALERTS, ORDERS
 from libs.contracts.account import AccountType, Balance, Balances
+from libs.contracts.alerts import Alert
 from libs.contracts.clock import SystemClock
 from libs.contracts.orders import OptionKind, Order, OrderRecord, Position, Settlement
 from libs.contracts.rpc import SubmitOrder
 from services.broker_gateway.broker import (
     BrokerPosition,
+    BrokerUnavailable,
     NotSent,
     Offer,
     Refused,
@@ -44,6 +48,8 @@ class ScriptedBroker:
         """How far its clock is ahead of ours."""
         self.failure: Exception | None = None
         self.books_failures = True
+        self.unreadable = False
+        """Whether its books cannot be read."""
         self.answer_when = asyncio.Event()
         self.answer_when.set()
 
@@ -80,6 +86,8 @@ class ScriptedBroker:
         return position
 
     async def positions(self, since: datetime) -> list[BrokerPosition]:
+        if self.unreadable:
+            raise BrokerUnavailable("the history was not answered")
         return [booked for booked in self.books if booked.position.opened_at >= since]
 
     def settle(self, profit: str, *, sold: bool = False) -> BrokerPosition:
@@ -124,6 +132,19 @@ class Floor:
 
     async def submit(self, order_id: str, desk: OrderDesk | None = None) -> OrderRecord:
         return await (desk or self.desk).submit(SubmitOrder(order_id=order_id))
+
+
+@asynccontextmanager
+async def alerts(floor: Floor) -> AsyncIterator[list[Alert]]:
+    """What an operator is told."""
+    told: list[Alert] = []
+
+    async def hear(batch: list[Delivery]) -> None:
+        told.extend(delivery.decode(Alert) for delivery in batch)
+
+    consumption = await floor.bus.consume(Consumer(ALERTS.name, "operator"), hear)
+    yield told
+    await consumption.stop()
 
 
 async def heard(floor: Floor, *events: str) -> None:

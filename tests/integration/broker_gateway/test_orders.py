@@ -6,23 +6,22 @@ from decimal import Decimal
 
 import pytest
 
-from libs.bus import BusError, Consumer, Delivery
-from libs.bus.topology import ALERTS
+from libs.bus import BusError
 from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.orders import OptionKind, OrderState, RejectCode
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.broker_gateway.broker import (
-    BrokerPosition,
     BrokerUnavailable,
     NotOffered,
     NotSent,
     Offer,
     Refused,
-    Unanswered,
 )
-from tests.integration.broker_gateway.floor import CLOCK, DEMO, Floor, a_turbo, heard
+from tests.integration.broker_gateway.floor import CLOCK, DEMO, Floor, alerts, heard
 from tests.integration.nats_server import NatsServer, eventually
-from tests.messages import USER, a_position, an_order
+from tests.messages import USER, an_order
+
+SECOND = "01890a5d-0000-774b-bcce-0000000000aa"
 
 
 async def test_an_order_is_sent_opened_and_closed(floor: Floor) -> None:
@@ -100,92 +99,6 @@ async def test_a_refusal_is_rejected_in_the_brokers_words(floor: Floor, failure:
     await heard(floor, "rejected")
 
 
-async def test_an_unanswered_order_that_was_booked_is_found_and_never_sent_again(floor: Floor) -> None:
-    floor.broker.failure = Unanswered("connection lost")
-    order_id = await floor.intend()
-    assert (await floor.submit(order_id)).state is OrderState.SENDING
-    assert (await floor.submit(order_id)).state is OrderState.SENDING
-    await floor.reconcile(floor.another_desk())
-    record = await floor.record(order_id)
-    assert (record.state, record.position and record.position.position_id) == (OrderState.OPENED, 1001)
-    assert len(floor.broker.sent) == 1
-    await heard(floor, "opened")
-
-
-async def test_an_unanswered_order_that_closed_meanwhile_is_opened_and_closed(floor: Floor) -> None:
-    floor.broker.failure = Unanswered("connection lost")
-    order_id = await floor.intend()
-    await floor.submit(order_id)
-    floor.broker.settle("-10")
-    await floor.reconcile()
-    assert (await floor.record(order_id)).state is OrderState.CLOSED
-    await heard(floor, "opened", "closed")
-
-
-async def test_an_unanswered_order_that_was_not_booked_waits_and_is_then_rejected(floor: Floor) -> None:
-    floor.broker.failure, floor.broker.books_failures = Unanswered("connection lost"), False
-    order_id = await floor.intend(expires_at=CLOCK.now() + timedelta(seconds=0.2))
-    await floor.submit(order_id)
-    await floor.reconcile()
-    assert (await floor.record(order_id)).state is OrderState.SENDING
-    floor.grace = timedelta(0)
-    impatient = floor.another_desk()
-
-    async def rejected() -> bool:
-        await floor.reconcile(impatient)
-        return (await floor.record(order_id)).state is OrderState.REJECTED
-
-    async with asyncio.timeout(5):
-        while not await rejected():
-            await asyncio.sleep(0.05)
-    assert (await floor.record(order_id)).code == RejectCode.NOT_BOOKED
-    await heard(floor, "rejected")
-
-
-async def test_when_two_positions_could_be_it_the_outcome_is_unknown_and_an_operator_is_told(floor: Floor) -> None:
-    alerts: list[str] = []
-
-    async def alarm(batch: list[Delivery]) -> None:
-        alerts.extend(delivery.subject for delivery in batch)
-
-    consumption = await floor.bus.consume(Consumer(ALERTS.name, "operator"), alarm)
-    floor.broker.failure = Unanswered("connection lost")
-    order_id = await floor.intend()
-    await floor.submit(order_id)
-    twin = floor.broker.books[0]
-    floor.broker.books.append(
-        BrokerPosition(
-            a_position(
-                position_id=4711,
-                balance_id=DEMO.id,
-                opened_at=twin.position.opened_at,
-                expiry=twin.position.expiry,
-            ),
-            twin.active_id,
-            twin.direction,
-            twin.stake,
-            None,
-        )
-    )
-    await floor.reconcile()
-    record = await floor.record(order_id)
-    assert (record.state, record.code) == (OrderState.UNKNOWN, RejectCode.UNDECIDED)
-    await eventually(lambda: alerts)
-    await consumption.stop()
-    assert alerts == ["alert.critical"]
-    await heard(floor, "unknown")
-
-
-async def test_positions_of_earlier_orders_are_not_taken_for_this_one(floor: Floor) -> None:
-    first = await floor.intend(order_id="01890a5d-0000-774b-bcce-000000000001")
-    await floor.submit(first)
-    floor.broker.failure, floor.broker.books_failures = Unanswered("connection lost"), False
-    second = await floor.intend(order_id="01890a5d-0000-774b-bcce-000000000002")
-    await floor.submit(second)
-    await floor.reconcile()
-    assert (await floor.record(second)).state is OrderState.SENDING
-
-
 async def test_a_closing_that_comes_before_the_answer_is_not_lost(floor: Floor) -> None:
     floor.broker.answer_when.clear()
     order_id = await floor.intend()
@@ -225,15 +138,29 @@ async def test_after_a_restart_a_live_closing_reaches_its_order(floor: Floor) ->
     assert (await floor.record(order_id)).state is OrderState.CLOSED
 
 
-async def test_an_order_in_hand_is_not_judged_by_its_own_gateway(floor: Floor) -> None:
-    floor.broker.answer_when.clear()
+async def test_a_closing_counts_while_the_books_cannot_be_read(floor: Floor) -> None:
     order_id = await floor.intend()
-    answer = asyncio.create_task(floor.submit(order_id))
-    await eventually(lambda: floor.broker.books)
-    await floor.reconcile()
-    assert (await floor.record(order_id)).state is OrderState.SENDING
-    floor.broker.answer_when.set()
-    assert (await answer).state is OrderState.OPENED
+    await floor.submit(order_id)
+    restarted = floor.another_desk()
+    floor.broker.unreadable = True
+    with pytest.raises(BrokerUnavailable):
+        await floor.reconcile(restarted)
+    await restarted.position_changed(floor.broker.settle("8.20"))
+    assert (await floor.record(order_id)).state is OrderState.CLOSED
+
+
+async def test_an_operator_is_told_of_orders_whose_result_is_due_while_the_books_cannot_be_read(floor: Floor) -> None:
+    order_id = await floor.intend()
+    await floor.submit(order_id)
+    floor.broker.unreadable = True
+    async with alerts(floor) as told:
+        for ahead in (69, 71, 72):
+            floor.broker.ahead = timedelta(seconds=ahead)
+            with pytest.raises(BrokerUnavailable):
+                await floor.reconcile()
+            assert (await floor.record(order_id)).state is OrderState.OPENED
+        await eventually(lambda: told)
+    assert [(alert.kind, alert.details["order_id"]) for alert in told] == [("order_overdue", order_id)]
 
 
 async def test_trades_made_by_hand_are_ignored(floor: Floor) -> None:
@@ -276,23 +203,6 @@ async def test_what_is_not_on_offer_is_not_sent(floor: Floor, offered: Offer | E
     record = await floor.submit(await floor.intend())
     assert (record.state, record.code) == (OrderState.REJECTED, code)
     assert floor.broker.sent == []
-
-
-async def test_an_unanswered_order_is_found_by_its_expiration(floor: Floor) -> None:
-    floor.broker.failure = Unanswered("cut")
-    order_id = await a_turbo(floor)
-    await floor.submit(order_id)
-    await floor.reconcile()
-    assert (await floor.record(order_id)).state is OrderState.OPENED
-
-
-async def test_an_unanswered_order_is_found_though_the_brokers_clock_is_ahead(floor: Floor) -> None:
-    floor.broker.ahead = timedelta(hours=3)
-    floor.broker.failure = Unanswered("cut")
-    order_id = await floor.intend()
-    await floor.submit(order_id)
-    await floor.reconcile()
-    assert (await floor.record(order_id)).state is OrderState.OPENED
 
 
 async def test_a_result_that_never_comes_is_unknown_after_the_grace_and_not_before(floor: Floor) -> None:

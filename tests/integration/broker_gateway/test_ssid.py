@@ -225,6 +225,27 @@ async def test_an_id_in_use_is_renewed_in_time_and_whoever_uses_it_is_told(make:
     await eventually(lambda: "renew:5150" not in {task.get_name() for task in asyncio.all_tasks()})
 
 
+async def test_an_operator_is_told_when_there_is_no_other_for_a_refused_id(make: Make, api: Api, bus: Bus) -> None:
+    told: list[Alert] = []
+
+    async def hear(batch: list[Delivery]) -> None:
+        told.extend(delivery.decode(Alert) for delivery in batch)
+
+    consumption = await bus.consume(Consumer(ALERTS.name, "operator"), hear)
+    ids = make()
+    refused = await ids.get("5150")
+    ids.use("5150", renewed := lambda: None)
+    ids.forget("5150", refused)
+    api.answer = lambda _: (500, "oops")
+    for _ in range(4):
+        with pytest.raises(BrokerUnavailable):
+            await ids.get("5150")
+    await eventually(lambda: told)
+    ids.leave("5150", renewed)
+    await consumption.stop()
+    assert [(alert.kind, alert.details) for alert in told] == [("session_not_renewed", {"broker_user_id": "5150"})]
+
+
 async def test_what_cannot_be_renewed_is_tried_again_and_an_operator_is_told(make: Make, api: Api, bus: Bus) -> None:
     alerts: list[Alert] = []
 
