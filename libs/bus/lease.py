@@ -43,7 +43,12 @@ class Lease:
     @property
     def held(self) -> bool:
         """False before anybody else can hold it, also after this process was frozen."""
-        return self._clock.monotonic() < self._deadline
+        return self.time_left > 0
+
+    @property
+    def time_left(self) -> float:
+        """Seconds for which it is held even if it is never renewed again."""
+        return max(0.0, self._deadline - self._clock.monotonic())
 
     async def acquire(self) -> bool:
         """One try. When it succeeds the lease is renewed until it is released or lost."""

@@ -61,7 +61,7 @@ _NEEDS = {
         uses=(TRADES, SIGNALS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES),
         appends=(
             "trade.*.rejected", "scanner.signal.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>",
-            "$KV.feeds.bots.>", "$KV.leases.bots.>",
+            "$KV.feeds.bots.>", "$KV.leases.bots.>", "$KV.leases.member.bots.*",
         ),
         hears=("market.closed.*.*", "trade.*.*"),
         calls=("rpc.gateway.candles", "rpc.gateway.*.order", "rpc.gateway.*.sell"),

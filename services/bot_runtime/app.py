@@ -39,7 +39,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await trades.listen(bus, fleet.hear)
     await candles.follow()
     await fleet.follow(bus)
-    await partitions.acquire()
+    await partitions.start()
 
     service.background(candles.fetch(), "history")
     service.background(demand.run(fleet.changed), "demand")

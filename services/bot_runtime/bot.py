@@ -50,10 +50,12 @@ class Bot:
     elsewhere. `offer`, `update`, `hear` and `wake` only leave news; `run` alone acts.
     """
 
-    def __init__(self, desk: Desk, desired: DesiredBot, owned: Callable[[], bool], journal: Journal, run: Run) -> None:
+    def __init__(
+        self, desk: Desk, desired: DesiredBot, time_left: Callable[[], float], journal: Journal, run: Run
+    ) -> None:
         self._desk = desk
         self._desired = desired
-        self._owned = owned
+        self._time_left = time_left
         self._journal = journal
         self._run = run
         self._stake_rule = stake_rule(desired.config)
@@ -63,8 +65,8 @@ class Bot:
         self._log = log.bind(user=desired.user, run=desired.run)
 
     @classmethod
-    async def recover(cls, desk: Desk, desired: DesiredBot, owned: Callable[[], bool]) -> Self:
-        """`owned()` says whether this process may act for the user now."""
+    async def recover(cls, desk: Desk, desired: DesiredBot, time_left: Callable[[], float]) -> Self:
+        """`time_left()`: seconds for which this process may act for the user."""
         journal = Journal(desk.bus, desired.user)
         await journal.load()
         now = desk.clock.now()
@@ -81,7 +83,7 @@ class Bot:
         elif record is not None and record.state is OrderState.REJECTED:
             # Whoever wrote it may not have come to tell it.
             await desk.orders.announce(record)
-        return cls(desk, desired, owned, journal, Run(pnl, record))
+        return cls(desk, desired, time_left, journal, Run(pnl, record))
 
     @property
     def desired(self) -> DesiredBot:
@@ -128,6 +130,9 @@ class Bot:
                 await self._stop(reason)
             else:
                 await self._analyze()
+
+    def _owned(self) -> bool:
+        return self._time_left() > 0
 
     def _reason_to_stop(self) -> str:
         if self._run.order is not None:
@@ -176,9 +181,9 @@ class Bot:
         stake = self._stake()
         if stake is None or not self._owned():
             return
-        order = self._run.decide(
-            choice, stake, self._desk.clock.now(), self._desk.order_lifetime, self._desired.config.min_payout
-        )
+        # If this process stood still from here on, the order would be too late once another may act for the user.
+        lifetime = min(self._desk.order_lifetime, self._time_left())
+        order = self._run.decide(choice, stake, self._desk.clock.now(), lifetime, self._desired.config.min_payout)
         record = await self._desk.orders.create(order)
         self._run.learn(record)
         if record.order != order:

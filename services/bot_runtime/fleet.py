@@ -1,13 +1,13 @@
 """The bots this process runs: those of the users in the partitions it holds."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 
 import structlog
 from prometheus_client import Gauge
 
-from libs.bus import Bus, BusError, Entry
+from libs.bus import Bus, BusError, Entry, Lease
 from libs.bus.topology import BOTS, DESIRED
 from libs.contracts.bots import BotConfig, BotStatus, DesiredBot
 from libs.contracts.orders import OrderRecord
@@ -39,7 +39,7 @@ class Fleet:
         self._statuses: dict[str, BotStatus] = {}
         self._finished: dict[str, str] = {}
         """Run that ended here, by user: known before the mirror of statuses tells."""
-        self._partitions: dict[int, Callable[[], bool]] = {}
+        self._partitions: dict[int, Lease] = {}
         self._keepers: dict[str, asyncio.Task[None]] = {}
         self._bots: dict[str, Bot] = {}
 
@@ -47,9 +47,9 @@ class Fleet:
         await bus.mirror(BOTS, status_key("*"), BotStatus, self._status_changed)
         await bus.mirror(DESIRED, desired_key("*"), DesiredBot, self._desired_changed)
 
-    def take(self, partition: int, held: Callable[[], bool]) -> None:
-        """Run its users' bots from now on; they act only while `held()`."""
-        self._partitions[partition] = held
+    def take(self, partition: int, lease: Lease) -> None:
+        """Run its users' bots from now on; they act only while the lease is held."""
+        self._partitions[partition] = lease
         for user in [user for user in self._desired if partition_of(user) == partition]:
             self._ensure(user)
 
@@ -135,9 +135,10 @@ class Fleet:
     def _owns(self, user: str) -> bool:
         return partition_of(user) in self._partitions
 
-    def _may_act(self, user: str) -> bool:
-        held = self._partitions.get(partition_of(user))
-        return held is not None and held()
+    def _time_left(self, user: str) -> float:
+        """Seconds for which this process may act for the user."""
+        lease = self._partitions.get(partition_of(user))
+        return 0.0 if lease is None else lease.time_left
 
     async def _keep(self, user: str) -> None:
         while self._owns(user) and (desired := self._needed(user)) is not None:
@@ -152,7 +153,7 @@ class Fleet:
                 await asyncio.sleep(_PAUSE)
 
     async def _run(self, desired: DesiredBot) -> None:
-        bot = await Bot.recover(self._desk, desired, partial(self._may_act, desired.user))
+        bot = await Bot.recover(self._desk, desired, partial(self._time_left, desired.user))
         self._bots[desired.user] = bot
         bot.update(self._desired[desired.user])
         self._report()

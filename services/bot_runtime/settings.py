@@ -11,8 +11,8 @@ class Settings(ServiceSettings):
     real_accounts: bool = False
     """Whether bots may trade with real money on this deployment."""
     order_lifetime: float = Field(default=5.0, gt=0, le=30)
-    """Seconds after the decision in which an order may be sent to the broker; later it is worthless."""
-    lease_seconds: int = Field(default=6, ge=2, le=60)
+    """Seconds after the decision in which an order may be sent to the broker; at most what is left of the lease."""
+    lease_seconds: int = Field(default=3, ge=2, le=60)
     """How long a process that stopped answering keeps its bots before another takes them over."""
     scanner: bool = True
     """Whether this process scans the market when no other one does."""

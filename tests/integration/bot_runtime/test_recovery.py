@@ -1,5 +1,6 @@
 """Whatever ends a process, its bots go on where they were, and nothing is counted or bought twice."""
 
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
@@ -11,14 +12,24 @@ from libs.contracts.bots import BotStatus
 from libs.contracts.orders import FINAL_RECORD_LIFE
 from libs.contracts.score import Score
 from services.bot_runtime import labels
-from services.bot_runtime.partitions import PARTITIONS
+from services.bot_runtime.partitions import PARTITIONS, partition_of
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import NatsServer, eventually
+from tests.integration.service_process import ServiceProcess
 from tests.messages import USER
 
 D = Decimal
+
+
+def held(process: ServiceProcess) -> set[int]:
+    """The partitions a process holds, as its log tells."""
+    taken, dropped = (
+        Counter(line["partition"] for line in process.logged(event))
+        for event in ("partition_taken", "partition_dropped")
+    )
+    return set(taken - dropped)
 
 
 async def test_a_trade_that_ended_while_nobody_ran_is_counted_once(
@@ -49,7 +60,7 @@ async def test_a_trade_that_is_open_at_the_restart_is_waited_for(
     await observer.label(labels.TRACKING)
     await runtime.kill()
     restarted = await start_runtime()
-    await eventually(lambda: len(restarted.logged("partition_taken")) == PARTITIONS)
+    await eventually(lambda: len(held(restarted)) == PARTITIONS)
     for _ in range(3):
         await gateway.close_candles(1, 2)
     await gateway.settle(order, "8.20")
@@ -85,18 +96,36 @@ async def test_a_stopped_bot_stays_stopped(start_runtime: StartRuntime, gateway:
     assert observer.labels()[told] == "Starting bot..."
 
 
-async def test_when_one_process_is_killed_another_takes_over(
+async def test_processes_share_the_bots_and_one_that_joins_is_handed_its_part(
     start_runtime: StartRuntime, gateway: Gateway, observer: Observer
 ) -> None:
     first = await start_runtime()
+    assert len(held(first)) == PARTITIONS
     await observer.start_bot()
     order = await gateway.next_order()
-    second = await start_runtime()
-    assert second.logged("partition_taken") == []
-    await first.kill()
+    others = [await start_runtime(), await start_runtime()]
+    processes = [first, *others]
+    await eventually(lambda: all(map(held, processes)) and sum(len(held(each)) for each in processes) == PARTITIONS)
+    assert set.union(*map(held, processes)) == set(range(PARTITIONS))
+    await gateway.settle(order, "8.20")
+    await observer.score(1)
+    assert (await gateway.next_order()).sequence == 2
+    assert first.logged("lease_lost") == []
+
+
+async def test_when_one_process_is_killed_another_takes_over(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    first, second = [await start_runtime() for _ in range(2)]
+    await eventually(lambda: len(held(first)) + len(held(second)) == PARTITIONS and held(second))
+    await observer.start_bot()
+    order = await gateway.next_order()
+    owner, other = (first, second) if partition_of(USER) in held(first) else (second, first)
+    await owner.kill()
     await gateway.settle(order, "8.20")
     assert (await observer.score(1)).total == D("8.20")
     assert (await gateway.next_order()).sequence == 2
+    await eventually(lambda: len(held(other)) == PARTITIONS)
 
 
 async def test_a_process_told_to_end_hands_over_at_once(
@@ -108,7 +137,7 @@ async def test_a_process_told_to_end_hands_over_at_once(
     assert await first.terminate() == 0
     await gateway.settle(order, "8.20")
     await observer.score(1)
-    await eventually(lambda: len(second.logged("partition_taken")) == PARTITIONS, timeout=3)
+    await eventually(lambda: len(held(second)) == PARTITIONS, timeout=3)
     assert second.logged("lease_lost") == []
 
 
@@ -120,12 +149,14 @@ async def test_a_process_that_stood_still_no_longer_acts(
     await gateway.settle(await gateway.next_order(), "8.20")
     await observer.score(1)
     second = await start_runtime()
+    await eventually(lambda: len(held(first)) + len(held(second)) == PARTITIONS and held(second))
+    before = len(held(first))
     first.pause()
-    await eventually(lambda: len(second.logged("partition_taken")) == PARTITIONS)
+    await eventually(lambda: len(held(second)) == PARTITIONS)
     order = await gateway.next_order()
     assert order.sequence == 2
     first.resume()
-    await eventually(lambda: len(first.logged("lease_lost")) == PARTITIONS)
+    await eventually(lambda: len(first.logged("lease_lost")) == before)
     await gateway.settle(order, "-10")
     await observer.score(2)
     await gateway.settle(await gateway.next_order(), "8.20")

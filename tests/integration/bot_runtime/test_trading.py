@@ -1,5 +1,6 @@
 """A bot's life, seen from outside: what it buys and what it tells."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -60,6 +61,12 @@ async def test_the_signal_it_follows_is_told(gateway: Gateway, observer: Observe
     assert followed.order_id == order.order_id
     assert (followed.signal.id, followed.signal.active_id) == (order.correlation_id, order.active_id)
     assert (followed.signal.direction, followed.signal.confidence) == (order.direction, order.confidence)
+
+
+async def test_an_order_is_too_late_before_another_process_may_act(gateway: Gateway, observer: Observer) -> None:
+    await observer.start_bot()
+    order = await gateway.next_order()
+    assert timedelta(0) < order.expires_at - order.at < timedelta(seconds=3), "the lease lasts 3 seconds"
 
 
 async def test_it_holds_one_position_at_a_time(gateway: Gateway, observer: Observer) -> None:
