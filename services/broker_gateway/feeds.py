@@ -12,13 +12,10 @@ from libs.bus import BusError
 from libs.contracts.market import Candle, Feed
 from services.broker_gateway.broker import BrokerUnavailable, Market
 from services.broker_gateway.closing import Closing
+from services.broker_gateway.repairs import Repairs
 from services.broker_gateway.tape import Tape
 
 log = structlog.get_logger()
-
-_REPAIRS_AT_ONCE = 4
-_RUNNING = 4096
-"""Feeds whose newest running candle can wait to be published; more cannot exist (actives × sizes in use)."""
 
 _feeds = Gauge("pregao_feeds", "Candle feeds subscribed at the broker")
 _silence = Gauge("pregao_feed_silence_seconds", "Since the newest update of any subscribed feed")
@@ -42,7 +39,7 @@ class Feeds:
         self._followed: dict[Feed, Closing] = {}
         self._newest: dict[Feed, Candle] = {}
         self._fresh = asyncio.Event()
-        self._repairs: asyncio.Queue[tuple[Feed, tuple[int, int]]] = asyncio.Queue(_RUNNING)
+        self._repairs = Repairs(market, tape.store)
         self._heard = market.now()
 
     async def run(self, changed: asyncio.Event) -> None:
@@ -50,8 +47,7 @@ class Feeds:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._publish(), name="feeds:publish")
-                for number in range(_REPAIRS_AT_ONCE):
-                    group.create_task(self._repair(), name=f"feeds:repair:{number}")
+                group.create_task(self._repairs.run(), name="feeds:repairs")
                 await self._keep(changed)
         finally:
             _feeds.set(0)
@@ -95,18 +91,12 @@ class Feeds:
         self._heard = self._market.now()
         step = closing.update(candle)
         if step.missing is not None:
-            self._ask(feed, step.missing)
+            self._repairs.ask(feed, step.missing)
         if step.closed is not None:
             self._tape.close(step.closed)
         if step.running is not None:
             self._newest[feed] = step.running
             self._fresh.set()
-
-    def _ask(self, feed: Feed, missing: tuple[int, int]) -> None:
-        if self._repairs.full():
-            log.warning("gap_left", active_id=feed.active_id, size=feed.size, missing=missing)
-        else:
-            self._repairs.put_nowait((feed, missing))
 
     async def _publish(self) -> None:
         while True:
@@ -116,15 +106,3 @@ class Feeds:
             for candle in newest.values():
                 if await self._tape.show(candle):
                     _lag.observe(max(0.0, (self._market.now() - candle.at).total_seconds()))
-
-    async def _repair(self) -> None:
-        """Candles nobody saw close; what history does not give stays a gap, which readers see by the numbers."""
-        while True:
-            feed, missing = await self._repairs.get()
-            try:
-                candles = await self._market.candles(feed, ids=missing)
-            except BrokerUnavailable as error:
-                log.warning("gap_left", active_id=feed.active_id, size=feed.size, missing=missing, error=str(error))
-                continue
-            for candle in candles:
-                self._tape.close(candle)

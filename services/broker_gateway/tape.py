@@ -37,7 +37,7 @@ class Tape:
         """Until cancelled."""
         async with asyncio.TaskGroup() as group:
             for number, lane in enumerate(self._lanes):
-                group.create_task(self._store(lane), name=f"tape:{number}")
+                group.create_task(self._run(lane), name=f"tape:{number}")
 
     async def last_closed(self, feed: Feed) -> Candle | None:
         """What was stored last of a feed, by whichever gateway. Raises BusError."""
@@ -51,22 +51,26 @@ class Tape:
         return self._right.held
 
     def close(self, candle: Candle) -> None:
+        """It will be stored."""
         lane = self._lanes[candle.active_id % _LANES]
         if lane.full():
             lane.get_nowait()
             _dropped.inc()
         lane.put_nowait(candle)
 
-    async def _store(self, lane: "asyncio.Queue[Candle]") -> None:
+    async def store(self, candle: Candle) -> None:
+        """A closed candle, without a queue: whoever has many of them is held up."""
+        if not self._right.held:
+            return
+        identity = f"{candle.active_id}.{candle.size}.{candle.start}"
+        try:
+            await self._bus.append(subjects.closed_candle(candle.feed), candle, id=identity, timeout=30.0)
+        except BusError as error:
+            _dropped.inc()
+            log.warning("closed_candle_dropped", candle=identity, error=str(error))
+        else:
+            _published.labels("closed").inc()
+
+    async def _run(self, lane: "asyncio.Queue[Candle]") -> None:
         while True:
-            candle = await lane.get()
-            if not self._right.held:
-                continue
-            identity = f"{candle.active_id}.{candle.size}.{candle.start}"
-            try:
-                await self._bus.append(subjects.closed_candle(candle.feed), candle, id=identity, timeout=30.0)
-            except BusError as error:
-                _dropped.inc()
-                log.warning("closed_candle_dropped", candle=identity, error=str(error))
-            else:
-                _published.labels("closed").inc()
+            await self.store(await lane.get())

@@ -171,6 +171,33 @@ async def test_candles_of_a_wanted_feed_are_published_running_and_closed(rig: Ri
     assert [history[update.id] for update in closed[:3]] == closed[:3], "history agrees with what was seen live"
 
 
+async def test_candles_that_closed_while_the_link_was_lost_are_published_although_history_fails_at_first(
+    rig: Rig,
+) -> None:
+    closed: list[int] = []
+
+    async def ended(_: str, update: Candle) -> None:
+        closed.append(update.id)
+
+    feed = Feed(EURUSD, 1)
+    await rig.bus.subscribe(closed_candle(feed), Candle, ended)
+    gateway = await rig.start_gateway()
+    await demand(rig, feed)
+    await eventually(lambda: closed, timeout=20)
+    history = {"request": "quotes-history.get-candles", "status": 5000}
+    await rig.broker.fault("reject-order", SYSTEM_USER, count=2, **history)
+    await rig.broker.fault("refuse-login", SYSTEM_USER, count=4)
+    await rig.broker.fault("drop-connections", SYSTEM_USER)
+
+    async def history_failed_twice() -> bool:
+        return len(gateway.logged("gap_not_repaired_yet")) == 2
+
+    await until(history_failed_twice)
+    await demand(rig, feed)
+    await eventually(lambda: sorted(closed) == list(range(closed[0], max(closed) + 1)), timeout=20)
+    assert gateway.logged("gap_left") == []
+
+
 async def test_a_feed_nobody_wants_any_more_is_released(rig: Rig) -> None:
     running: list[Candle] = []
 
