@@ -239,9 +239,9 @@ class Faults:
         if fault is not None:
             self._hide(position.external_id, position.open_time, fault.seconds)
 
-    def hidden(self, position: Position, now: int) -> bool:
-        """Whether neither lists nor look-ups show it; `now` in epoch milliseconds."""
-        return self._hidden.get(position.external_id, 0) > now
+    def hidden(self, now: int) -> set[int]:
+        """External ids of what neither lists nor look-ups show; `now` in epoch milliseconds."""
+        return {each for each, until in self._hidden.items() if until > now}
 
     def _hide(self, external_id: int, now: int, seconds: float) -> None:
         self._hidden = {each: until for each, until in self._hidden.items() if until > now}

@@ -8,6 +8,7 @@ from msgspec import Meta
 from services.paper_broker.broker import Broker, Caller, Reply, acknowledged
 from services.paper_broker.errors import Refused, Status
 from services.paper_broker.portfolio import order_record, record
+from services.paper_broker.positions import Position
 from services.paper_broker.wire import Id
 
 Limit = Annotated[int, Meta(ge=1, le=1000)]
@@ -46,10 +47,11 @@ class OrdersQuery(msgspec.Struct, frozen=True):
 
 def get_positions(broker: Broker, caller: Caller, query: PositionsQuery) -> Reply:
     """Open ones, oldest first."""
+    hidden = broker.faults.hidden(broker.now())
     positions = [
         each
         for each in broker.positions.open(caller.user_id)
-        if each.instrument_type in query.instrument_types and not broker.faults.hidden(each, broker.now())
+        if each.instrument_type in query.instrument_types and each.external_id not in hidden
     ]
     page = positions[query.offset : query.offset + query.limit]
     msg = {"limit": query.limit, "total": len(positions), "positions": [record(position) for position in page]}
@@ -60,16 +62,25 @@ def get_history_positions(broker: Broker, caller: Caller, query: HistoryQuery) -
     """Closed ones, newest first."""
     if query.user_id not in (None, caller.user_id):
         raise Refused(Status.FORBIDDEN, "user_id is not that of this session")
-    if query.external_id is not None:
-        found = broker.positions.find(caller.user_id, query.external_id)
-        shown = found is not None and found.closing is not None and found.instrument_type in query.instrument_types
-        positions = [found] if found is not None and shown else []
+    if query.external_id is None:
+        positions = _page(broker, caller.user_id, query)
     else:
-        until = broker.now() if query.end is None else query.end * 1000 + 999
-        types = query.instrument_types
-        positions = broker.positions.history(caller.user_id, types, until, query.limit, query.offset)
-    shown_now = [record(each) for each in positions if not broker.faults.hidden(each, broker.now())]
-    return Reply("history-positions", {"limit": query.limit, "positions": shown_now})
+        positions = _looked_up(broker, caller.user_id, query.external_id, query.instrument_types)
+    return Reply("history-positions", {"limit": query.limit, "positions": [record(each) for each in positions]})
+
+
+def _page(broker: Broker, user_id: int, query: HistoryQuery) -> list[Position]:
+    """Full as long as there are more, whatever is hidden: a short one is read as the last."""
+    until = broker.now() if query.end is None else query.end * 1000 + 999
+    hidden = broker.faults.hidden(broker.now())
+    return broker.positions.history(user_id, query.instrument_types, until, query.limit, query.offset, hidden)
+
+
+def _looked_up(broker: Broker, user_id: int, external_id: int, types: list[str]) -> list[Position]:
+    found = broker.positions.find(user_id, external_id)
+    if found is None or found.closing is None or external_id in broker.faults.hidden(broker.now()):
+        return []
+    return [found] if found.instrument_type in types else []
 
 
 def subscribe_positions(broker: Broker, caller: Caller, request: SubscribePositions) -> Reply:

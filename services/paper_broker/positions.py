@@ -166,13 +166,16 @@ class Positions:
         row = self._storage.row("SELECT * FROM positions WHERE external_id = ? AND user_id = ?", external_id, user_id)
         return None if row is None else _position(row)
 
-    def history(self, user_id: int, types: Collection[str], until: int, limit: int, offset: int) -> list[Position]:
-        """Closed ones up to `until` (epoch milliseconds), newest first."""
+    def history(
+        self, user_id: int, types: Collection[str], until: int, limit: int, offset: int, hidden: Collection[int] = ()
+    ) -> list[Position]:
+        """Closed ones up to `until` (epoch milliseconds), newest first, as if those `hidden` did not exist."""
         rows = self._storage.rows(
             "SELECT * FROM positions WHERE user_id = ? AND close_time <= ?"
             " AND instrument_type IN (SELECT value FROM json_each(?))"
+            " AND external_id NOT IN (SELECT value FROM json_each(?))"
             " ORDER BY close_time DESC, external_id DESC LIMIT ? OFFSET ?",
-            *(user_id, until, msgspec.json.encode(types).decode(), limit, offset),
+            *(user_id, until, _json(types), _json(hidden), limit, offset),
         )
         return [_position(row) for row in rows]
 
@@ -188,6 +191,10 @@ class Positions:
         """Oldest first."""
         rows = self._storage.rows("SELECT * FROM positions WHERE user_id = ? ORDER BY external_id", user_id)
         return [_position(row) for row in rows]
+
+
+def _json(values: Collection[str] | Collection[int]) -> str:
+    return msgspec.json.encode(values).decode()
 
 
 def _position(row: Row) -> Position:

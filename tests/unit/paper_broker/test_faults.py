@@ -160,6 +160,7 @@ async def told(world: World, client: Client) -> list[tuple[str, str]]:
     return [(each["name"], each["msg"].get("status", "")) for each in events]
 
 
+HISTORY = ("portfolio.get-history-positions", "2.0")
 OPENED, CLOSED, BALANCE = ("position-changed", "open"), ("position-changed", "closed"), ("balance-changed", "")
 
 
@@ -197,10 +198,27 @@ async def test_history_may_tell_a_withheld_result_late(world: World, client: Cli
     query = {"instrument_types": ["blitz-option"]}
     (position,) = world.broker.positions.all(USER)
     assert position.closing is not None
-    assert client.call("portfolio.get-history-positions", "2.0", query)["msg"]["positions"] == []
+    assert client.call(*HISTORY, query)["msg"]["positions"] == []
     assert client.call("portfolio.get-positions", "4.0", query)["msg"]["positions"] == []
     world.clock.advance(30)
-    assert len(client.call("portfolio.get-history-positions", "2.0", query)["msg"]["positions"]) == 1
+    assert len(client.call(*HISTORY, query)["msg"]["positions"]) == 1
+
+
+async def test_what_is_withheld_shortens_no_page_of_history(world: World, client: Client, faults: Faults) -> None:
+    """A client takes a page that is shorter than its limit for the last one."""
+    shown = []
+    for number in range(6):
+        if number in (1, 4):
+            faults.arm(WithholdResult(user=USER, seconds=600))
+        await told(world, client)
+        if number not in (1, 4):
+            shown.append(world.broker.positions.all(USER)[-1].external_id)
+    query = {"instrument_types": ["blitz-option"], "limit": 2}
+    pages = [
+        [position["external_id"] for position in client.call(*HISTORY, query | {"offset": offset})["msg"]["positions"]]
+        for offset in (0, 2, 4)
+    ]
+    assert pages == [shown[:1:-1], shown[1::-1], []]
 
 
 def test_a_hidden_position_is_in_no_list_for_a_while(world: World, client: Client, faults: Faults) -> None:
