@@ -18,6 +18,7 @@ from libs.bus.topology import (
     LEDGER,
     MARKET,
     ORDERS,
+    PLATFORM,
     SESSIONS,
     SIGNALS,
     TRADES,
@@ -58,10 +59,10 @@ _NEEDS = {
         serves=("rpc.gateway.>",),
     ),
     "bots": _Needs(
-        uses=(TRADES, SIGNALS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES),
+        uses=(TRADES, SIGNALS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM),
         appends=(
             "trade.*.rejected", "scanner.signal.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>",
-            "$KV.feeds.bots.>", "$KV.leases.bots.>", "$KV.leases.member.bots.*",
+            "$KV.feeds.bots.>", "$KV.leases.bots.>", "$KV.leases.member.bots.*", "$KV.platform.>",
         ),
         hears=("market.closed.*.*", "trade.*.*"),
         calls=("rpc.gateway.candles", "rpc.gateway.*.order", "rpc.gateway.*.sell"),

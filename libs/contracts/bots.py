@@ -84,13 +84,17 @@ class BotConfig(Message, frozen=True, kw_only=True, rename="camel", forbid_unkno
 class BotState(StrEnum):
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
+    """By its user: opens nothing until it is resumed."""
+    RECOVERING = "recovering"
+    """The broker is away; it goes on as soon as that is back."""
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
 
     @property
     def alive(self) -> bool:
-        return self in (BotState.STARTING, BotState.RUNNING, BotState.STOPPING)
+        return self not in (BotState.STOPPED, BotState.FAILED)
 
 
 class TradingState(StrEnum):
@@ -114,12 +118,13 @@ class Activity(StrEnum):
     WIN = "win"
     LOSS = "loss"
     TIE = "tie"
+    PAUSED = "paused"
     STOPPED = "stopped"
     ERROR = "error"
 
 
 class DesiredBot(Message, frozen=True, kw_only=True):
-    """What a user wants of their bot. `run` changes with every start."""
+    """What a user wants of their bot. `run` changes with every start, and nothing else does; `config` may."""
 
     user: str
     at: datetime
@@ -127,6 +132,7 @@ class DesiredBot(Message, frozen=True, kw_only=True):
     number: int
     """Counts this user's runs from 1; the `pid` of the public contract."""
     running: bool
+    paused: bool = False
     config: BotConfig
     reason: str = ""
     """Why it should stop; empty while it should run."""

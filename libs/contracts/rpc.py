@@ -12,6 +12,7 @@ from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
 from libs.contracts.orders import OrderRecord
+from libs.contracts.platform import Platform, UserLimits
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -28,6 +29,11 @@ class ErrorCode(StrEnum):
     NOT_CONNECTED = "NOT_CONNECTED"
     ALREADY_RUNNING = "ALREADY_RUNNING"
     NOT_RUNNING = "NOT_RUNNING"
+    NOT_PAUSED = "NOT_PAUSED"
+    MAINTENANCE = "MAINTENANCE"
+    """The kill switch is on."""
+    LIMIT_REACHED = "LIMIT_REACHED"
+    """No more than an administrator allows."""
     NO_BALANCE = "NO_BALANCE"
     NOT_SELLABLE = "NOT_SELLABLE"
     """Options of this kind cannot be sold before they expire."""
@@ -110,6 +116,19 @@ class StopBot(Message, frozen=True, kw_only=True):
     reason: str = "user"
 
 
+class SetPlatform(Message, frozen=True, kw_only=True):
+    by: UserId
+    """An administrator, as the edge has verified."""
+    platform: Platform
+
+
+class SetUserLimits(Message, frozen=True, kw_only=True):
+    by: UserId
+    """An administrator, as the edge has verified."""
+    user: UserId
+    limits: UserLimits
+
+
 class CrmStats(Message, frozen=True, kw_only=True):
     at: datetime
     contacts: int
@@ -135,9 +154,22 @@ SELL_ORDER = Endpoint(
 """Session-bound, as `SUBMIT_ORDER`. What the sale brought is told by `trade.{user}.closed`."""
 START_BOT = Endpoint(
     "bots", "start", StartBot, BotStatus,
-    (ErrorCode.ALREADY_RUNNING, ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND),
+    (
+        ErrorCode.ALREADY_RUNNING, ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND,
+        ErrorCode.MAINTENANCE, ErrorCode.LIMIT_REACHED,
+    ),
 )  # fmt: skip
 STOP_BOT = Endpoint("bots", "stop", StopBot, BotStatus, (ErrorCode.NOT_RUNNING,))
+PAUSE_BOT = Endpoint("bots", "pause", OfUser, BotStatus, (ErrorCode.NOT_RUNNING,))
+RESUME_BOT = Endpoint("bots", "resume", OfUser, BotStatus, (ErrorCode.NOT_RUNNING, ErrorCode.NOT_PAUSED))
+RECONFIGURE_BOT = Endpoint(
+    "bots", "reconfigure", StartBot, BotStatus, (ErrorCode.NOT_RUNNING, ErrorCode.ASSET_NOT_FOUND)
+)
+PLATFORM = Endpoint("bots", "platform", Nothing, Platform)
+SET_PLATFORM = Endpoint("bots", "set_platform", SetPlatform, Platform)
+USER_LIMITS = Endpoint("bots", "user_limits", OfUser, UserLimits)
+"""The user's own; the platform's, which count as well, are in `PLATFORM`."""
+SET_USER_LIMITS = Endpoint("bots", "set_user_limits", SetUserLimits, UserLimits)
 RECORD_STATUS = Endpoint("analytics", "record_status", OfUser, Nothing)
 """Answers when the user's `bot_status` row holds what the KV buckets say."""
 CRM_STATS = Endpoint("crm", "stats", Nothing, CrmStats)

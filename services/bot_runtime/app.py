@@ -2,9 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, SIGNALS, TRADES
-from libs.contracts.rpc import START_BOT, STOP_BOT
+from libs.bus.rpc import Handler
+from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES
+from libs.contracts import rpc
+from libs.contracts.rpc import Endpoint
 from libs.service.process import Service
 from services.bot_runtime import trades
 from services.bot_runtime.accounts import Accounts
@@ -17,6 +20,7 @@ from services.bot_runtime.desk import Desk
 from services.bot_runtime.fleet import Fleet
 from services.bot_runtime.orders import Orders
 from services.bot_runtime.partitions import Partitions
+from services.bot_runtime.platform import PlatformDesk, PlatformRules
 from services.bot_runtime.rpc import Endpoints
 from services.bot_runtime.scanner.scanner import Scanner
 from services.bot_runtime.settings import Settings
@@ -25,10 +29,10 @@ from services.bot_runtime.settings import Settings
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, SIGNALS, TRADES)
+    await bus.ensure(ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES)
 
-    actives, accounts, desires = Actives(), Accounts(), Desires(bus)
-    fleet = Fleet(Desk(bus, service.clock, actives, accounts, Orders(bus), desires, settings.order_lifetime))
+    actives, accounts, desires, platform = Actives(), Accounts(), Desires(bus), PlatformRules()
+    fleet = Fleet(Desk(bus, service.clock, actives, accounts, Orders(bus), desires, platform, settings.order_lifetime))
     candles = Candles(bus, fleet.evaluate)
     demand = Demand(bus, "bots", lambda: all_feeds(fleet.configs(), actives, service.clock.now()), candles.watch)
     partitions = Partitions(bus, fleet, settings.lease_seconds)
@@ -36,6 +40,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await actives.follow(bus)
     service.health.add("catalogue", lambda: actives.known)
     await accounts.follow(bus, fleet.wake)
+    await platform.follow(bus, fleet.wake_all)
     await trades.listen(bus, fleet.hear)
     await candles.follow()
     await fleet.follow(bus)
@@ -46,8 +51,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     service.background(partitions.keep(), "partitions")
     if settings.scanner:
         service.background(Scanner(bus, actives, settings.lease_seconds).run(), "scanner")
-    endpoints = Endpoints(bus, actives, desires, real_accounts=settings.real_accounts)
-    served = await bus.serve("bots", {START_BOT: endpoints.start, STOP_BOT: endpoints.stop})
+    bots = Endpoints(bus, actives, desires, platform, fleet.wanted, real_accounts=settings.real_accounts)
+    served = await bus.serve("bots", _handlers(bots, PlatformDesk(bus)))
     try:
         yield
     finally:
@@ -55,3 +60,17 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         await fleet.close()
         await partitions.release()
         await demand.withdraw()
+
+
+def _handlers(bots: Endpoints, platform: PlatformDesk) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
+    return {
+        rpc.START_BOT: bots.start,
+        rpc.STOP_BOT: bots.stop,
+        rpc.PAUSE_BOT: bots.pause,
+        rpc.RESUME_BOT: bots.resume,
+        rpc.RECONFIGURE_BOT: bots.reconfigure,
+        rpc.PLATFORM: platform.platform,
+        rpc.SET_PLATFORM: platform.set_platform,
+        rpc.USER_LIMITS: platform.user_limits,
+        rpc.SET_USER_LIMITS: platform.set_user_limits,
+    }

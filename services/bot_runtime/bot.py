@@ -104,6 +104,8 @@ class Bot:
             desired = msgspec.structs.replace(self._desired, running=False)
         if self._desired.running:
             self._desired = desired
+            self._stake_rule = stake_rule(desired.config)
+            self._stop_rules = stop_rules(desired.config)
         self._news.set()
 
     def hear(self, record: OrderRecord) -> None:
@@ -128,6 +130,8 @@ class Bot:
                 return await self._finish()
             elif reason := self._reason_to_stop():
                 await self._stop(reason)
+            elif self._desired.paused:
+                await self._rest()
             else:
                 await self._analyze()
 
@@ -152,16 +156,24 @@ class Bot:
             state=BotState.FAILED if unknown else BotState.STOPPED,
         )
 
+    async def _rest(self) -> None:
+        await self._tell(Activity.PAUSED, labels.PAUSED)
+        await self._heard(None)
+
     async def _analyze(self) -> None:
         self._take_board()  # what was offered while a position was open is old
         await self._tell(Activity.ANALYZING, self._obstacle() or labels.ANALYZING)
         await self._heard(None)
         board = self._take_board()
-        if board is None or self._run.order is not None or self._obstacle() or not self._desired.running:
+        if board is None or self._run.order is not None or self._obstacle() or not self._may_open():
             return
         choice = choose(self._desired.config, board, self._desk.actives, self._desk.clock.now())
         if choice is not None:
             await self._enter(choice)
+
+    def _may_open(self) -> bool:
+        """As far as its user is concerned."""
+        return self._desired.running and not self._desired.paused
 
     def _take_board(self) -> Board | None:
         board, self._board = self._board, None
@@ -171,6 +183,8 @@ class Bot:
         """What keeps it from trading now, for people."""
         if not self._desk.accounts.connected(self._desired.user):
             return labels.NO_CONNECTION
+        if reason := self._desk.platform.obstacle(self._desired.user, self._desired.config.account_type):
+            return reason
         return labels.NO_FUNDS if self._stake() is None else ""
 
     def _stake(self) -> Decimal | None:
@@ -228,6 +242,8 @@ class Bot:
             return
         if not self._desired.running:
             await self._tell(Activity.TRACKING, labels.STOPPING, record.order)
+        elif self._desired.paused:
+            await self._tell(Activity.TRACKING, labels.PAUSING, record.order)
         elif record.state is OrderState.OPENED:
             await self._tell(Activity.TRACKING, labels.TRACKING, record.order)
         duration = record.order.duration if record.state is OrderState.OPENED else 0
@@ -270,10 +286,18 @@ class Bot:
         self, activity: Activity, label: str, order: Order | None = None, state: BotState | None = None
     ) -> BotStatus:
         last = self._journal.status
-        if state is None:
-            state = BotState.RUNNING if self._desired.running else BotState.STOPPING
+        state = state or self._state()
         status = status_of(self._desired, last, self._desk.clock.now(), state, activity, label, order)
         if last is not None and says_the_same(last, status):
             return last
         await self._journal.tell_anyway(status, self._owned)
         return status
+
+    def _state(self) -> BotState:
+        """Of a run that goes on."""
+        if not self._desired.running:
+            return BotState.STOPPING
+        if self._desired.paused:
+            return BotState.PAUSED
+        connected = self._desk.accounts.connected(self._desired.user)
+        return BotState.RUNNING if connected else BotState.RECOVERING

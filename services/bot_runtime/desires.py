@@ -1,5 +1,7 @@
 """What users want of their bots: KV `desired`, `bot.{user}`."""
 
+from typing import Any
+
 import msgspec
 
 from libs.bus import Bus, Entry, RevisionConflict
@@ -33,14 +35,18 @@ class Desires:
 
     async def stop(self, user: str, run: str, reason: str) -> DesiredBot | None:
         """End that run; what is wanted now: stopped, or whatever replaced the run meanwhile."""
+        return await self.change(user, run, running=False, reason=reason)
+
+    async def change(self, user: str, run: str, **changes: Any) -> DesiredBot | None:
+        """Of a run that is to go on, fields of DesiredBot; what is wanted now, whatever it is."""
         for _ in range(_TRIES):
             known = await self.get(user)
             if known is None or known.value.run != run or not known.value.running:
                 return None if known is None else known.value
-            stopped = msgspec.structs.replace(known.value, running=False, reason=reason)
+            changed = msgspec.structs.replace(known.value, **changes)
             try:
-                await self._bucket.update(known.key, stopped, known.revision)
+                await self._bucket.update(known.key, changed, known.revision)
             except RevisionConflict:
                 continue
-            return stopped
+            return changed
         raise RevisionConflict(desired_key(user), 0)

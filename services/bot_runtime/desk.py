@@ -8,6 +8,7 @@ from services.bot_runtime.accounts import Accounts
 from services.bot_runtime.actives import Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.orders import Orders
+from services.bot_runtime.platform import PlatformRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +19,6 @@ class Desk:
     accounts: Accounts
     orders: Orders
     desires: Desires
+    platform: PlatformRules
     order_lifetime: float
     """Seconds after the decision in which an order may be sent."""

@@ -69,6 +69,10 @@ class Fleet:
             self.drop(partition)
         await asyncio.gather(*keepers, return_exceptions=True)
 
+    def wanted(self) -> int:
+        """Bots of all users, here and elsewhere, that are to run."""
+        return sum(desired.running for desired in self._desired.values())
+
     def configs(self) -> Iterable[BotConfig]:
         """Of the bots that look for signals."""
         return [bot.desired.config for bot in self._bots.values() if bot.desired.running]
@@ -93,6 +97,10 @@ class Fleet:
     def wake(self, user: str) -> None:
         bot = self._bots.get(user)
         if bot is not None:
+            bot.wake()
+
+    def wake_all(self) -> None:
+        for bot in self._bots.values():
             bot.wake()
 
     def _status_changed(self, _: str, entry: Entry[BotStatus] | None) -> None:

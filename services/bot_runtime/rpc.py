@@ -1,29 +1,43 @@
-"""The endpoints `bots.start` and `bots.stop`: any process answers, by writing what the user wants."""
+"""A bot's lifecycle: any process answers, by writing what the user wants; the one that runs the bot makes it so."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
 from libs.bus.topology import ACCOUNTS
 from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot
 from libs.contracts.ids import new_id
-from libs.contracts.rpc import ErrorCode, RpcError, StartBot, StopBot
+from libs.contracts.rpc import ErrorCode, OfUser, RpcError, StartBot, StopBot
 from services.bot_runtime import labels
 from services.bot_runtime.accounts import balance_key, session_key
 from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
+from services.bot_runtime.platform import PlatformRules
 from services.bot_runtime.status import status_of
 
 
 class Endpoints:
-    def __init__(self, bus: Bus, actives: Actives, desires: Desires, *, real_accounts: bool) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        actives: Actives,
+        desires: Desires,
+        platform: PlatformRules,
+        running: Callable[[], int],
+        *,
+        real_accounts: bool,
+    ) -> None:
+        """`running()`: bots of all users that are wanted to run."""
         self._bus = bus
         self._clock = bus.clock
         self._accounts = bus.bucket(ACCOUNTS)
         self._actives = actives
         self._desires = desires
+        self._platform = platform
+        self._running = running
         self._real_accounts = real_accounts
 
     async def start(self, request: StartBot) -> BotStatus:
@@ -53,16 +67,66 @@ class Endpoints:
             desired = await self._desires.stop(request.user, known.value.run, request.reason)
             return await self._tell(journal, desired or known.value, BotState.STOPPING, labels.STOPPING)
 
+    async def pause(self, request: OfUser) -> BotStatus:
+        """Raises RpcError. Answers at once; what is open is followed to its end. Pausing again changes nothing."""
+        async with _certain():
+            known = await self._known(request.user)
+            return await self._change(known, BotState.PAUSED, labels.PAUSED, paused=True)
+
+    async def resume(self, request: OfUser) -> BotStatus:
+        """Raises RpcError."""
+        async with _certain():
+            known = await self._known(request.user)
+            if not known.paused:
+                raise RpcError(ErrorCode.NOT_PAUSED, "the bot is not paused")
+            return await self._change(known, BotState.RUNNING, labels.ANALYZING, paused=False)
+
+    async def reconfigure(self, request: StartBot) -> BotStatus:
+        """Raises RpcError. The run goes on with its score; a decided order is not touched."""
+        async with _certain():
+            known = await self._known(request.user)
+            if request.config.account_type is not known.config.account_type:
+                message = f"`accountType`: this run trades on the {known.config.account_type} account; stop it first"
+                raise RpcError(ErrorCode.INVALID_REQUEST, message)
+            self._check_config(request)
+            journal = Journal(self._bus, request.user)
+            await journal.load()
+            state = journal.status.state if journal.status is not None else BotState.RUNNING
+            return await self._change(known, state, labels.RECONFIGURED, config=request.config)
+
+    async def _known(self, user: str) -> DesiredBot:
+        known = await self._desires.get(user)
+        if known is None or not known.value.running:
+            raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
+        return known.value
+
+    async def _change(self, known: DesiredBot, state: BotState, label: str, **changes: Any) -> BotStatus:
+        desired = await self._desires.change(known.user, known.run, **changes)
+        if desired is None or desired.run != known.run or not desired.running:
+            raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
+        journal = Journal(self._bus, known.user)
+        await journal.load()
+        return await self._tell(journal, desired, state, label)
+
     async def _check(self, request: StartBot) -> None:
         config = request.config
-        if config.account_type is AccountType.REAL and not self._real_accounts:
-            raise RpcError(ErrorCode.INVALID_REQUEST, "`accountType`: real accounts are not allowed on this server")
+        if self._platform.platform.maintenance:
+            raise RpcError(ErrorCode.MAINTENANCE, self._platform.notice)
+        if self._running() >= self._platform.platform.max_bots:
+            raise RpcError(ErrorCode.LIMIT_REACHED, f"{self._platform.platform.max_bots} bots run already")
+        self._check_config(request)
         session = await self._accounts.get(session_key(request.user), SessionStatus)
         if session is None or session.value.state is not SessionState.CONNECTED:
             raise RpcError(ErrorCode.NOT_CONNECTED, "no session to the broker; connect first")
         balances = await self._accounts.get(balance_key(request.user), Balances)
         if balances is None or balances.value.of(config.account_type) is None:
             raise RpcError(ErrorCode.NO_BALANCE, f"there is no {config.account_type} balance")
+
+    def _check_config(self, request: StartBot) -> None:
+        config, limits = request.config, self._platform.limits(request.user)
+        if config.account_type is AccountType.REAL and not (self._real_accounts and limits.real_account):
+            who = "this server" if not self._real_accounts else "this user"
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`accountType`: real accounts are not allowed for {who}")
         if config.mode == "manual":
             self._check_asset(config)
 

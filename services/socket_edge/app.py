@@ -26,6 +26,7 @@ from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.jwks import KeySet
 from services.socket_edge.market_api import MarketApi
 from services.socket_edge.middleware import answer_in_json, cross_origin, identify
+from services.socket_edge.platform_api import PlatformApi
 from services.socket_edge.roles import Roles
 from services.socket_edge.routes import Route
 from services.socket_edge.service_api import ServiceApi
@@ -62,7 +63,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(hub.demand.run(), "demand")
         service.background(sockets.look_after(), "sockets")
         handlers = _handlers(
-            ServiceApi(bus, dependencies), BotApi(bus, state, assets, events, people), MarketApi(bus, assets)
+            ServiceApi(bus, dependencies),
+            BotApi(bus, state, assets, events, people),
+            MarketApi(bus, assets),
+            PlatformApi(bus),
         )
         async with _listening(_web_app(gate, origins, engine, handlers), settings):
             yield
@@ -78,7 +82,9 @@ def _verifier(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> 
     )
 
 
-def _handlers(about: ServiceApi, bots: BotApi, market: MarketApi) -> dict[Route[Any, Any], Handler]:
+def _handlers(
+    about: ServiceApi, bots: BotApi, market: MarketApi, platform: PlatformApi
+) -> dict[Route[Any, Any], Handler]:
     return {
         routes.FRONT: about.front,
         routes.HEALTH: about.health,
@@ -88,10 +94,17 @@ def _handlers(about: ServiceApi, bots: BotApi, market: MarketApi) -> dict[Route[
         routes.STATUS: bots.status,
         routes.START: bots.start,
         routes.STOP: bots.stop,
+        routes.PAUSE: bots.pause,
+        routes.RESUME: bots.resume,
+        routes.RECONFIGURE: bots.reconfigure,
         routes.RUNTIME_STATUS: bots.runtime_status,
         routes.ASSETS: market.assets,
         routes.CANDLES: market.candles,
         routes.CRM_STATS: about.crm_stats,
+        routes.PLATFORM: platform.platform,
+        routes.SET_PLATFORM: platform.set_platform,
+        routes.LIMITS: platform.limits,
+        routes.SET_LIMITS: platform.set_limits,
     }
 
 

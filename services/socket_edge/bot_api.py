@@ -75,6 +75,18 @@ class BotApi:
             status="stopping" if status.state.alive else "stopped",
         )
 
+    async def pause(self, call: Call[Nothing, OfUser]) -> responses.BotChanged:
+        status = await self._bus.call(rpc.PAUSE_BOT, rpc.OfUser(user=call.user))
+        return _changed("Bot paused: it opens nothing until it is resumed", status)
+
+    async def resume(self, call: Call[Nothing, OfUser]) -> responses.BotChanged:
+        return _changed("Bot resumed", await self._bus.call(rpc.RESUME_BOT, rpc.OfUser(user=call.user)))
+
+    async def reconfigure(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotChanged:
+        config = self._with_known_asset(call.body.config)
+        status = await self._bus.call(rpc.RECONFIGURE_BOT, rpc.StartBot(user=call.user, config=config))
+        return _changed("Configuration changed", status)
+
     async def balance(self, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
         """Of exactly the type asked for: 0 when there is none, never another account's money."""
         if not self._state.connected(call.user):
@@ -147,6 +159,10 @@ class BotApi:
         if error.code is ErrorCode.ALREADY_RUNNING and bot is not None:
             refusal.pid = bot.number
         return refusal
+
+
+def _changed(message: str, status: BotStatus) -> responses.BotChanged:
+    return responses.BotChanged(message=message, pid=status.number, status=responses.RunState.of(status))
 
 
 def _stats(bot: BotStatus | None, score: Score | None) -> responses.RunStats | None:

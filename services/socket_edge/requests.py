@@ -8,6 +8,7 @@ from msgspec import Meta
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig
 from libs.contracts.codec import Message
+from libs.contracts.platform import Platform, UserLimits
 
 Category = Literal["forex", "crypto", "commodities", "indices", "stocks", "pairs"]
 
@@ -30,6 +31,19 @@ class BalanceQuery(OfUser, frozen=True, kw_only=True, rename="camel"):
 
 class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
     config: BotConfig = BotConfig()
+
+
+class PlatformRequest(Message, frozen=True, kw_only=True):
+    platform: Platform
+
+
+class LimitsRequest(Message, frozen=True, kw_only=True, rename="camel"):
+    user_id: UUID
+    limits: UserLimits
+
+
+class LimitsQuery(Message, frozen=True, kw_only=True, rename="camel"):
+    user_id: UUID
 
 
 class AssetsQuery(Message, frozen=True, kw_only=True):

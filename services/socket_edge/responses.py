@@ -4,10 +4,12 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Literal
+from uuid import UUID
 
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
+from libs.contracts.platform import Platform, UserLimits
 
 
 class Success(Message, frozen=True, kw_only=True, rename="camel"):
@@ -58,12 +60,20 @@ class BotStopping(Success, frozen=True, kw_only=True, rename="camel"):
     status: Literal["stopping", "stopped"]
 
 
+class BotChanged(Success, frozen=True, kw_only=True, rename="camel"):
+    message: str
+    pid: int
+    status: "RunState"
+
+
 class RunState(StrEnum):
     """Of the latest run of a bot: BotState, or that there never was one."""
 
     IDLE = "idle"
     STARTING = "starting"
     RUNNING = "running"
+    PAUSED = "paused"
+    RECOVERING = "recovering"
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -105,6 +115,15 @@ class Status(Success, frozen=True, kw_only=True, rename="camel"):
     balance: Decimal
     user_id: str
     status: RunState
+
+
+class PlatformAnswer(Success, frozen=True, kw_only=True):
+    platform: Platform
+
+
+class LimitsAnswer(Success, frozen=True, kw_only=True, rename="camel"):
+    user_id: UUID
+    limits: UserLimits
 
 
 class Asset(Message, frozen=True, kw_only=True):

@@ -44,6 +44,11 @@ BALANCE = Route("GET", "/api/bot/balance", "Balances", ask.BalanceQuery, ask.Not
 STATUS = Route("GET", "/api/bot/status", "Connection and bot", ask.OfUser, ask.Nothing, (answer.Status,))
 START = Route("POST", "/api/bot/start-runtime", "Start the bot", ask.Nothing, ask.StartRequest, (answer.BotStarting,))
 STOP = Route("POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfUser, (answer.BotStopping,))
+PAUSE = Route("POST", "/api/bot/pause", "Open nothing until resumed", ask.Nothing, ask.OfUser, (answer.BotChanged,))
+RESUME = Route("POST", "/api/bot/resume", "Go on", ask.Nothing, ask.OfUser, (answer.BotChanged,))
+RECONFIGURE = Route(
+    "POST", "/api/bot/reconfigure", "Change a running bot", ask.Nothing, ask.StartRequest, (answer.BotChanged,)
+)
 RUNTIME_STATUS = Route(
     "GET", "/api/bot/runtime-status", "The bot's current run", ask.OfUser, ask.Nothing, (answer.RuntimeStatus,)
 )
@@ -55,3 +60,19 @@ CANDLES = Route("GET", "/api/candles", "Past candles", ask.CandlesQuery, ask.Not
 CRM_STATS = Route(
     "GET", "/api/crm/stats", "Contacts in numbers", ask.Nothing, ask.Nothing, (answer.CrmStatsAnswer,), Access.ADMIN
 )
+
+PLATFORM = Route(
+    "GET", "/api/admin/platform", "Kill switch and limits", ask.Nothing, ask.Nothing, (answer.PlatformAnswer,),
+    Access.ADMIN,
+)  # fmt: skip
+SET_PLATFORM = Route(
+    "PUT", "/api/admin/platform", "Set kill switch and limits", ask.Nothing, ask.PlatformRequest,
+    (answer.PlatformAnswer,), Access.ADMIN,
+)  # fmt: skip
+LIMITS = Route(
+    "GET", "/api/admin/limits", "A user's limits", ask.LimitsQuery, ask.Nothing, (answer.LimitsAnswer,), Access.ADMIN
+)
+SET_LIMITS = Route(
+    "PUT", "/api/admin/limits", "Set a user's limits", ask.Nothing, ask.LimitsRequest, (answer.LimitsAnswer,),
+    Access.ADMIN,
+)  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from libs.bus import Bus
 from libs.contracts.bots import BotConfig, BotSignal, BotStatus
-from libs.contracts.rpc import START_BOT, STOP_BOT, StartBot, StopBot
+from libs.contracts.rpc import START_BOT, STOP_BOT, Endpoint, OfUser, StartBot, StopBot
 from libs.contracts.score import Score
 from tests.messages import USER
 
@@ -30,6 +30,9 @@ class Observer:
 
     async def stop_bot(self, user: str = USER) -> BotStatus:
         return await self.bus.call(STOP_BOT, StopBot(user=user))
+
+    async def ask(self, endpoint: Endpoint[OfUser, BotStatus], user: str = USER) -> BotStatus:
+        return await self.bus.call(endpoint, OfUser(user=user))
 
     def labels(self, user: str = USER) -> list[str]:
         return [status.label for status in self.statuses[user]]

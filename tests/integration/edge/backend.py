@@ -14,6 +14,7 @@ from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
 from libs.contracts.orders import OrderState, TradeRecorded
+from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.contracts.score import Score
 from tests.messages import a_closing, a_score, a_settlement, an_active, an_opening, an_order
@@ -65,7 +66,20 @@ class Backend:
         await self.gateway.serve(
             "gateway", {rpc.CONNECT: self._connect, rpc.DISCONNECT: self._disconnect, rpc.CANDLES: self._candles}
         )
-        await self.bots.serve("bots", {rpc.START_BOT: self._start, rpc.STOP_BOT: self._stop})
+        await self.bots.serve(
+            "bots",
+            {
+                rpc.START_BOT: self._start,
+                rpc.STOP_BOT: self._stop,
+                rpc.PAUSE_BOT: self._pause,
+                rpc.RESUME_BOT: self._resume,
+                rpc.RECONFIGURE_BOT: self._reconfigure,
+                rpc.PLATFORM: self._platform,
+                rpc.SET_PLATFORM: self._set_platform,
+                rpc.USER_LIMITS: self._limits,
+                rpc.SET_USER_LIMITS: self._set_limits,
+            },
+        )
         await self.analytics.serve("analytics", {rpc.RECORD_STATUS: self._record})
         await self.crm.serve("crm", {rpc.CRM_STATS: self._crm_stats})
 
@@ -139,6 +153,33 @@ class Backend:
     async def _stop(self, request: rpc.StopBot) -> BotStatus:
         self._note(rpc.STOP_BOT.name, request)
         return a_status(request.user, Activity.STOPPED, state=BotState.STOPPING, reason=request.reason)
+
+    async def _pause(self, request: rpc.OfUser) -> BotStatus:
+        self._note(rpc.PAUSE_BOT.name, request)
+        return a_status(request.user, Activity.PAUSED, state=BotState.PAUSED)
+
+    async def _resume(self, request: rpc.OfUser) -> BotStatus:
+        self._note(rpc.RESUME_BOT.name, request)
+        return a_status(request.user, Activity.ANALYZING)
+
+    async def _reconfigure(self, request: rpc.StartBot) -> BotStatus:
+        self._note(rpc.RECONFIGURE_BOT.name, request)
+        return a_status(request.user, Activity.ANALYZING, config=request.config)
+
+    async def _platform(self, _: rpc.Nothing) -> Platform:
+        return Platform(notice="As it was")
+
+    async def _set_platform(self, request: rpc.SetPlatform) -> Platform:
+        self._note(rpc.SET_PLATFORM.name, request)
+        return request.platform
+
+    async def _limits(self, request: rpc.OfUser) -> UserLimits:
+        self._note(rpc.USER_LIMITS.name, request)
+        return UserLimits(max_trades_per_day=7)
+
+    async def _set_limits(self, request: rpc.SetUserLimits) -> UserLimits:
+        self._note(rpc.SET_USER_LIMITS.name, request)
+        return request.limits
 
     async def _record(self, request: rpc.OfUser) -> rpc.Nothing:
         self._note(rpc.RECORD_STATUS.name, request)

@@ -27,6 +27,13 @@ PROTECTED = (
     ("GET", "/api/assets"),
     ("GET", "/api/candles"),
     ("GET", "/api/crm/stats"),
+    ("POST", "/api/bot/pause"),
+    ("POST", "/api/bot/resume"),
+    ("POST", "/api/bot/reconfigure"),
+    ("GET", "/api/admin/platform"),
+    ("PUT", "/api/admin/platform"),
+    ("GET", "/api/admin/limits"),
+    ("PUT", "/api/admin/limits"),
 )
 
 

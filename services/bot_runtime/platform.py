@@ -1,0 +1,126 @@
+"""What administrators allow, as they last said."""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from libs.bus import Bus, BusUnavailable, Entry
+from libs.bus.topology import PLATFORM
+from libs.contracts.account import AccountType
+from libs.contracts.clock import Clock
+from libs.contracts.platform import Platform, PlatformRecord, UserLimits, UserLimitsRecord
+from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError, SetPlatform, SetUserLimits
+
+log = structlog.get_logger()
+
+PLATFORM_KEY = "platform"
+
+N = TypeVar("N", int, Decimal)
+
+
+def limits_key(user: str) -> str:
+    return f"user.{user}"
+
+
+class PlatformRules:
+    """Asked before every order: a change counts at once, for bots that run as well."""
+
+    def __init__(self) -> None:
+        self.platform = Platform()
+        self._limits: dict[str, UserLimits] = {}
+        self._changed: Callable[[], None] | None = None
+
+    async def follow(self, bus: Bus, changed: Callable[[], None]) -> None:
+        """Current when it returns, and kept so until the bus is closed; `changed()` is called with every change."""
+        self._changed = changed
+        await bus.mirror(PLATFORM, PLATFORM_KEY, PlatformRecord, self._platform_changed)
+        await bus.mirror(PLATFORM, limits_key("*"), UserLimitsRecord, self._limits_changed)
+
+    def limits(self, user: str) -> UserLimits:
+        """The platform's and the user's own, whichever is stricter."""
+        return _stricter(self.platform.limits, self._limits.get(user, UserLimits()))
+
+    @property
+    def notice(self) -> str:
+        """Of a maintenance, for people."""
+        return self.platform.notice or "Trading is paused for maintenance"
+
+    def obstacle(self, user: str, account_type: AccountType) -> str:
+        """Why nothing may be opened now, for people; empty if it may."""
+        limits = self.limits(user)
+        if self.platform.maintenance:
+            return self.notice
+        if not limits.trading:
+            return "Trading is blocked for this user"
+        if account_type is AccountType.REAL and not limits.real_account:
+            return "Trading with real money is blocked for this user"
+        return ""
+
+    def _platform_changed(self, _: str, entry: Entry[PlatformRecord] | None) -> None:
+        self.platform = Platform() if entry is None else entry.value.value
+        self._tell()
+
+    def _limits_changed(self, key: str, entry: Entry[UserLimitsRecord] | None) -> None:
+        user = key.removeprefix(limits_key(""))
+        if entry is None:
+            self._limits.pop(user, None)
+        else:
+            self._limits[user] = entry.value.value
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._changed is not None:
+            self._changed()
+
+
+class PlatformDesk:
+    """The endpoints by which administrators read and say it; the edge has verified that they are administrators."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bucket = bus.bucket(PLATFORM)
+        self._clock: Clock = bus.clock
+
+    async def platform(self, _: Nothing) -> Platform:
+        known = await self._bucket.get(PLATFORM_KEY, PlatformRecord)
+        return Platform() if known is None else known.value.value
+
+    async def set_platform(self, request: SetPlatform) -> Platform:
+        record = PlatformRecord(at=self._clock.now(), by=request.by, value=request.platform)
+        await self._put(PLATFORM_KEY, record)
+        log.warning("platform_changed", by=request.by, platform=msgspec.to_builtins(request.platform))
+        return request.platform
+
+    async def user_limits(self, request: OfUser) -> UserLimits:
+        known = await self._bucket.get(limits_key(request.user), UserLimitsRecord)
+        return UserLimits() if known is None else known.value.value
+
+    async def set_user_limits(self, request: SetUserLimits) -> UserLimits:
+        record = UserLimitsRecord(at=self._clock.now(), by=request.by, value=request.limits)
+        await self._put(limits_key(request.user), record)
+        log.warning("limits_changed", by=request.by, user=request.user, limits=msgspec.to_builtins(request.limits))
+        return request.limits
+
+    async def _put(self, key: str, record: PlatformRecord | UserLimitsRecord) -> None:
+        try:
+            await self._bucket.put(key, record)
+        except BusUnavailable as error:
+            raise RpcError(ErrorCode.TIMEOUT, "the message bus did not confirm it in time") from error
+
+
+def _stricter(one: UserLimits, other: UserLimits) -> UserLimits:
+    both = (one, other)
+    return UserLimits(
+        trading=one.trading and other.trading,
+        real_account=one.real_account and other.real_account,
+        max_stake=_least(limits.max_stake for limits in both),
+        max_trades_per_day=_least(limits.max_trades_per_day for limits in both),
+        max_daily_loss=_least(limits.max_daily_loss for limits in both),
+        max_open_positions=_least(limits.max_open_positions for limits in both),
+    )
+
+
+def _least(values: Iterable[N | None]) -> N | None:
+    return min((value for value in values if value is not None), default=None)
