@@ -31,7 +31,9 @@ from services.broker_gateway.tenure import Tenure
 log = structlog.get_logger()
 
 _LATE = timedelta(seconds=2)
-"""After its expiry, a position whose settlement has not been heard of is looked up."""
+"""After its expiry or its sale, a position whose settlement has not been heard of is looked up."""
+_SALE = timedelta(seconds=60)
+"""After which a sale that is in no books was lost on its way, and the option is kept."""
 _SWEEP = 3.0
 """Seconds between looks at what is unsettled."""
 _BACKOFF = (1.0, 30.0)
@@ -210,11 +212,15 @@ class Session:
             self._reconcile = False
             await self._attempt(partial(desk.reconcile, unsettled))
 
-    @staticmethod
-    def _overdue(unsettled: list[OrderRecord], brokers_time: datetime) -> bool:
+    def _overdue(self, unsettled: list[OrderRecord], brokers_time: datetime) -> bool:
         """Whether something should be known by now: the broker's books are not read for what simply runs."""
         now = brokers_time - _LATE
-        return any(record.position is None or record.position.expiry < now for record in unsettled)
+        return any(
+            record.position is None or record.position.expiry < now or self._sold_lately(record) for record in unsettled
+        )
+
+    def _sold_lately(self, record: OrderRecord) -> bool:
+        return record.sale_sent_at is not None and _LATE < self._bus.clock.now() - record.sale_sent_at < _SALE
 
     async def _attempt(self, work: Callable[[], Awaitable[None]]) -> None:
         """What fails now is done by the next reconciliation, from the records and the broker's books."""

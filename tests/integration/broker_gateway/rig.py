@@ -14,7 +14,7 @@ from libs.contracts.account import Balances, SessionState, SessionStatus
 from libs.contracts.clock import SystemClock
 from libs.contracts.ids import new_id
 from libs.contracts.orders import OrderRecord, OrderState, TradeClosed
-from libs.contracts.rpc import CONNECT, SUBMIT_ORDER, ConnectSession, SessionReport, SubmitOrder
+from libs.contracts.rpc import CONNECT, SELL_ORDER, SUBMIT_ORDER, ConnectSession, SellOrder, SessionReport, SubmitOrder
 from libs.contracts.subjects import session_rpc
 from tests.integration.paper_broker import PaperBroker
 from tests.integration.service_process import ServiceProcess, StartService
@@ -77,6 +77,11 @@ class Rig:
     async def submit(self, order_id: str, user: str = USER, timeout: float = 10.0) -> OrderRecord:
         return await self.bus.call(
             SUBMIT_ORDER, SubmitOrder(order_id=order_id), subject=session_rpc(user, "order"), timeout=timeout
+        )
+
+    async def sell(self, order_id: str, user: str = USER, timeout: float = 10.0) -> OrderRecord:
+        return await self.bus.call(
+            SELL_ORDER, SellOrder(order_id=order_id), subject=session_rpc(user, "sell"), timeout=timeout
         )
 
     async def record(self, order_id: str, user: str = USER) -> OrderRecord:

@@ -9,13 +9,11 @@ import pytest
 from libs.bus import Bus
 from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Catalogue
-from libs.contracts.orders import OptionKind, OrderRecord, OrderState, RejectCode
-from libs.contracts.rpc import SELL_ORDER, ErrorCode, RpcError, SellOrder
-from libs.contracts.subjects import session_rpc
+from libs.contracts.orders import OptionKind, OrderState, RejectCode
+from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.broker_gateway.rig import BROKER_USER, CLOCK, Rig, until
 from tests.integration.paper_broker import StartPaperBroker
 from tests.integration.service_process import StartService
-from tests.messages import USER
 
 PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900, OptionKind.DIGITAL: 60}
 SELLABLE = list(PERIODS)
@@ -44,10 +42,6 @@ def timed(kind: OptionKind, periods: int = 2) -> dict[str, Any]:
     return {"option": kind, "expiration": expiration, "duration": round((expiration - now).total_seconds())}
 
 
-async def sell(rig: Rig, order_id: str) -> OrderRecord:
-    return await rig.bus.call(SELL_ORDER, SellOrder(order_id=order_id), subject=session_rpc(USER, "sell"))
-
-
 @pytest.mark.parametrize("kind", SELLABLE)
 async def test_bought_for_its_expiration_and_sold_once(trading: Rig, kind: OptionKind) -> None:
     asked = timed(kind)
@@ -56,16 +50,26 @@ async def test_bought_for_its_expiration_and_sold_once(trading: Rig, kind: Optio
     assert record.state is OrderState.OPENED, record.reason
     assert record.position is not None
     assert record.position.expiry == asked["expiration"]
-    await sell(trading, order_id)
+    await trading.sell(order_id)
     closed = await trading.becomes(order_id, OrderState.CLOSED)
     assert closed.settlement is not None
     assert closed.settlement.sold
-    assert (await sell(trading, order_id)).settlement == closed.settlement
+    assert (await trading.sell(order_id)).settlement == closed.settlement
     booked = await trading.broker_positions()
     assert [(position["close_reason"], position["instrument_type"]) for position in booked] == [
         ("default" if kind is OptionKind.DIGITAL else "sold", f"{kind}-option")
     ]
     assert closed.settlement.profit == Decimal(str(booked[0]["pnl_realized"]))
+
+
+async def test_a_sale_whose_closing_is_not_told_is_found_long_before_the_expiration(trading: Rig) -> None:
+    order_id = await trading.intend(**timed(OptionKind.BINARY))
+    await trading.submit(order_id)
+    await trading.broker.fault("withhold-result", BROKER_USER, seconds=1)
+    await trading.sell(order_id)
+    closed = await trading.becomes(order_id, OrderState.CLOSED)
+    assert closed.settlement is not None
+    assert closed.settlement.sold
 
 
 @pytest.mark.parametrize("kind", SELLABLE)
@@ -79,7 +83,7 @@ async def test_a_blitz_option_cannot_be_sold(trading: Rig) -> None:
     order_id = await trading.intend()
     await trading.submit(order_id)
     with pytest.raises(RpcError) as raised:
-        await sell(trading, order_id)
+        await trading.sell(order_id)
     assert raised.value.code is ErrorCode.NOT_SELLABLE
 
 
