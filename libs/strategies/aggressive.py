@@ -1,13 +1,13 @@
 """`aggressive`: four advisors vote, and there is always a signal (api-contract §10.7)."""
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from libs.strategies.advisors import SMA_PERIOD, gap_hunter, level_analyst, mean_reversion, pattern_counter
 from libs.strategies.panel import Panel
 from libs.strategies.rounding import half_up
-from libs.strategies.strategy import CALL, NONE, PUT, Signals
+from libs.strategies.strategy import CALL, NONE, PUT, Signals, Strategy
 
 _ADVISORS = ((pattern_counter, 0.40), (mean_reversion, 0.30), (gap_hunter, 0.20), (level_analyst, 0.10))
 """With their weights, in the order in which the original adds them up."""
@@ -16,13 +16,18 @@ _DEFAULT_CONFIDENCE = 50
 """Of the CALL it gives when it cannot judge."""
 
 
-@dataclass(frozen=True, slots=True)
-class Aggressive:
-    """Confidence is the winning side's score, not divided by that side's weights: 28 to 84."""
+class Aggressive(Strategy, frozen=True, kw_only=True):
+    """Four advisors vote: against the majority of the last three candles (weight 40 %), back to the mean of twenty
+    (30 %), against a gap (20 %), away from the nearest extreme of ten (10 %). There is always a signal. Confidence is
+    the winning side's score: 28 to 84. It has no parameters: the statistics of the scanner depend on it.
+    """
 
-    name: str = "aggressive"
-    warm_up: int = 1
-    """It answers CALL 50 from the first candle, and judges from the twentieth."""
+    name: ClassVar[str] = "aggressive"
+
+    @property
+    def warm_up(self) -> int:
+        """It answers CALL 50 from the first candle, and judges from the twentieth."""
+        return 1
 
     def evaluate(self, panel: Panel) -> Signals:
         call, put = np.zeros(len(panel.actives)), np.zeros(len(panel.actives))

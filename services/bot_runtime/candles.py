@@ -10,11 +10,9 @@ from libs.bus import Bus
 from libs.contracts import subjects
 from libs.contracts.market import Candle, Feed
 from libs.strategies.panel import Appended, Panel
+from libs.strategies.strategy import DEPTH
 from services.bot_runtime.history import History
 from services.bot_runtime.rounds import Rounds
-
-DEPTH = 50
-"""Candles per active (api-contract §10.4)."""
 
 log = structlog.get_logger()
 

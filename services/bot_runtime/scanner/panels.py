@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from libs.contracts.market import Candle, Feed
 from libs.strategies.panel import Appended, Panel
-from services.bot_runtime.candles import DEPTH
+from libs.strategies.strategy import DEPTH
 from services.bot_runtime.scanner.folding import Bar, fold
 from services.bot_runtime.scanner.sizes import BASE, SIZES, source
 

@@ -6,6 +6,7 @@ from libs.bus import Bus
 from libs.contracts.market import CANDLE_SIZES, Candle, Feed
 from libs.contracts.rpc import CANDLES, CandleQuery
 from libs.strategies.panel import Panel
+from libs.strategies.strategy import DEPTH
 from services.bot_runtime.scanner.folding import fold
 from services.bot_runtime.scanner.panels import Panels, history_count
 from services.bot_runtime.scanner.sizes import BASE, SIZES
@@ -40,4 +41,4 @@ async def test_every_row_is_full_after_the_histories_have_come(broker: PaperBrok
     panels = Panels()
     for size in (10, 30, 60, 300, 900, 1800, 3600):
         panels.load(Feed(ACTIVE, size), await history(bus, size, history_count(Feed(ACTIVE, size))))
-    assert {size: int(panel.counts[0]) for size, panel in panels.of.items()} == dict.fromkeys(SIZES, 50)
+    assert {size: int(panel.counts[0]) for size, panel in panels.of.items()} == dict.fromkeys(SIZES, DEPTH)

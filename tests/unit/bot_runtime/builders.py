@@ -1,6 +1,6 @@
 """Bots, actives and boards for tests."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,17 +28,18 @@ def actives_of(*actives: Active) -> Actives:
     return known
 
 
-class Scripted:
+class Scripted(Strategy, frozen=True):
     """A strategy that says what the test wants: direction and confidence by active."""
 
-    name = "scripted"
-    warm_up = 1
+    name: ClassVar[str] = "scripted"
+    said: dict[int, tuple[int, int]]
 
-    def __init__(self, said: dict[int, tuple[int, int]]) -> None:
-        self._said = said
+    @property
+    def warm_up(self) -> int:
+        return 1
 
     def evaluate(self, panel: Panel) -> Signals:
-        said = [self._said.get(active_id, (0, 0)) for active_id in panel.actives]
+        said = [self.said.get(active_id, (0, 0)) for active_id in panel.actives]
         return Signals(
             np.array([direction for direction, _ in said], dtype=np.int8),
             np.array([confidence for _, confidence in said], dtype=np.int16),

@@ -11,7 +11,7 @@ from libs.strategies.aggressive import Aggressive
 from libs.strategies.panel import Panel
 from libs.strategies.registry import STRATEGIES
 from libs.strategies.strategy import CALL, NONE, PUT, Strategy
-from tests.unit.strategies.series import SIZE, Prices, bar, candles, flat, panel_of
+from tests.unit.strategies.series import SIZE, Prices, bar, candle, candles, flat, panel_of, random_walk
 
 Verdict = tuple[int, int]
 
@@ -67,22 +67,6 @@ def assert_same(verdict: Verdict, prices: Sequence[Prices]) -> None:
     assert verdict[0] == direction
     # The mean is summed in another order, so only a score within an ulp or so of a half may be rounded differently.
     assert verdict[1] in {math.floor(score + 0.5 - 1e-9), math.floor(score + 0.5 + 1e-9)}
-
-
-def random_walk(rng: random.Random, count: int, volatility: float) -> list[Prices]:
-    price, prices = 1.08415, []
-    for _ in range(count):
-        first = round(price + rng.choice((0, 0, rng.gauss(0, volatility))), 5)
-        ticks = [first, *(round(first + rng.gauss(0, volatility), 5) for _ in range(4))]
-        price = ticks[-1]
-        prices.append((first, max(ticks), min(ticks), price))
-    return prices
-
-
-def candle(numbers: tuple[int, int, int, int]) -> Prices:
-    """On a coarse grid, so that equal prices, gaps of nothing and halves are frequent."""
-    first, last, above, below = numbers
-    return (first / 8, (max(first, last) + above) / 8, (min(first, last) - below) / 8, last / 8)
 
 
 coarse_series = st.lists(
@@ -168,8 +152,8 @@ def test_it_always_answers_within_its_range(prices: list[Prices]) -> None:
 def test_a_row_fed_candle_by_candle_equals_a_loaded_one() -> None:
     prices = random_walk(random.Random(11), 80, 1e-4)
     fed = Panel(SIZE, 50)
-    for candle in candles(prices):
-        fed.append(candle)
+    for next_candle in candles(prices):
+        fed.append(next_candle)
     loaded = panel_of(prices)
     assert Aggressive().evaluate(fed).confidences.tolist() == Aggressive().evaluate(loaded).confidences.tolist()
 

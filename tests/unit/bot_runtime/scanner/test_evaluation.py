@@ -1,22 +1,23 @@
+from typing import ClassVar
+
 from libs.contracts.orders import Direction
 from libs.contracts.scanner import StrategySignal
 from libs.strategies.panel import Panel
-from libs.strategies.strategy import Signals
+from libs.strategies.strategy import Signals, Strategy
 from services.bot_runtime.board import NEEDED_CANDLES
 from services.bot_runtime.scanner.evaluation import evaluate
 from tests.unit.bot_runtime.builders import Scripted, a_panel
 
 
-class Broken:
-    name = "broken"
-    warm_up = 1
+class Broken(Strategy, frozen=True):
+    name: ClassVar[str] = "broken"
 
     def evaluate(self, panel: Panel) -> Signals:
         raise ZeroDivisionError
 
 
-class Second(Scripted):
-    name = "second"
+class Second(Scripted, frozen=True):
+    name: ClassVar[str] = "second"
 
 
 def test_every_strategy_is_heard_on_every_active_that_is_asked_about() -> None:
