@@ -48,7 +48,7 @@ test: setup
 N ?= 5000
 SEED ?= 1
 chaos: setup
-	PREGAO_CHAOS_SCHEDULES=$(N) PREGAO_CHAOS_SEED=$(SEED) $(BIN)/pytest tests/integration/broker_gateway/test_fault_matrix.py -k random -vv
+	PREGAO_CHAOS_SCHEDULES=$(N) PREGAO_CHAOS_SEED=$(SEED) $(BIN)/pytest tests/integration/broker_gateway/test_fault_schedules.py -vv
 
 lint: setup
 	$(BIN)/ruff format --check .
