@@ -18,6 +18,7 @@ from services.bot_runtime.demand import Demand
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.fleet import Fleet
+from services.bot_runtime.journal import Journals
 from services.bot_runtime.orders import Orders
 from services.bot_runtime.partitions import Partitions
 from services.bot_runtime.platform import PlatformDesk, PlatformRules
@@ -32,7 +33,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await bus.ensure(ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES)
 
     actives, accounts, desires, platform = Actives(), Accounts(), Desires(bus), PlatformRules()
-    fleet = Fleet(Desk(bus, service.clock, actives, accounts, Orders(bus), desires, platform, settings.order_lifetime))
+    journals = Journals(bus)
+    fleet = Fleet(
+        Desk(bus, service.clock, actives, accounts, Orders(bus), desires, journals, platform, settings.order_lifetime)
+    )
     candles = Candles(bus, fleet.evaluate)
     demand = Demand(bus, "bots", lambda: all_feeds(fleet.configs(), actives, service.clock.now()), candles.watch)
     partitions = Partitions(bus, fleet, settings.lease_seconds)
@@ -43,6 +47,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await platform.follow(bus, fleet.wake_all)
     await trades.listen(bus, fleet.hear)
     await candles.follow()
+    await journals.follow()
     await fleet.follow(bus)
     await partitions.start()
 

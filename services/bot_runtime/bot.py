@@ -10,6 +10,7 @@ import msgspec
 import structlog
 from prometheus_client import Histogram
 
+from libs.bus import RevisionConflict
 from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotSignal, BotState, BotStatus, DesiredBot
 from libs.contracts.orders import FINAL_RECORD_LIFE, Order, OrderRecord, OrderState, RejectCode
 from services.bot_runtime import labels
@@ -32,6 +33,11 @@ _PROMPT = 0.1
 _RECORDS_LAPSE = timedelta(seconds=FINAL_RECORD_LIFE / 2)
 """A bot that was silent for so long cannot rely on finding the records of its orders."""
 
+_published = Histogram(
+    "pregao_signal_to_order_seconds",
+    "From a computed signal until the order is written down",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.015, 0.03, 0.05, 0.1, 0.25, 1.0),
+)
 _accepted = Histogram(
     "pregao_signal_to_accepted_seconds",
     "From a computed signal to the broker's confirmation of the order",
@@ -67,8 +73,17 @@ class Bot:
     @classmethod
     async def recover(cls, desk: Desk, desired: DesiredBot, time_left: Callable[[], float]) -> Self:
         """`time_left()`: seconds for which this process may act for the user."""
-        journal = Journal(desk.bus, desired.user)
-        await journal.load()
+        journal = desk.journals.of(desired.user)
+        try:
+            run = await cls._resume(desk, desired, journal)
+        except RevisionConflict:
+            await journal.load()
+            run = await cls._resume(desk, desired, journal)
+        return cls(desk, desired, time_left, journal, run)
+
+    @staticmethod
+    async def _resume(desk: Desk, desired: DesiredBot, journal: Journal) -> Run:
+        """The run, where it was."""
         now = desk.clock.now()
         silent_since = journal.last_word or now
         pnl = journal.pnl
@@ -83,7 +98,7 @@ class Bot:
         elif record is not None and record.state is OrderState.REJECTED:
             # Whoever wrote it may not have come to tell it.
             await desk.orders.announce(record)
-        return cls(desk, desired, time_left, journal, Run(pnl, record))
+        return Run(pnl, record)
 
     @property
     def desired(self) -> DesiredBot:
@@ -200,9 +215,11 @@ class Bot:
         order = self._run.decide(choice, stake, self._desk.clock.now(), lifetime, self._desired.config.min_payout)
         record = await self._desk.orders.create(order)
         self._run.learn(record)
+        published = self._desk.clock.monotonic() - choice.computed
         if record.order != order:
             return  # decided before, by an attempt that did not come to know of it
-        submission = asyncio.create_task(self._submit(choice, order), name=f"submit:{order.order_id}")
+        _published.observe(published)
+        submission = asyncio.create_task(self._submit(choice, order, published), name=f"submit:{order.order_id}")
         try:
             # The order goes first: people are told when it is answered, or when it takes long.
             await asyncio.wait({submission}, timeout=_PROMPT)
@@ -211,7 +228,7 @@ class Bot:
         finally:
             submission.cancel()
 
-    async def _submit(self, choice: Choice, order: Order) -> None:
+    async def _submit(self, choice: Choice, order: Order, published: float) -> None:
         record = await self._desk.orders.submit(order)
         if record is None:
             return
@@ -224,6 +241,7 @@ class Bot:
             order_id=order.order_id,
             state=record.state,
             code=record.code,
+            published_ms=round(published * 1000, 3),
             milliseconds=round(seconds * 1000, 3),
         )
 

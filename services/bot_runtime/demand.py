@@ -11,6 +11,8 @@ from libs.bus.topology import FEEDS
 from libs.contracts.market import Feed, FeedDemand
 
 _RENEW = 3.0
+_SETTLE = 0.5
+"""Seconds in which many changes become one."""
 _LAPSE = 10.0
 """Seconds after which the wish of a dead process is forgotten."""
 
@@ -37,6 +39,7 @@ class Demand:
         while True:
             changed.clear()
             await self.renew()
+            await asyncio.sleep(_SETTLE)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_RENEW):
                     await changed.wait()

@@ -7,6 +7,7 @@ from libs.contracts.clock import Clock
 from services.bot_runtime.accounts import Accounts
 from services.bot_runtime.actives import Actives
 from services.bot_runtime.desires import Desires
+from services.bot_runtime.journal import Journals
 from services.bot_runtime.orders import Orders
 from services.bot_runtime.platform import PlatformRules
 
@@ -19,6 +20,7 @@ class Desk:
     accounts: Accounts
     orders: Orders
     desires: Desires
+    journals: Journals
     platform: PlatformRules
     order_lifetime: float
     """Seconds after the decision in which an order may be sent."""

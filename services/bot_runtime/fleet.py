@@ -8,8 +8,8 @@ import structlog
 from prometheus_client import Gauge
 
 from libs.bus import Bus, BusError, Entry, Lease
-from libs.bus.topology import BOTS, DESIRED
-from libs.contracts.bots import BotConfig, BotStatus, DesiredBot
+from libs.bus.topology import DESIRED
+from libs.contracts.bots import BotConfig, DesiredBot
 from libs.contracts.orders import OrderRecord
 from libs.strategies.panel import Panel
 from libs.strategies.registry import STRATEGIES
@@ -17,7 +17,6 @@ from services.bot_runtime.board import Board
 from services.bot_runtime.bot import Bot, NotOwned
 from services.bot_runtime.desires import desired_key
 from services.bot_runtime.desk import Desk
-from services.bot_runtime.journal import status_key
 from services.bot_runtime.partitions import partition_of
 
 log = structlog.get_logger()
@@ -36,7 +35,8 @@ class Fleet:
         """Set when other bots run, or want other candles, than before."""
         self._desk = desk
         self._desired: dict[str, DesiredBot] = {}
-        self._statuses: dict[str, BotStatus] = {}
+        self._wanted: set[str] = set()
+        """Users whose bot is to run."""
         self._finished: dict[str, str] = {}
         """Run that ended here, by user: known before the mirror of statuses tells."""
         self._partitions: dict[int, Lease] = {}
@@ -44,7 +44,6 @@ class Fleet:
         self._bots: dict[str, Bot] = {}
 
     async def follow(self, bus: Bus) -> None:
-        await bus.mirror(BOTS, status_key("*"), BotStatus, self._status_changed)
         await bus.mirror(DESIRED, desired_key("*"), DesiredBot, self._desired_changed)
 
     def take(self, partition: int, lease: Lease) -> None:
@@ -71,7 +70,7 @@ class Fleet:
 
     def wanted(self) -> int:
         """Bots of all users, here and elsewhere, that are to run."""
-        return sum(desired.running for desired in self._desired.values())
+        return len(self._wanted)
 
     def configs(self) -> Iterable[BotConfig]:
         """Of the bots that look for signals."""
@@ -103,15 +102,12 @@ class Fleet:
         for bot in self._bots.values():
             bot.wake()
 
-    def _status_changed(self, _: str, entry: Entry[BotStatus] | None) -> None:
-        if entry is not None:
-            self._statuses[entry.value.user] = entry.value
-
     def _desired_changed(self, _: str, entry: Entry[DesiredBot] | None) -> None:
         if entry is None:
             return
         desired = entry.value
         self._desired[desired.user] = desired
+        (self._wanted.add if desired.running else self._wanted.discard)(desired.user)
         bot = self._bots.get(desired.user)
         if bot is not None:
             bot.update(desired)
@@ -136,7 +132,7 @@ class Fleet:
         desired = self._desired.get(user)
         if desired is None or self._finished.get(user) == desired.run:
             return None
-        status = self._statuses.get(user)
+        status = self._desk.journals.status(user)
         over = status is not None and status.run == desired.run and not status.state.alive
         return None if over and not desired.running else desired
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
-from libs.bus import Bus, Entry, RevisionConflict
+from libs.bus import Bus, Entry, Mirror, RevisionConflict
 from libs.bus.topology import BOTS
 from libs.contracts.bots import BotSignal, BotStatus
 from libs.contracts.score import Score
@@ -19,14 +19,43 @@ def status_key(user: str) -> str:
     return f"{user}.status"
 
 
+def score_key(user: str) -> str:
+    return f"{user}.pnl"
+
+
+class Journals:
+    """Everybody's, as last told: thousands of bots are recovered at once without asking for each."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._statuses: Mirror[BotStatus] | None = None
+        self._scores: Mirror[Score] | None = None
+
+    async def follow(self) -> None:
+        """Current when it returns, and kept so until the bus is closed."""
+        self._statuses = await self._bus.mirror(BOTS, status_key("*"), BotStatus)
+        self._scores = await self._bus.mirror(BOTS, score_key("*"), Score)
+
+    def status(self, user: str) -> BotStatus | None:
+        return self._statuses.get(status_key(user)) if self._statuses is not None else None
+
+    def of(self, user: str) -> "Journal":
+        """What was told a moment ago may be missing: writing then raises RevisionConflict, and it must be loaded."""
+        status = self._statuses.entry(status_key(user)) if self._statuses is not None else None
+        score = self._scores.entry(score_key(user)) if self._scores is not None else None
+        return Journal(self._bus, user, status, score)
+
+
 class Journal:
     """One user's. Written with revision checks, so that an owner that was replaced cannot overwrite its successor."""
 
-    def __init__(self, bus: Bus, user: str) -> None:
+    def __init__(
+        self, bus: Bus, user: str, status: Entry[BotStatus] | None = None, score: Entry[Score] | None = None
+    ) -> None:
         self._bucket = bus.bucket(BOTS)
-        self._status_key, self._pnl_key, self._signal_key = status_key(user), f"{user}.pnl", f"{user}.signal"
-        self._status: Entry[BotStatus] | None = None
-        self._pnl: Entry[Score] | None = None
+        self._status_key, self._pnl_key, self._signal_key = status_key(user), score_key(user), f"{user}.signal"
+        self._status = status
+        self._pnl = score
 
     @property
     def status(self) -> BotStatus | None:
