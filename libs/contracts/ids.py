@@ -1,10 +1,8 @@
 """Identifiers. Ids come before effects, so whoever acts first makes the id."""
 
-import uuid
-
 import uuid_utils
 
-_NAMESPACE = uuid.UUID("6f2f5d3a-7a0e-5d0f-9c55-0b6d7a1c9e10")
+_NAMESPACE = uuid_utils.UUID("6f2f5d3a-7a0e-5d0f-9c55-0b6d7a1c9e10")
 
 
 def new_id() -> str:
@@ -14,4 +12,4 @@ def new_id() -> str:
 
 def derived_id(*parts: str | int) -> str:
     """A UUIDv5 that is the same whenever the parts are: repeating the cause repeats the id."""
-    return str(uuid.uuid5(_NAMESPACE, "\x1f".join(str(part) for part in parts)))
+    return str(uuid_utils.uuid5(_NAMESPACE, "\x1f".join(map(str, parts))))

@@ -7,6 +7,7 @@ Exit codes: 0 told to stop, 1 could not start or a part failed, 2 bad settings, 
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -83,6 +84,10 @@ class Service:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+_COLLECT = (50_000, 20, 100)
+"""Thresholds of the garbage collector: a pass over all that a large process keeps stops it for some tenths of a second,
+and by default comes several times in a burst of work. What has no cycles is freed at once all the same."""
+
 App = Callable[[SettingsT, Service], AbstractAsyncContextManager[None]]
 """The composition root of a service: entered to start it, left to stop it."""
 
@@ -95,6 +100,7 @@ def run(name: str, settings_type: type[SettingsT], app: App[SettingsT]) -> None:
         print(error, file=sys.stderr)
         sys.exit(2)
     configure(name, settings.instance, settings.log_level)
+    gc.set_threshold(*_COLLECT)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_main(name, settings, app))
     sys.exit(code)

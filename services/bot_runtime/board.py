@@ -31,6 +31,7 @@ class Board:
         self.at = at
         self.computed = computed
         """Monotonic seconds; from here the time to an accepted order is measured."""
+        self._signals: dict[int, Signal] = {}
         self._ranked: dict[int, tuple[int, int]] = {
             int(actives[i]): (int(signals.directions[rows[i]]), int(signals.confidences[rows[i]])) for i in best_first
         }
@@ -40,10 +41,13 @@ class Board:
         return iter(self._ranked)
 
     def signal(self, active_id: int) -> Signal | None:
-        found = self._ranked.get(active_id)
-        if found is None:
-            return None
-        direction, confidence = found
+        signal = self._signals.get(active_id)
+        if signal is None and active_id in self._ranked:
+            signal = self._signals[active_id] = self._signal(active_id)
+        return signal
+
+    def _signal(self, active_id: int) -> Signal:
+        direction, confidence = self._ranked[active_id]
         return Signal(
             id=derived_id("signal", self.strategy, active_id, self.size, self.end),
             at=self.at,
