@@ -13,9 +13,10 @@ from libs.bus import Consumer, Delivery
 from libs.bus.lease import Holder
 from libs.bus.topology import FEEDS, LEASES, MARKET
 from libs.contracts import subjects
+from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Feed, FeedDemand
 from libs.contracts.orders import OrderState
-from libs.contracts.rpc import RpcError
+from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.broker_gateway.rig import Rig, until
 
 USERS = {str(UUID(int=number)): 6000 + number for number in range(1, 21)}
@@ -23,6 +24,8 @@ USERS = {str(UUID(int=number)): 6000 + number for number in range(1, 21)}
 FEED = Feed(76, 1)
 _PACE = 0.5
 """Seconds between a user's orders."""
+_TAKEOVER = 10.0
+"""Seconds from the death of a gateway until another one has all of its sessions; leases last 6."""
 
 
 class Trader:
@@ -75,6 +78,8 @@ async def test_the_other_one_takes_over_everything_and_nothing_is_lost_or_done_t
 
     await until(everybody_traded)
     await gateways[0].kill()
+    async with asyncio.timeout(_TAKEOVER):
+        await asyncio.gather(*(served(rig, user) for user in USERS))
     before = {user: len(trader.opened) for user, trader in traders.items()}
     last_candle = closed_candles[-1]
 
@@ -120,6 +125,19 @@ async def test_one_that_joins_is_handed_its_share_and_everybody_trades_on(rig: R
     for user, account in USERS.items():
         await books_agree(rig, user, account)
     assert set(rig.events.values()) == {1}
+
+
+async def served(rig: Rig, user: str) -> None:
+    """Until somebody with a session answers for the user: that there is no such order."""
+
+    async def answered() -> bool:
+        try:
+            await rig.submit(new_id(), user, timeout=1.0)
+        except RpcError as error:
+            return error.code is ErrorCode.NOT_FOUND
+        return False
+
+    await until(answered, timeout=60)
 
 
 async def holders(rig: Rig) -> dict[str, str]:
