@@ -59,9 +59,9 @@ _NEEDS = {
         serves=("rpc.gateway.>",),
     ),
     "bots": _Needs(
-        uses=(TRADES, SIGNALS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM),
+        uses=(TRADES, SIGNALS, ALERTS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM),
         appends=(
-            "trade.*.rejected", "scanner.signal.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>",
+            "trade.*.rejected", "alert.>", "scanner.signal.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>",
             "$KV.feeds.bots.>", "$KV.leases.bots.>", "$KV.leases.member.bots.*", "$KV.platform.>",
         ),
         hears=("market.closed.*.*", "trade.*.*"),

@@ -27,7 +27,10 @@ class BotConfig(Message, frozen=True, kw_only=True, rename="camel", forbid_unkno
     """The `config` of `POST /api/bot/start-runtime` (api-contract §10.1), hence in camelCase everywhere."""
 
     mode: Literal["auto", "manual"] = "auto"
-    strategy: Literal["aggressive"] = "aggressive"
+    strategy: Annotated[str, Meta(pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=40)] = "aggressive"
+    """A name that bot-runtime knows; `start` refuses others."""
+    strategy_parameters: Annotated[dict[str, bool | int | float | str], Meta(max_length=32)] | None = None
+    """Of the strategy's own parameters those that are not to have their defaults."""
     amount: Decimal = Decimal(1)
     """Stake in major units of the balance's currency."""
     account_type: AccountType = AccountType.DEMO

@@ -29,8 +29,8 @@ class Balanced(Strategy, frozen=True, kw_only=True):
 
     variant: Annotated[Literal["rsi", "consensus"], Meta(description="RSI alone, or two votes of three.")] = "rsi"
     rsi_period: Annotated[int, Meta(ge=2, le=50, description="Candles of the RSI.")] = 14
-    rsi_low: Annotated[float, Meta(ge=0, le=50, description="An RSI below this says CALL.")] = 35
-    rsi_high: Annotated[float, Meta(ge=50, le=100, description="An RSI above this says PUT.")] = 65
+    rsi_low: Annotated[float, Meta(ge=0, le=50, description="An RSI below this says CALL.")] = 35.0
+    rsi_high: Annotated[float, Meta(ge=50, le=100, description="An RSI above this says PUT.")] = 65.0
     fast: Annotated[int, Meta(ge=2, le=50, description="Consensus: candles of MACD's fast mean.")] = 12
     slow: Annotated[int, Meta(ge=3, le=100, description="Consensus: candles of MACD's slow mean.")] = 26
     signal: Annotated[int, Meta(ge=2, le=50, description="Consensus: candles of MACD's signal.")] = 9

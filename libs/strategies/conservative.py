@@ -26,10 +26,10 @@ class Conservative(Strategy, frozen=True, kw_only=True):
     rsi_period: Annotated[int, Meta(ge=2, le=50, description="Candles of the RSI.")] = 14
     rsi_low: Annotated[
         float, Meta(ge=0, le=50, description="CALL needs an RSI below this, or a price near the lower band.")
-    ] = 40
+    ] = 40.0
     rsi_high: Annotated[
         float, Meta(ge=50, le=100, description="PUT needs an RSI above this, or a price near the upper band.")
-    ] = 60
+    ] = 60.0
     band_period: Annotated[int, Meta(ge=2, le=100, description="Candles of the Bollinger bands.")] = 20
     band_width: Annotated[float, Meta(ge=0.1, le=5, description="Standard deviations from the middle to a band.")] = 2.0
     tolerance: Annotated[float, Meta(ge=0, le=0.5, description="How far inside a band is near it, as a fraction.")] = (

@@ -23,7 +23,7 @@ class EmaCross(Strategy, frozen=True, kw_only=True):
     trend: Annotated[int, Meta(ge=5, le=150, description="Candles of the mean that tells the trend.")] = 50
     min_adx: Annotated[
         float, Meta(ge=0, le=60, description="Least strength of the trend, by ADX; 0 asks for none.")
-    ] = 0
+    ] = 0.0
     adx_period: Annotated[int, Meta(ge=2, le=25, description="Candles of the ADX.")] = 14
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,20 @@ class Panel:
         self._ends: Integers = np.zeros((_FIRST_CAPACITY, depth), dtype=np.int64)
         self._counts: Integers = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
         self._last_ids: Integers = np.zeros(_FIRST_CAPACITY, dtype=np.int64)
+
+    @classmethod
+    def of(cls, size: int, actives: Sequence[int], prices: Floats, ends: Integers, counts: Integers) -> Self:
+        """Made of whole arrays: `prices` are open, high, low and close × actives × depth."""
+        panel = cls(size, prices.shape[2])
+        panel._rows = {active_id: row for row, active_id in enumerate(actives)}
+        panel._prices, panel._ends, panel._counts = prices, ends, counts
+        panel._last_ids = np.zeros(len(counts), dtype=np.int64)
+        return panel
+
+    @property
+    def prices(self) -> Floats:
+        """Open, high, low and close × actives × depth; a view."""
+        return self._prices[:, : len(self._rows)]
 
     @property
     def actives(self) -> Sequence[int]:
@@ -123,7 +138,7 @@ class Panel:
         return row
 
     def _grow(self) -> None:
-        more = len(self._counts)
+        more = max(len(self._counts), _FIRST_CAPACITY)
         self._prices = np.pad(self._prices, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
         self._ends = np.pad(self._ends, ((0, more), (0, 0)))
         self._counts = np.pad(self._counts, (0, more))

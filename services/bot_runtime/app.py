@@ -5,7 +5,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from libs.bus.rpc import Handler
-from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES
+from libs.bus.topology import (
+    ACCOUNTS,
+    ALERTS,
+    BOTS,
+    CATALOGUE,
+    DESIRED,
+    FEEDS,
+    LEASES,
+    ORDERS,
+    PLATFORM,
+    SIGNALS,
+    TRADES,
+)
 from libs.contracts import rpc
 from libs.contracts.rpc import Endpoint
 from libs.service.process import Service
@@ -25,22 +37,26 @@ from services.bot_runtime.platform import PlatformDesk, PlatformRules
 from services.bot_runtime.rpc import Endpoints
 from services.bot_runtime.scanner.scanner import Scanner
 from services.bot_runtime.settings import Settings
+from services.bot_runtime.strategies import Strategies
 
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(ACCOUNTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES)
+    await bus.ensure(ACCOUNTS, ALERTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES)
 
     actives, accounts, desires, platform = Actives(), Accounts(), Desires(bus), PlatformRules()
-    journals = Journals(bus)
-    fleet = Fleet(
-        Desk(bus, service.clock, actives, accounts, Orders(bus), desires, journals, platform, settings.order_lifetime)
-    )
+    journals, strategies = Journals(bus), Strategies(bus, lambda: fleet.wake_all())
+    desk = Desk(
+        bus, service.clock, actives, accounts, Orders(bus), desires, journals, platform, strategies,
+        settings.order_lifetime,
+    )  # fmt: skip
+    fleet = Fleet(desk)
     candles = Candles(bus, fleet.evaluate)
     demand = Demand(bus, "bots", lambda: all_feeds(fleet.configs(), actives, service.clock.now()), candles.watch)
     partitions = Partitions(bus, fleet, settings.lease_seconds)
 
+    await strategies.load(settings.strategies_dir)
     await actives.follow(bus)
     service.health.add("catalogue", lambda: actives.known)
     await accounts.follow(bus, fleet.wake)
@@ -56,7 +72,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     service.background(partitions.keep(), "partitions")
     if settings.scanner:
         service.background(Scanner(bus, actives, settings.lease_seconds).run(), "scanner")
-    bots = Endpoints(bus, actives, desires, platform, fleet.wanted, real_accounts=settings.real_accounts)
+    bots = Endpoints(bus, actives, desires, platform, strategies, fleet.wanted, real_accounts=settings.real_accounts)
     served = await bus.serve("bots", _handlers(bots, PlatformDesk(bus)))
     try:
         yield
@@ -64,6 +80,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         await served.stop()
         await fleet.close()
         await partitions.release()
+        await strategies.close()
         await demand.withdraw()
 
 

@@ -9,29 +9,41 @@ from libs.contracts.bots import Signal
 from libs.contracts.ids import derived_id
 from libs.contracts.orders import Direction
 from libs.strategies.panel import Panel
-from libs.strategies.strategy import CALL, NONE, Strategy
+from libs.strategies.strategy import CALL, NONE, Signals
 
 NEEDED_CANDLES = 35
 """Fewer are not traded on, whatever the strategy says of them (api-contract §10.4)."""
 
 
-class Board:
-    """Only actives whose candle ended at `end` are on it: no signal is older than it looks."""
+class Moment:
+    """The actives of a panel at one candle end. Only those whose candle ended then can be traded on: no signal is older
+    than it looks. Strategies may answer when the panel has gone on."""
 
-    def __init__(self, panel: Panel, strategy: Strategy, end: int, at: datetime, computed: float) -> None:
-        signals = strategy.evaluate(panel)
-        ready = (signals.directions != NONE) & (panel.counts >= NEEDED_CANDLES) & (panel.ends[:, -1] == end)
-        rows = np.flatnonzero(ready)
-        actives = np.array(panel.actives, dtype=np.int64)[rows]
-        best_first = np.lexsort((actives, -signals.confidences[rows]))
+    def __init__(self, panel: Panel, end: int) -> None:
         self.size = panel.size
         self.end = end
         """Epoch seconds."""
-        self.strategy = strategy.name
+        self.actives = np.array(panel.actives, dtype=np.int64)
+        self.ready = (panel.counts >= NEEDED_CANDLES) & (panel.ends[:, -1] == end)
+
+
+class Board:
+    def __init__(
+        self, moment: Moment, strategy: str, parameters: str, signals: Signals, at: datetime, computed: float
+    ) -> None:
+        """`parameters` are told apart by, and not read."""
+        rows = np.flatnonzero((signals.directions != NONE) & moment.ready)
+        actives = moment.actives[rows]
+        best_first = np.lexsort((actives, -signals.confidences[rows]))
+        self.size = moment.size
+        self.end = moment.end
+        """Epoch seconds."""
+        self.strategy = strategy
         self.at = at
         self.computed = computed
         """Monotonic seconds; from here the time to an accepted order is measured."""
         self._signals: dict[int, Signal] = {}
+        self._parameters = parameters
         self._ranked: dict[int, tuple[int, int]] = {
             int(actives[i]): (int(signals.directions[rows[i]]), int(signals.confidences[rows[i]])) for i in best_first
         }
@@ -49,7 +61,7 @@ class Board:
     def _signal(self, active_id: int) -> Signal:
         direction, confidence = self._ranked[active_id]
         return Signal(
-            id=derived_id("signal", self.strategy, active_id, self.size, self.end),
+            id=derived_id("signal", self.strategy, self._parameters, active_id, self.size, self.end),
             at=self.at,
             active_id=active_id,
             size=self.size,

@@ -156,6 +156,8 @@ class Bot:
     def _reason_to_stop(self) -> str:
         if self._run.order is not None:
             return labels.unknown(self._run.order)
+        if reason := self._desk.strategies.reason_against(self._desired.config):
+            return reason
         return next(filter(None, (rule.reached(self._run.pnl) for rule in self._stop_rules)), "")
 
     async def _stop(self, reason: str) -> None:

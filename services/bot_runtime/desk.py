@@ -10,6 +10,7 @@ from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journals
 from services.bot_runtime.orders import Orders
 from services.bot_runtime.platform import PlatformRules
+from services.bot_runtime.strategies import Strategies
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +23,6 @@ class Desk:
     desires: Desires
     journals: Journals
     platform: PlatformRules
+    strategies: Strategies
     order_lifetime: float
     """Seconds after the decision in which an order may be sent."""

@@ -12,12 +12,13 @@ from libs.bus.topology import DESIRED
 from libs.contracts.bots import BotConfig, DesiredBot
 from libs.contracts.orders import OrderRecord
 from libs.strategies.panel import Panel
-from libs.strategies.registry import STRATEGIES
-from services.bot_runtime.board import Board
+from libs.strategies.strategy import Signals
+from services.bot_runtime.board import Board, Moment
 from services.bot_runtime.bot import Bot, NotOwned
 from services.bot_runtime.desires import desired_key
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.partitions import partition_of
+from services.bot_runtime.strategies import Followed, followed
 
 log = structlog.get_logger()
 
@@ -78,15 +79,19 @@ class Fleet:
 
     def evaluate(self, panel: Panel, end: int) -> None:
         """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers."""
-        boards: dict[str, Board] = {}
+        followers: dict[Followed, list[Bot]] = {}
         for bot in self._bots.values():
-            if bot.size != panel.size or not bot.desired.running:
-                continue
-            strategy = STRATEGIES[bot.desired.config.strategy]
-            if strategy.name not in boards:
-                clock = self._desk.clock
-                boards[strategy.name] = Board(panel, strategy, end, clock.now(), clock.monotonic())
-            bot.offer(boards[strategy.name])
+            config = bot.desired.config
+            if bot.size == panel.size and bot.desired.running and not self._desk.strategies.reason_against(config):
+                followers.setdefault(followed(config), []).append(bot)
+        moment, clock = Moment(panel, end), self._desk.clock
+
+        def said(one: Followed, signals: Signals) -> None:
+            board = Board(moment, one.name, one.parameters, signals, clock.now(), clock.monotonic())
+            for bot in followers[one]:
+                bot.offer(board)
+
+        self._desk.strategies.evaluate(panel, followers, said)
 
     def hear(self, record: OrderRecord) -> None:
         bot = self._bots.get(record.order.user)

@@ -17,6 +17,7 @@ from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.platform import PlatformRules
 from services.bot_runtime.status import status_of
+from services.bot_runtime.strategies import Strategies
 
 
 class Endpoints:
@@ -26,6 +27,7 @@ class Endpoints:
         actives: Actives,
         desires: Desires,
         platform: PlatformRules,
+        strategies: Strategies,
         running: Callable[[], int],
         *,
         real_accounts: bool,
@@ -37,6 +39,7 @@ class Endpoints:
         self._actives = actives
         self._desires = desires
         self._platform = platform
+        self._strategies = strategies
         self._running = running
         self._real_accounts = real_accounts
 
@@ -88,7 +91,7 @@ class Endpoints:
             if request.config.account_type is not known.config.account_type:
                 message = f"`accountType`: this run trades on the {known.config.account_type} account; stop it first"
                 raise RpcError(ErrorCode.INVALID_REQUEST, message)
-            self._check_config(request)
+            await self._check_config(request)
             journal = Journal(self._bus, request.user)
             await journal.load()
             state = journal.status.state if journal.status is not None else BotState.RUNNING
@@ -114,7 +117,7 @@ class Endpoints:
             raise RpcError(ErrorCode.MAINTENANCE, self._platform.notice)
         if self._running() >= self._platform.platform.max_bots:
             raise RpcError(ErrorCode.LIMIT_REACHED, f"{self._platform.platform.max_bots} bots run already")
-        self._check_config(request)
+        await self._check_config(request)
         session = await self._accounts.get(session_key(request.user), SessionStatus)
         if session is None or session.value.state is not SessionState.CONNECTED:
             raise RpcError(ErrorCode.NOT_CONNECTED, "no session to the broker; connect first")
@@ -122,13 +125,17 @@ class Endpoints:
         if balances is None or balances.value.of(config.account_type) is None:
             raise RpcError(ErrorCode.NO_BALANCE, f"there is no {config.account_type} balance")
 
-    def _check_config(self, request: StartBot) -> None:
+    async def _check_config(self, request: StartBot) -> None:
         config, limits = request.config, self._platform.limits(request.user)
         if config.account_type is AccountType.REAL and not (self._real_accounts and limits.real_account):
             who = "this server" if not self._real_accounts else "this user"
             raise RpcError(ErrorCode.INVALID_REQUEST, f"`accountType`: real accounts are not allowed for {who}")
         if config.mode == "manual":
             self._check_asset(config)
+        try:
+            await self._strategies.check(config)
+        except ValueError as error:
+            raise RpcError(ErrorCode.INVALID_REQUEST, str(error)) from error
 
     def _check_asset(self, config: BotConfig) -> None:
         if not self._actives.known:

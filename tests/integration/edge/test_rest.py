@@ -167,7 +167,7 @@ async def test_a_bot_that_already_runs_is_named(edge: Edge, backend: Backend, pe
     [
         ({"config": {"amount": "ten"}}, "config.amount"),
         ({"config": {"amount": -1}}, "config.amount"),
-        ({"config": {"strategy": "hybrid"}}, "config.strategy"),
+        ({"config": {"strategy": "a b"}}, "config.strategy"),
         ({"config": {"surprise": 1}}, "config.surprise"),
         ({"userId": 5}, "userId"),
         ([], ""),

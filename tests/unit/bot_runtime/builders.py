@@ -9,7 +9,7 @@ from libs.contracts.market import Active
 from libs.strategies.panel import Panel
 from libs.strategies.strategy import Signals, Strategy
 from services.bot_runtime.actives import Actives
-from services.bot_runtime.board import NEEDED_CANDLES, Board
+from services.bot_runtime.board import NEEDED_CANDLES, Board, Moment
 from services.bot_runtime.choice import Choice, choose
 from tests import messages
 from tests.messages import NOW, a_candle
@@ -60,9 +60,12 @@ def a_panel(*active_ids: int, count: int = NEEDED_CANDLES, end: int = END, size:
     return panel
 
 
-def a_board(said: dict[int, tuple[int, int]], panel: Panel | None = None, end: int = END) -> Board:
-    strategy: Strategy = Scripted(said)
-    return Board(panel or a_panel(*said), strategy, end, NOW, 0.0)
+def a_board(
+    said: dict[int, tuple[int, int]], panel: Panel | None = None, end: int = END, parameters: str = "{}"
+) -> Board:
+    panel = panel or a_panel(*said)
+    strategy = Scripted(said)
+    return Board(Moment(panel, end), strategy.name, parameters, strategy.evaluate(panel), NOW, 0.0)
 
 
 def a_choice(active_id: int = 76, direction: int = 1, confidence: int = 62) -> Choice:

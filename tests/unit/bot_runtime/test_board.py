@@ -43,3 +43,10 @@ def test_an_active_whose_candle_has_not_closed_in_this_round_is_not_on_it() -> N
     panel.append(a_candle(active_id=2, size=10, id=NEEDED_CANDLES + 1, end=END + 10))
     board = a_board({1: (CALL, 90), 2: (PUT, 50)}, panel, end=END + 10)
     assert list(board.ranked()) == [2]
+
+
+def test_other_parameters_are_another_signal() -> None:
+    first, other = a_board({7: (PUT, 55)}).signal(7), a_board({7: (PUT, 55)}, parameters='{"a":1}').signal(7)
+    assert first is not None
+    assert other is not None
+    assert first.id != other.id

@@ -49,7 +49,7 @@ def test_what_the_client_sends_in_manual_mode_is_accepted() -> None:
         ('{"maxTimeframe": 4}', "maxTimeframe"),
         ('{"minPayout": 101}', "minPayout"),
         ('{"safetyStop": 11}', "safetyStop"),
-        ('{"strategy": "magic"}', "strategy"),
+        ('{"strategy": "Magic!"}', "strategy"),
         ('{"mode": "turbo"}', "mode"),
         ('{"accountType": "both"}', "accountType"),
         ('{"stake": 5}', "stake"),

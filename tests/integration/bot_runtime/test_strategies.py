@@ -1,0 +1,136 @@
+"""What bots follow: built-in strategies with parameters, users' own from a directory, and what happens if one fails."""
+
+from pathlib import Path
+
+import pytest
+
+from libs.bus import Bus
+from libs.contracts.alerts import Alert, Severity
+from libs.contracts.bots import BotConfig, BotState
+from libs.contracts.rpc import ErrorCode, RpcError
+from services.bot_runtime import labels
+from tests.integration.bot_runtime.conftest import StartRuntime
+from tests.integration.bot_runtime.gateway import Gateway
+from tests.integration.bot_runtime.observer import Observer
+from tests.messages import OTHER_USER, USER
+from tests.unit.strategies.authors import only_with, write
+
+
+@pytest.fixture
+async def alerts(bus: Bus) -> list[Alert]:
+    heard: list[Alert] = []
+
+    async def hear(_: str, alert: Alert) -> None:
+        heard.append(alert)
+
+    await bus.subscribe("alert.*", Alert, hear)
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (BotConfig(strategy="hybrid"), "`strategy`: there is no strategy 'hybrid'; there are aggressive, balanced"),
+        (BotConfig(strategy="balanced", strategy_parameters={"rsiLow": 51}), "`strategyParameters`: `rsiLow`"),
+        (BotConfig(strategy="balanced", strategy_parameters={"rsi": 5}), "`rsi`"),
+        (BotConfig(strategy="mhi", strategy_parameters={"majority": 1}), "`majority`"),
+        (BotConfig(strategy="ema-cross", strategy_parameters={"fast": 30}), "`fast`"),
+        (BotConfig(strategy="follow", strategy_parameters={"least": -1}), "`strategyParameters`: `least`"),
+    ],
+)
+async def test_what_cannot_be_followed_is_refused_naming_the_field(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, tmp_path: Path, config: BotConfig, words: str
+) -> None:
+    write(tmp_path, "follow")
+    await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    with pytest.raises(RpcError) as refused:
+        await observer.start_bot(config=config)
+    assert refused.value.code is ErrorCode.INVALID_REQUEST
+    assert words in refused.value.message
+
+
+@pytest.mark.parametrize("spelling", ["support-resistance", "support_resistance"])
+async def test_both_spellings_are_taken(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, spelling: str
+) -> None:
+    await start_runtime()
+    assert (await observer.start_bot(config=BotConfig(strategy=spelling))).state is BotState.STARTING
+
+
+async def test_bots_trade_by_built_in_and_by_their_users_strategies(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, tmp_path: Path
+) -> None:
+    write(tmp_path, "follow")
+    await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    await gateway.connect(OTHER_USER)
+    await observer.start_bot(config=BotConfig(strategy="follow", strategy_parameters={"least": 0}))
+    await observer.start_bot(OTHER_USER, BotConfig(strategy="mhi", strategy_parameters={"majority": True}))
+    while {order.user for order in gateway.bought} != {USER, OTHER_USER}:
+        await gateway.next_order()
+    assert {order.user: order.strategy for order in gateway.bought} == {USER: "follow", OTHER_USER: "mhi"}
+
+
+@pytest.mark.parametrize(
+    ("then", "reason"),
+    [
+        ("1 / 0", "evaluate raised ZeroDivisionError"),
+        ("[None for _ in iter(int, 1)]", "did not answer in time"),
+        ("import os; os._exit(1)", "its process ended with 1"),
+    ],
+    ids=["raises", "hangs", "dies"],
+)
+async def test_a_strategy_that_fails_stops_its_bots_and_nobody_else(
+    start_runtime: StartRuntime,
+    gateway: Gateway,
+    observer: Observer,
+    alerts: list[Alert],
+    tmp_path: Path,
+    then: str,
+    reason: str,
+) -> None:
+    write(tmp_path, "fails", only_with("0.5", then))
+    runtime = await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    await gateway.connect(OTHER_USER)
+    config = BotConfig(strategy="fails", strategy_parameters={"least": 0.5})
+    await observer.start_bot(config=config)
+    await observer.start_bot(OTHER_USER)
+    await gateway.next_order()
+    await observer.until(lambda: observer.statuses[USER][-1].state is BotState.STOPPED)
+    status = observer.statuses[USER][-1]
+    assert status.label.startswith("Bot stopped - strategy fails cannot be used: ")
+    assert reason in status.label
+    assert [(alert.severity, alert.kind) for alert in alerts] == [(Severity.CRITICAL, "strategy_disabled")]
+    assert "strategy fails: " in alerts[0].message
+
+    order = gateway.bought[-1]
+    assert order.user == OTHER_USER
+    await observer.label(labels.TRACKING, OTHER_USER)
+    await gateway.settle(order, "1")
+    assert (await gateway.next_order()).user == OTHER_USER
+    assert not runtime.logged("lease_lost")
+    with pytest.raises(RpcError, match="cannot be used"):
+        await observer.start_bot(config=config)
+
+
+async def test_a_file_that_cannot_be_used_is_told_of_and_the_process_serves(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, alerts: list[Alert], tmp_path: Path
+) -> None:
+    write(tmp_path, "broken", "1 / 0")
+    await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    await observer.start_bot()
+    await gateway.next_order()
+    assert [alert.kind for alert in alerts] == ["strategy_not_loaded"]
+    assert f"{tmp_path}/broken.py: on an empty panel" in alerts[0].message
+
+
+async def test_a_bot_whose_strategy_is_gone_stops_with_the_reason(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "follow")
+    runtime = await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    await observer.start_bot(config=BotConfig(strategy="follow"))
+    await observer.label(labels.ANALYZING)
+    await runtime.kill()
+    path.unlink()
+    await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    await observer.label("Bot stopped - strategy follow is not there")
