@@ -1,4 +1,4 @@
-"""What is peculiar to digital options: their fate is told by events, and some cannot be looked up."""
+"""What is peculiar to digital options: their fate is told by events; the fault matrix has those that no list shows."""
 
 from decimal import Decimal
 from functools import partial
@@ -10,7 +10,7 @@ from libs.bus.topology import CATALOGUE
 from libs.contracts.market import Catalogue
 from libs.contracts.orders import OptionKind, OrderState, RejectCode
 from services.paper_broker.faults import SuspendActive
-from tests.integration.broker_gateway.rig import BROKER_USER, Rig, until
+from tests.integration.broker_gateway.rig import Rig, until
 from tests.integration.broker_gateway.test_kinds import timed
 from tests.integration.service_process import ServiceProcess
 
@@ -66,18 +66,6 @@ async def test_one_that_is_rejected_after_it_was_answered_is_rejected(rig: Rig) 
     record = await rig.submit(await rig.intend(stake=Decimal(10001), **timed(OptionKind.DIGITAL)))
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
     assert await rig.broker_positions() == []
-
-
-@pytest.mark.timeout(240)
-async def test_one_that_cannot_be_looked_up_is_known_by_its_events(rig: Rig) -> None:
-    """Its answer is lost as well, and it is in no list until it has expired."""
-    await started(rig)
-    await rig.broker.fault("hide-digital-position", BROKER_USER, seconds=200)
-    await rig.broker.fault("swallow-reply", BROKER_USER)
-    order_id = await rig.intend(**soon())
-    await rig.submit(order_id, timeout=20)
-    await rig.becomes(order_id, OrderState.CLOSED, timeout=150)
-    await in_the_books(rig, order_id)
 
 
 async def test_a_suspended_active_is_told_within_seconds_and_not_bought(rig: Rig) -> None:
