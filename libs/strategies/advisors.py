@@ -30,7 +30,7 @@ def pattern_counter(panel: Panel) -> Opinion:
     bullish = (closes > opens).sum(axis=1)
     bearish = (closes < opens).sum(axis=1)
     majority = np.maximum(bullish, bearish)
-    confidence = np.select([majority == 3, majority == 2], [80.0, 70.0], 55.0)
+    confidence = np.where(majority == 3, 80.0, np.where(majority == 2, 70.0, 55.0))
     return Opinion(bearish >= 2, confidence)
 
 
@@ -62,9 +62,11 @@ def level_analyst(panel: Panel) -> Opinion:
     reach = _NEAR * (resistance - support)
     below, above = resistance - close, close - support
     at_resistance, at_support = below < reach, above < reach
+    at_support &= ~at_resistance
+    nearness = _nearness(np.where(at_resistance, below, above), reach)
     return Opinion(
-        np.select([at_resistance, at_support], [False, True], close > opens),
-        np.select([at_resistance, at_support], [_nearness(below, reach), _nearness(above, reach)], 55.0),
+        np.where(at_resistance | at_support, at_support, close > opens),
+        np.where(at_resistance | at_support, nearness, 55.0),
     )
 
 

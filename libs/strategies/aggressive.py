@@ -8,6 +8,7 @@ from libs.strategies.advisors import SMA_PERIOD, gap_hunter, level_analyst, mean
 from libs.strategies.panel import Panel
 from libs.strategies.rounding import half_up
 from libs.strategies.strategy import CALL, NONE, PUT, Signals, Strategy
+from libs.strategies.window_stream import WindowStream
 
 _ADVISORS = ((pattern_counter, 0.40), (mean_reversion, 0.30), (gap_hunter, 0.20), (level_analyst, 0.10))
 """With their weights, in the order in which the original adds them up."""
@@ -28,6 +29,9 @@ class Aggressive(Strategy, frozen=True, kw_only=True):
     def warm_up(self) -> int:
         """It answers CALL 50 from the first candle, and judges from the twentieth."""
         return 1
+
+    def stream(self, series: int) -> WindowStream:
+        return WindowStream(self, series, SMA_PERIOD)
 
     def evaluate(self, panel: Panel) -> Signals:
         call, put = np.zeros(len(panel.actives)), np.zeros(len(panel.actives))

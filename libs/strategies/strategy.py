@@ -32,6 +32,10 @@ class Signals:
         directions = call.astype(np.int8) - put.astype(np.int8)
         return cls(directions, np.where(directions == NONE, 0, confidence).astype(np.int16))
 
+    def only(self, chosen: NDArray[np.bool_]) -> "Signals":
+        """NONE elsewhere."""
+        return Signals(self.directions * chosen, self.confidences * chosen)
+
 
 class Stream(Protocol):
     """A strategy that is fed with candles one at a time, for many series at once."""

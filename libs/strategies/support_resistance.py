@@ -5,9 +5,9 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from msgspec import Meta
 
-from libs.strategies.indicators.directional import atr
-from libs.strategies.indicators.zones import Zones, turns, zones
-from libs.strategies.panel import Floats, Panel
+from libs.strategies.indicators.directional import Atr, atr
+from libs.strategies.indicators.zones import Turns, TurnsState, Zones, turns, zones
+from libs.strategies.panel import Floats, Integers, Panel
 from libs.strategies.rounding import half_up
 from libs.strategies.strategy import Signals, Strategy
 
@@ -55,23 +55,52 @@ class SupportResistance(Strategy, frozen=True, kw_only=True):
         found = zones(
             turns(high[:, before], low[:, before], self.reach), previous, self.zone_width * span, self.touches
         )
-        ready = panel.counts >= self.warm_up
-        signals = self._breakout if self.variant == "breakout" else self._bounce
-        return signals(panel, found, np.where(ready, span, np.nan))
+        span = np.where(panel.counts >= self.warm_up, span, np.nan)
+        return self._judge(panel.open[:, -1], high[:, -1], low[:, -1], close[:, -1], found, span)
 
-    def _breakout(self, panel: Panel, found: Zones, span: Floats) -> Signals:
-        body = panel.close[:, -1] - panel.open[:, -1]
-        above, below = panel.close[:, -1] - found.resistance_high, found.support_low - panel.close[:, -1]
+    def stream(self, series: int) -> "SupportResistanceStream":
+        return SupportResistanceStream(self, series)
+
+    def _judge(self, open: Floats, high: Floats, low: Floats, close: Floats, found: Zones, span: Floats) -> Signals:
+        """`found` and `span`, the ATR, are of the candles before the last; NaN where there are too few."""
+        if self.variant == "breakout":
+            return self._breakout(close, close - open, found, span)
+        return self._bounce(high, low, close, found, span)
+
+    def _breakout(self, close: Floats, body: Floats, found: Zones, span: Floats) -> Signals:
+        above, below = close - found.resistance_high, found.support_low - close
         call = (above > 0) & (body > 0) & (body >= self.momentum * span)
         put = (below > 0) & (body < 0) & (-body >= self.momentum * span)
         beyond = np.where(call, above, below) / np.where(span > 0, span, 1.0)
         touches = np.where(call, found.resistance_touches, found.support_touches)
         return Signals.where(call, put, half_up(np.minimum(50 + 5 * touches + 10 * beyond, 85)))
 
-    def _bounce(self, panel: Panel, found: Zones, span: Floats) -> Signals:
-        high, low, close = panel.high[:, -1], panel.low[:, -1], panel.close[:, -1]
+    def _bounce(self, high: Floats, low: Floats, close: Floats, found: Zones, span: Floats) -> Signals:
         known = span > 0
         put = known & (high >= found.resistance_low) & (close < found.resistance_low)
         call = known & (low <= found.support_high) & (close > found.support_high)
         touches = np.where(call, found.support_touches, found.resistance_touches)
         return Signals.where(call, put, np.minimum(50 + 5 * touches, 85))
+
+
+class SupportResistanceStream:
+    def __init__(self, strategy: SupportResistance, series: int) -> None:
+        self._strategy = strategy
+        self._seen: Integers = np.zeros(series, dtype=np.int64)
+        self._close: Floats = np.full(series, np.nan)
+        self._span: Floats = np.full(series, np.nan)
+        self._atr = Atr(series, strategy.atr_period)
+        # What lies before the candles that are looked at confirms no turn among them.
+        self._turns = TurnsState(series, strategy.lookback - 2 * strategy.reach, strategy.reach)
+        self._known = Turns(np.empty((series, 0)), np.empty((series, 0)))
+
+    def update(self, open: Floats, high: Floats, low: Floats, close: Floats) -> Signals:
+        fresh = ~np.isnan(close)
+        self._seen += fresh
+        span = np.where(self._seen >= self._strategy.warm_up, self._span, np.nan)
+        found = zones(self._known, self._close, self._strategy.zone_width * span, self._strategy.touches)
+        signals = self._strategy._judge(open, high, low, close, found, span)
+        self._span = np.where(fresh, self._atr.update(high, low, close), self._span)
+        self._known = self._turns.update(high, low)
+        self._close = np.where(fresh, close, self._close)
+        return signals

@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from libs.strategies.indicators.window import Ring, rolling_deviation, rolling_mean
 from libs.strategies.panel import Floats
 
@@ -33,7 +31,7 @@ class BollingerState:
         self._width = width
 
     def update(self, close: Floats) -> Bands:
-        self._ring.put(close, ~np.isnan(close))
+        self._ring.put(close)
         middle = self._ring.mean(close)
         reach = self._width * self._ring.deviation(middle)
         return Bands(middle - reach, middle, middle + reach)

@@ -17,7 +17,7 @@ class Sma:
         self._ring = Ring(series, period)
 
     def update(self, values: Floats) -> Floats:
-        self._ring.put(values, ~np.isnan(values))
+        self._ring.put(values)
         return self._ring.mean(values)
 
 

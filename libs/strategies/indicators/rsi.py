@@ -71,11 +71,11 @@ class StochasticRsiState:
 
     def update(self, close: Floats) -> StochasticRsi:
         strength = self._rsi.update(close)
-        self._strengths.put(strength, ~np.isnan(strength))
+        self._strengths.put(strength)
         raw = _position(strength, self._strengths.values.min(axis=0), self._strengths.values.max(axis=0))
-        self._raws.put(raw, ~np.isnan(raw))
+        self._raws.put(raw)
         k = self._raws.mean(raw)
-        self._ks.put(k, ~np.isnan(k))
+        self._ks.put(k)
         return StochasticRsi(raw, k, self._ks.mean(k))
 
 

@@ -108,13 +108,20 @@ class Smoother:
     def __init__(self, series: int, smoothing: Smoothing) -> None:
         self._smoothing = smoothing
         self._last_factor = len(smoothing.keep) - 1
+        self._keep, self._take = float(smoothing.keep[-1]), float(smoothing.take[-1])
         self._mean: Floats = np.zeros(series)
         self._seen: Integers = np.zeros(series, dtype=np.int64)
+        self._steady = False
+        """Whether every series is past its warm-up, and all factors are the last ones."""
 
     def update(self, values: Floats) -> Floats:
         known = ~np.isnan(values)
+        if self._steady and known.all():
+            self._mean = self._keep * self._mean + self._take * values
+            return self._mean
         factors = np.minimum(self._seen, self._last_factor)
         mean = self._smoothing.keep[factors] * self._mean + self._smoothing.take[factors] * values
-        np.copyto(self._mean, mean, where=known)
-        self._seen += known
+        self._mean = np.where(known, mean, self._mean)
+        self._seen = self._seen + known
+        self._steady = bool((self._seen > self._last_factor).all())
         return np.where(self._seen >= self._smoothing.warm_up, mean, np.nan)

@@ -1,7 +1,6 @@
 """Figures of the last few values: of every window of an array, and of a ring that values are put into."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from libs.strategies.panel import Floats, Integers
 
@@ -55,20 +54,28 @@ class Ring:
 
     def __init__(self, series: int, length: int) -> None:
         self._every = np.arange(series)
-        self._next: Integers = np.zeros(series, dtype=np.int64)
         self._length = length
+        self._next: int | Integers = 0
+        """The row of the next value; of each series, once one of them has had none while others had."""
         self.values: Floats = np.full((length, series), np.nan)
         """In the order of time only by `ago`; other figures do not depend on the order."""
 
-    def put(self, values: Floats, known: NDArray[np.bool_]) -> None:
-        """Add one value to each series where `known`."""
-        places = self._next
-        self.values[places, self._every] = np.where(known, values, self.values[places, self._every])
-        self._next = (places + known) % self._length
+    def put(self, values: Floats) -> None:
+        """Add one value to each series where it is not NaN."""
+        known = ~np.isnan(values)
+        if isinstance(self._next, int):
+            if known.all():
+                self.values[self._next] = values
+                self._next = (self._next + 1) % self._length
+                return
+            self._next = np.full(len(values), self._next)
+        self.values[self._next[known], self._every[known]] = values[known]
+        self._next = (self._next + known) % self._length
 
     def ago(self, steps: int) -> Floats:
         """What was put `steps` before the newest; 0 is the newest."""
-        return self.values[(self._next - 1 - steps) % self._length, self._every]
+        row = (self._next - 1 - steps) % self._length
+        return self.values[row] if isinstance(row, int) else self.values[row, self._every]
 
     def mean(self, newest: Floats) -> Floats:
         """As `rolling_mean`; NaN where the newest is."""

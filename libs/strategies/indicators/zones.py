@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from libs.strategies.indicators.window import Ring, rolling_max
-from libs.strategies.panel import Floats
+from libs.strategies.panel import Floats, Integers
 
 
 class Turns(NamedTuple):
@@ -49,6 +49,8 @@ def zones(known: Turns, price: Floats, width: Floats, touches: int = 2) -> Zones
     A zone around the price is neither above nor below it.
     """
     levels = np.sort(np.concatenate((known.peaks, known.troughs), axis=1), axis=1)
+    # NaN are last now, and most are.
+    levels = levels[:, : max(int((~np.isnan(levels)).sum(axis=1).max(initial=0)), touches)]
     above = _nearest_above(levels, price, width, touches)
     below = _nearest_above(-levels[:, ::-1], -price, width, touches)
     return Zones(above[0], above[1], above[2], -below[1], -below[0], below[2])
@@ -56,7 +58,7 @@ def zones(known: Turns, price: Floats, width: Floats, touches: int = 2) -> Zones
 
 def _nearest_above(levels: Floats, price: Floats, width: Floats, touches: int) -> tuple[Floats, Floats, Floats]:
     """Bounds and touches; levels ascend."""
-    lows, highs = levels[:, : levels.shape[1] - touches + 1], levels[:, touches - 1 :]
+    lows, highs = levels[:, : max(levels.shape[1] - touches + 1, 0)], levels[:, touches - 1 :]
     fits = (highs - lows <= width[:, np.newaxis]) & (lows >= price[:, np.newaxis])
     low = np.where(fits, lows, np.inf).min(axis=1, initial=np.inf)[:, np.newaxis]
     inside = (levels >= low) & (levels - low <= width[:, np.newaxis])
@@ -75,19 +77,23 @@ class TurnsState:
     def __init__(self, series: int, lookback: int, reach: int = 2) -> None:
         self._reach = reach
         self._highs = Ring(2 * series, 2 * reach + 1)
-        self._peaks = Ring(2 * series, lookback)
+        self._peaks: Floats = np.full((2 * series, lookback), np.nan)
+        self._next: Integers = np.zeros(2 * series, dtype=np.int64)
+        self._every = np.arange(2 * series)
 
     def update(self, high: Floats, low: Floats) -> Turns:
-        """Series × lookback, to be given to `zones`."""
+        """Series × lookback, to be given to `zones`; a view."""
         highs = np.concatenate((high, -low))
         known = ~np.isnan(highs)
-        self._highs.put(highs, known)
+        self._highs.put(highs)
         middle = self._highs.ago(self._reach)
         before = self._extreme(range(self._reach + 1, 2 * self._reach + 1))
         after = self._extreme(range(self._reach))
-        self._peaks.put(np.where((middle > before) & (middle >= after), middle, np.nan), known)
+        peaks = np.where((middle > before) & (middle >= after), middle, np.nan)
+        self._peaks[self._every[known], self._next[known]] = peaks[known]
+        self._next = (self._next + known) % self._peaks.shape[1]
         series = len(high)
-        return Turns(self._peaks.values[:, :series].T, -self._peaks.values[:, series:].T)
+        return Turns(self._peaks[:series], -self._peaks[series:])
 
     def _extreme(self, steps: range) -> Floats:
         highest = self._highs.ago(steps[0])

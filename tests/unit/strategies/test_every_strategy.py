@@ -1,5 +1,6 @@
 """What is true of every built-in strategy."""
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from libs.strategies.aggressive import Aggressive
 from libs.strategies.balanced import Balanced
 from libs.strategies.conservative import Conservative
 from libs.strategies.panel import Panel
@@ -90,15 +92,38 @@ def test_a_panel_too_shallow_is_no_error(strategy: Strategy, depth: int) -> None
     assert verdicts(strategy, depth=depth) == []
 
 
-@by_variant([Balanced(), Conservative(), Conservative(tolerance_of="bands", tolerance=0.05)])
-def test_streaming_equals_evaluating(strategy: Balanced | Conservative) -> None:
-    walks = [random_walk(random.Random(seed), 120, 1e-3) for seed in range(6)]
+Streaming = Aggressive | Balanced | Conservative | SupportResistance
+STREAMING: list[Streaming] = [
+    Aggressive(),
+    Balanced(),
+    Conservative(),
+    Conservative(tolerance_of="bands", tolerance=0.05),
+    SupportResistance(momentum=0.3, zone_width=1),
+    SupportResistance(variant="bounce", reach=1, lookback=30),
+]
+
+
+@by_variant(STREAMING)
+@pytest.mark.parametrize("silent", [0, 0.3], ids=["together", "some"])
+def test_streaming_equals_evaluating(strategy: Streaming, silent: float) -> None:
+    """Also when not every series has a candle each time: each is judged by its own candles."""
+    rng = random.Random(5)
+    walks = [random_walk(random.Random(seed), 150, 1e-3) for seed in range(8)]
     stream = strategy.stream(len(walks))
-    for count in range(1, 121):
-        newest = np.array([walk[count - 1] for walk in walks]).T
-        signals = stream.update(*newest)
+    counts, spoken = [0] * len(walks), 0
+    for _ in range(140):
+        quiet = [rng.random() < silent for _ in walks]
+        counts = [count + (not skipped) for count, skipped in zip(counts, quiet, strict=True)]
+        nothing = (math.nan,) * 4
+        newest = [
+            nothing if skipped else walk[count - 1] for walk, count, skipped in zip(walks, counts, quiet, strict=True)
+        ]
+        signals = stream.update(*np.array(newest).T)
         said = list(zip(signals.directions.tolist(), signals.confidences.tolist(), strict=True))
-        assert said == verdicts(strategy, *(walk[:count] for walk in walks))
+        whole = verdicts(strategy, *(walk[:count] for walk, count in zip(walks, counts, strict=True)))
+        assert said == [(NONE, 0) if skipped else verdict for skipped, verdict in zip(quiet, whole, strict=True)]
+        spoken += sum(direction != NONE for direction, _ in said)
+    assert spoken
 
 
 @pytest.mark.parametrize("strategy", BUILT_IN)

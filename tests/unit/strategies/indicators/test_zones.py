@@ -46,6 +46,12 @@ def test_single_turns_and_turns_too_far_apart_are_no_zone() -> None:
     assert numbers(find([10.0, nan], price=9.0, width=0.0, touches=1))[:3] == [10.0, 10.0, 1]
 
 
+@pytest.mark.parametrize("columns", [0, 1, 4, 9])
+def test_fewer_turns_than_touches_are_no_zone(columns: int) -> None:
+    assert np.isnan(numbers(find([10.0] * columns, price=9.0, width=0.5, touches=20))).all()
+    assert np.isnan(numbers(find([nan] * columns, price=9.0, width=0.5))).all()
+
+
 def test_a_zone_around_the_price_is_neither_above_nor_below() -> None:
     assert np.isnan(numbers(find([10.0, 10.4], price=10.2, width=0.5))).all()
 
