@@ -13,6 +13,7 @@ from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
 from libs.contracts.orders import OrderRecord
 from libs.contracts.platform import Platform, UserLimits
+from libs.contracts.strategies import StrategyList
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -170,6 +171,8 @@ SET_PLATFORM = Endpoint("bots", "set_platform", SetPlatform, Platform)
 USER_LIMITS = Endpoint("bots", "user_limits", OfUser, UserLimits)
 """The user's own; the platform's, which count as well, are in `PLATFORM`."""
 SET_USER_LIMITS = Endpoint("bots", "set_user_limits", SetUserLimits, UserLimits)
+STRATEGIES = Endpoint("bots", "strategies", Nothing, StrategyList)
+"""Of the process that answers: those of users are read from its directory."""
 RECORD_STATUS = Endpoint("analytics", "record_status", OfUser, Nothing)
 """Answers when the user's `bot_status` row holds what the KV buckets say."""
 CRM_STATS = Endpoint("crm", "stats", Nothing, CrmStats)

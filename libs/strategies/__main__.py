@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from libs.strategies.description import Description, describe
+from libs.contracts.strategies import StrategyDescription
+from libs.strategies.description import describe
 from libs.strategies.loading import Source, sources
 from libs.strategies.registry import BUILT_IN
 from libs.strategies.sandbox import Sandbox
@@ -40,7 +41,7 @@ async def _load(wanted: Sequence[Source], *, built_in: bool) -> int:
     return 1 if problems else 0
 
 
-def _shown(description: Description) -> str:
+def _shown(description: StrategyDescription) -> str:
     lines = [f"{description.name}  ({description.source or 'built in'}; {description.warm_up} candles)"]
     lines += [f"    {line}".rstrip() for line in description.text.splitlines()]
     for name, schema in description.parameters.items():

@@ -62,7 +62,6 @@ def level_analyst(panel: Panel) -> Opinion:
     reach = _NEAR * (resistance - support)
     below, above = resistance - close, close - support
     at_resistance, at_support = below < reach, above < reach
-    at_support &= ~at_resistance
     nearness = _nearness(np.where(at_resistance, below, above), reach)
     return Opinion(
         np.where(at_resistance | at_support, at_support, close > opens),

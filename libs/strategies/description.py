@@ -1,27 +1,16 @@
-"""What users are told of a strategy."""
+"""What users are told of a strategy, from its class."""
 
 import inspect
-from typing import Any
 
 import msgspec
 
+from libs.contracts.strategies import StrategyDescription
 from libs.strategies.strategy import Strategy
 
 
-class Description(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    name: str
-    text: str
-    warm_up: int
-    """Candles, with default parameters."""
-    parameters: dict[str, dict[str, Any]]
-    """JSON schema of each: type, bounds, default, description."""
-    source: str
-    """The file or the package it comes from; empty for a built-in one."""
-
-
-def describe(kind: type[Strategy], source: str = "") -> Description:
+def describe(kind: type[Strategy], source: str = "") -> StrategyDescription:
     [schema] = msgspec.json.schema(kind)["$defs"].values()
-    return Description(
+    return StrategyDescription(
         name=kind.name,
         text=inspect.getdoc(kind) or "",
         warm_up=kind().warm_up,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from libs.strategies.description import Description
+from libs.contracts.strategies import StrategyDescription
 from libs.strategies.loading import Source
 from libs.strategies.panel import Panel
 from libs.strategies.strategy import Signals
@@ -25,7 +25,7 @@ class Load(msgspec.Struct, frozen=True, tag=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, tag=True):
-    descriptions: tuple[Description, ...]
+    descriptions: tuple[StrategyDescription, ...]
 
 
 class Check(msgspec.Struct, frozen=True, tag=True):

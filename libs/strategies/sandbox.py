@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from libs.strategies.description import Description
+from libs.contracts.strategies import StrategyDescription
 from libs.strategies.loading import Source
 from libs.strategies.parameters import BadParameters
 from libs.strategies.probe import CPU_LIMIT
@@ -56,7 +56,7 @@ class Sandbox:
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
         """Names in `taken` are not to be given again."""
-        self.descriptions: dict[str, Description] = {}
+        self.descriptions: dict[str, StrategyDescription] = {}
         """Of the strategies that can be used, by name."""
         self._taken = tuple(taken)
         self._sources: list[Source] = []

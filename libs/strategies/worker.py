@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -70,7 +71,7 @@ class Worker:
             if kind.name in request.taken or kind.name in self._kinds:
                 raise Unfit(f"there is another strategy named `{kind.name}`")
         self._kinds |= {kind.name: kind for kind in kinds}
-        return Loaded(tuple(describe(kind, request.source.text) for kind in kinds))
+        return Loaded(tuple(describe(kind, Path(request.source.text).name) for kind in kinds))
 
     def _strategy(self, name: str, parameters: Parameters) -> Strategy:
         key = (name, msgspec.msgpack.encode(parameters, order="sorted"))

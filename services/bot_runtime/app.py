@@ -73,7 +73,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     if settings.scanner:
         service.background(Scanner(bus, actives, settings.lease_seconds).run(), "scanner")
     bots = Endpoints(bus, actives, desires, platform, strategies, fleet.wanted, real_accounts=settings.real_accounts)
-    served = await bus.serve("bots", _handlers(bots, PlatformDesk(bus)))
+    served = await bus.serve("bots", _handlers(bots, PlatformDesk(bus), strategies))
     try:
         yield
     finally:
@@ -84,7 +84,9 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         await demand.withdraw()
 
 
-def _handlers(bots: Endpoints, platform: PlatformDesk) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
+def _handlers(
+    bots: Endpoints, platform: PlatformDesk, strategies: Strategies
+) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
     return {
         rpc.START_BOT: bots.start,
         rpc.STOP_BOT: bots.stop,
@@ -95,4 +97,5 @@ def _handlers(bots: Endpoints, platform: PlatformDesk) -> dict[Endpoint[Any, Any
         rpc.SET_PLATFORM: platform.set_platform,
         rpc.USER_LIMITS: platform.user_limits,
         rpc.SET_USER_LIMITS: platform.set_user_limits,
+        rpc.STRATEGIES: strategies.list,
     }

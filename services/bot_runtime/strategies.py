@@ -14,6 +14,9 @@ from libs.contracts import subjects
 from libs.contracts.alerts import Alert, Severity
 from libs.contracts.bots import BotConfig
 from libs.contracts.ids import derived_id
+from libs.contracts.rpc import Nothing
+from libs.contracts.strategies import StrategyList
+from libs.strategies.description import describe
 from libs.strategies.loading import sources
 from libs.strategies.panel import Panel
 from libs.strategies.parameters import BadParameters, build
@@ -26,6 +29,7 @@ from libs.strategies.strategy import Signals, Strategy
 log = structlog.get_logger()
 
 _KINDS = {kind.name: kind for kind in BUILT_IN}
+_BUILT_IN = [describe(kind) for kind in BUILT_IN]
 _MOST = 100
 """Evaluations of users' strategies under way at a time; more are left out."""
 
@@ -63,6 +67,11 @@ class Strategies:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._sandbox.close()
+
+    async def list(self, _: Nothing) -> StrategyList:
+        """That can be used."""
+        known = [*_BUILT_IN, *self._sandbox.descriptions.values()]
+        return StrategyList(strategies=tuple(one for one in known if one.name not in self._reasons))
 
     async def check(self, config: BotConfig) -> None:
         """Raises ValueError that names the field."""

@@ -100,6 +100,7 @@ def _handlers(
         routes.RUNTIME_STATUS: bots.runtime_status,
         routes.ASSETS: market.assets,
         routes.CANDLES: market.candles,
+        routes.STRATEGIES: bots.strategies,
         routes.CRM_STATS: about.crm_stats,
         routes.PLATFORM: platform.platform,
         routes.SET_PLATFORM: platform.set_platform,

@@ -47,6 +47,9 @@ class BotApi:
             balance_amount=balance.amount if balance is not None else Decimal(0),
         )
 
+    async def strategies(self, _call: Call[Nothing, Nothing]) -> responses.StrategiesAnswer:
+        return responses.StrategiesAnswer(strategies=(await self._bus.call(rpc.STRATEGIES, rpc.Nothing())).strategies)
+
     async def disconnect(self, call: Call[Nothing, OfUser]) -> responses.Done:
         """Stops a running bot first. Done also when nothing was connected."""
         try:

@@ -10,6 +10,7 @@ from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.platform import Platform, UserLimits
+from libs.contracts.strategies import StrategyDescription
 
 
 class Success(Message, frozen=True, kw_only=True, rename="camel"):
@@ -119,6 +120,10 @@ class Status(Success, frozen=True, kw_only=True, rename="camel"):
 
 class PlatformAnswer(Success, frozen=True, kw_only=True):
     platform: Platform
+
+
+class StrategiesAnswer(Success, frozen=True, kw_only=True):
+    strategies: tuple[StrategyDescription, ...]
 
 
 class LimitsAnswer(Success, frozen=True, kw_only=True, rename="camel"):

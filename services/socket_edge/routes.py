@@ -57,6 +57,9 @@ ASSETS = Route(
     "GET", "/api/assets", "Tradable assets", ask.AssetsQuery, ask.Nothing, (answer.AllAssets, answer.AssetsOfCategory)
 )
 CANDLES = Route("GET", "/api/candles", "Past candles", ask.CandlesQuery, ask.Nothing, (answer.Candles,))
+STRATEGIES = Route(
+    "GET", "/api/strategies", "What bots may follow", ask.Nothing, ask.Nothing, (answer.StrategiesAnswer,)
+)
 CRM_STATS = Route(
     "GET", "/api/crm/stats", "Contacts in numbers", ask.Nothing, ask.Nothing, (answer.CrmStatsAnswer,), Access.ADMIN
 )

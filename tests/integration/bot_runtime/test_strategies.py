@@ -7,7 +7,7 @@ import pytest
 from libs.bus import Bus
 from libs.contracts.alerts import Alert, Severity
 from libs.contracts.bots import BotConfig, BotState
-from libs.contracts.rpc import ErrorCode, RpcError
+from libs.contracts.rpc import STRATEGIES, ErrorCode, Nothing, RpcError
 from services.bot_runtime import labels
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
@@ -55,6 +55,17 @@ async def test_both_spellings_are_taken(
 ) -> None:
     await start_runtime()
     assert (await observer.start_bot(config=BotConfig(strategy=spelling))).state is BotState.STARTING
+
+
+async def test_what_can_be_followed_is_told(
+    start_runtime: StartRuntime, gateway: Gateway, bus: Bus, tmp_path: Path
+) -> None:
+    write(tmp_path, "follow")
+    await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    told = {one.name: one for one in (await bus.call(STRATEGIES, Nothing())).strategies}
+    assert {"aggressive", "balanced", "follow"} <= told.keys()
+    assert (told["follow"].source, told["balanced"].source) == ("follow.py", "")
+    assert told["balanced"].parameters["rsiLow"]["default"] == 35
 
 
 async def test_bots_trade_by_built_in_and_by_their_users_strategies(

@@ -17,6 +17,7 @@ from libs.contracts.orders import OrderState, TradeRecorded
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.contracts.score import Score
+from libs.contracts.strategies import StrategyDescription, StrategyList
 from tests.messages import a_closing, a_score, a_settlement, an_active, an_opening, an_order
 
 EURUSD = Feed(76, 60)
@@ -78,6 +79,7 @@ class Backend:
                 rpc.SET_PLATFORM: self._set_platform,
                 rpc.USER_LIMITS: self._limits,
                 rpc.SET_USER_LIMITS: self._set_limits,
+                rpc.STRATEGIES: self._strategies,
             },
         )
         await self.analytics.serve("analytics", {rpc.RECORD_STATUS: self._record})
@@ -165,6 +167,11 @@ class Backend:
     async def _reconfigure(self, request: rpc.StartBot) -> BotStatus:
         self._note(rpc.RECONFIGURE_BOT.name, request)
         return a_status(request.user, Activity.ANALYZING, config=request.config)
+
+    async def _strategies(self, _: rpc.Nothing) -> StrategyList:
+        parameters = {"least": {"type": "number", "default": 0.5}}
+        one = StrategyDescription(name="own", text="Mine.", warm_up=3, parameters=parameters, source="own.py")
+        return StrategyList(strategies=(one,))
 
     async def _platform(self, _: rpc.Nothing) -> Platform:
         return Platform(notice="As it was")

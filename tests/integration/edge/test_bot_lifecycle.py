@@ -45,6 +45,22 @@ async def test_a_start_in_maintenance_says_why(edge: Edge, backend: Backend, per
     assert (status, body["error"]) == (409, "10 bots run already")
 
 
+async def test_strategies_are_told_with_their_parameters(edge: Edge, person: Person) -> None:
+    status, body = await edge.get("/api/strategies", person)
+    assert (status, body["strategies"]) == (
+        200,
+        [
+            {
+                "name": "own",
+                "text": "Mine.",
+                "warmUp": 3,
+                "parameters": {"least": {"type": "number", "default": 0.5}},
+                "source": "own.py",
+            }
+        ],
+    )
+
+
 async def test_administrators_read_and_set_the_platform(
     edge: Edge, backend: Backend, person: Person, supabase_server: SupabaseServer
 ) -> None:

@@ -14,7 +14,7 @@ def test_list_shows_every_strategy_with_its_parameters(tmp_path: Path, capsys: p
         "aggressive  (built in; 1 candles)",
         "rsiLow = 35.0  [0 … 50]  An RSI below this says CALL.",
         "variant = rsi  one of ['consensus', 'rsi']",
-        f"follow  ({tmp_path}/follow.py; 1 candles)",
+        "follow  (follow.py; 1 candles)",
         "least = 0.0  [0 … 1]  Least move that is followed.",
     ):
         assert text in shown

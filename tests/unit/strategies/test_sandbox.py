@@ -36,10 +36,10 @@ async def verdict(sandbox: Sandbox, name: str, least: float = 0.0) -> list[int]:
 
 
 async def test_a_good_one_is_described_checked_and_evaluated(sandbox: Sandbox, tmp_path: Path) -> None:
-    path = write(tmp_path, "follow", 'print("to nobody")')
+    write(tmp_path, "follow", 'print("to nobody")')
     assert await load(sandbox, tmp_path) == {}
     description = sandbox.descriptions["follow"]
-    assert (description.text, description.warm_up, description.source) == ("Follows the last candle.", 1, str(path))
+    assert (description.text, description.warm_up, description.source) == ("Follows the last candle.", 1, "follow.py")
     assert description.parameters["least"]["maximum"] == 1
     assert await verdict(sandbox, "follow") == [CALL, PUT]
     assert await verdict(sandbox, "follow", least=0.6) == [0, 0]
