@@ -51,6 +51,10 @@ class StrategyFailed(Exception):
         """Whether it took the worker with it: then not with other parameters either."""
 
 
+class _Killed(StrategyFailed):
+    """By an operator, or by a machine that is short of memory."""
+
+
 class Sandbox:
     """One request at a time. The worker is started when it is needed, and again when it has ended."""
 
@@ -113,8 +117,15 @@ class Sandbox:
         self._slow[key] = slow
 
     async def _ask(self, request: Request, limit: float) -> Answer:
-        process = self._process or await self._start()
-        return await self._exchange(process, request, limit)
+        """A worker that somebody else has killed is not held against the strategy, once."""
+        try:
+            return await self._exchange(await self._running(), request, limit)
+        except _Killed:
+            return await self._exchange(await self._running(), request, limit)
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        process = self._process
+        return process if process is not None and process.returncode is None else await self._start()
 
     async def _start(self) -> asyncio.subprocess.Process:
         """With all that was loaded before. What cannot be loaded any more is left out."""
@@ -144,7 +155,7 @@ class Sandbox:
                 answer = await self._converse(process, request)
             answered = True
         except (TimeoutError, OSError, EOFError) as error:
-            raise StrategyFailed(await _last_words(process), fatal=True) from error
+            raise await _failure(process) from error
         finally:
             if not answered:
                 await self._kill()
@@ -170,15 +181,18 @@ class Sandbox:
         await process.wait()
 
 
-async def _last_words(process: asyncio.subprocess.Process) -> str:
+async def _failure(process: asyncio.subprocess.Process) -> StrategyFailed:
     """Why there is no answer."""
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE):
             await process.wait()
     code = process.returncode
     if code in (None, -signal.SIGALRM):
-        return "it did not answer in time"
-    return f"its process ended with {code}" if code >= 0 else f"its process ended by {signal.Signals(-code).name}"
+        return StrategyFailed("it did not answer in time", fatal=True)
+    if code == -signal.SIGKILL:
+        return _Killed("its process was killed", fatal=True)
+    how = f"with {code}" if code >= 0 else f"by {signal.Signals(-code).name}"
+    return StrategyFailed(f"its process ended {how}", fatal=True)
 
 
 def _environment() -> dict[str, str]:

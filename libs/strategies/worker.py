@@ -93,7 +93,8 @@ class Worker:
 
 def main() -> None:
     requests, answers = _own_streams()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, meant for the parent
+    for meant_for_the_parent in (signal.SIGINT, signal.SIGTERM):  # which ends us by ending our input
+        signal.signal(meant_for_the_parent, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     decoder = msgspec.msgpack.Decoder(Request)
     worker = Worker()

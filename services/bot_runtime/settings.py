@@ -1,8 +1,6 @@
 """Settings of the bot runtime."""
 
-from pathlib import Path
-
-from pydantic import Field
+from pydantic import DirectoryPath, Field
 
 from libs.service.settings import Port, ServiceSettings
 
@@ -16,7 +14,7 @@ class Settings(ServiceSettings):
     """Seconds after the decision in which an order may be sent to the broker; at most what is left of the lease."""
     lease_seconds: int = Field(default=3, ge=2, le=60)
     """How long a process that stopped answering keeps its bots before another takes them over."""
-    strategies_dir: Path | None = None
+    strategies_dir: DirectoryPath | None = None
     """Directory of users' own strategies, a Python file each (libs/strategies/README.md); read at the start."""
     scanner: bool = True
     """Whether this process scans the market when no other one does."""

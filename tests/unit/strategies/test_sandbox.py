@@ -1,10 +1,14 @@
 """Strategies of users: whatever one does, it costs nobody else anything."""
 
+import asyncio
 import random
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from libs.strategies.loading import Source, sources
@@ -148,6 +152,41 @@ async def test_one_that_eats_memory_does_not_eat_ours(sandbox: Sandbox, tmp_path
     with pytest.raises(StrategyFailed, match="MemoryError"):
         await verdict(sandbox, "eats", least=0.5)
     assert await verdict(sandbox, "eats") == [CALL, PUT]
+
+
+def worker_of_this_test() -> psutil.Process:
+    [worker] = psutil.Process().children()
+    return worker
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_signal_from_outside_is_nobodys_fault(sandbox: Sandbox, tmp_path: Path, sent: signal.Signals) -> None:
+    """A process group that is told to end must not leave a strategy, and so the bots that follow it, in disgrace."""
+    write(tmp_path, "follow")
+    await load(sandbox, tmp_path)
+    worker_of_this_test().send_signal(sent)
+    assert await verdict(sandbox, "follow") == [CALL, PUT]
+
+
+async def test_a_worker_that_is_killed_at_work_is_asked_again(sandbox: Sandbox, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    kill_once = (
+        f"import pathlib, os; p = pathlib.Path({str(begun)!r}); p.exists() or (p.touch(), os.kill(os.getpid(), 9))"
+    )
+    write(tmp_path, "follow", only_with("0.2", f"exec({kill_once!r})"))
+    await load(sandbox, tmp_path)
+    assert await verdict(sandbox, "follow", least=0.2) == [CALL, PUT]
+    assert begun.exists()
+
+
+async def test_a_worker_ends_with_its_parent() -> None:
+    worker = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "libs.strategies.worker"), stdin=asyncio.subprocess.PIPE
+    )
+    assert worker.stdin is not None
+    worker.stdin.close()
+    async with asyncio.timeout(10):
+        assert await worker.wait() == 0
 
 
 async def test_what_cannot_be_loaded_again_is_left_out(sandbox: Sandbox, tmp_path: Path) -> None:
