@@ -11,6 +11,7 @@ from libs.contracts.account import Balances, SessionStatus
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
+from libs.contracts.money import Preview
 from libs.contracts.orders import OrderRecord
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.strategies import StrategyList
@@ -166,6 +167,10 @@ RESUME_BOT = Endpoint("bots", "resume", OfUser, BotStatus, (ErrorCode.NOT_RUNNIN
 RECONFIGURE_BOT = Endpoint(
     "bots", "reconfigure", StartBot, BotStatus, (ErrorCode.NOT_RUNNING, ErrorCode.ASSET_NOT_FOUND)
 )
+PREVIEW_BOT = Endpoint(
+    "bots", "preview", StartBot, Preview, (ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND)
+)
+"""What a configuration can cost, told before a bot is started with it."""
 PLATFORM = Endpoint("bots", "platform", Nothing, Platform)
 SET_PLATFORM = Endpoint("bots", "set_platform", SetPlatform, Platform)
 USER_LIMITS = Endpoint("bots", "user_limits", OfUser, UserLimits)

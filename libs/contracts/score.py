@@ -62,10 +62,13 @@ class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
     run: str
     account_type: AccountType
     sequence: int
-    """The last order that is counted in; a result is counted once because this only grows."""
+    """Every order up to this one is counted in…"""
+    ahead: tuple[int, ...] = ()
+    """…and of later ones these, which ended before an earlier one did. What is counted in stays so: each is once."""
     order_id: str = ""
+    """Counted last."""
     profit: Decimal = Decimal(0)
-    """Of that last order."""
+    """Of the order that was counted last."""
     total: Decimal = Decimal(0)
     wins: int = 0
     losses: int = 0
@@ -83,6 +86,15 @@ class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
     locks: tuple[Lock, ...] = ()
     recent: tuple[PastTrade, ...] = ()
     """As many, and as old, as the configured protections need."""
+
+    def counts(self, sequence: int) -> bool:
+        """Whether the run's n-th order is counted in."""
+        return sequence <= self.sequence or sequence in self.ahead
+
+    @property
+    def last(self) -> int:
+        """The latest order that is counted in."""
+        return max((self.sequence, *self.ahead))
 
     @property
     def trades(self) -> int:

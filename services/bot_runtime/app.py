@@ -90,6 +90,7 @@ def _handlers(
     return {
         rpc.START_BOT: bots.start,
         rpc.STOP_BOT: bots.stop,
+        rpc.PREVIEW_BOT: bots.preview,
         rpc.PAUSE_BOT: bots.pause,
         rpc.RESUME_BOT: bots.resume,
         rpc.RECONFIGURE_BOT: bots.reconfigure,

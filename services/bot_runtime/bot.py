@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
 from typing import Self
 
 import msgspec
@@ -11,15 +9,17 @@ import structlog
 from prometheus_client import Histogram
 
 from libs.bus import RevisionConflict
-from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotSignal, BotState, BotStatus, DesiredBot
-from libs.contracts.orders import FINAL_RECORD_LIFE, Order, OrderRecord, OrderState, RejectCode
+from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotConfig, BotSignal, BotState, BotStatus, DesiredBot
+from libs.contracts.orders import Order, OrderRecord, OrderState, RejectCode
 from services.bot_runtime import labels
 from services.bot_runtime.board import Board
-from services.bot_runtime.choice import Choice, candle_size, choose
+from services.bot_runtime.choice import Choice, candle_size, choices
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.journal import Journal
-from services.bot_runtime.risk import stake_rule, stop_rules
-from services.bot_runtime.run import Run, fresh_pnl, order_id, skip
+from services.bot_runtime.platform import UserGate
+from services.bot_runtime.policy import Account, Entry, Offer, Policy, Refusal
+from services.bot_runtime.recovery import resume
+from services.bot_runtime.run import Run
 from services.bot_runtime.status import says_the_same, status_of
 
 log = structlog.get_logger()
@@ -30,8 +30,6 @@ _LOOK_AFTER = 5.0
 _PROMPT = 0.1
 """Seconds in which an order is usually answered."""
 
-_RECORDS_LAPSE = timedelta(seconds=FINAL_RECORD_LIFE / 2)
-"""A bot that was silent for so long cannot rely on finding the records of its orders."""
 
 _published = Histogram(
     "pregao_signal_to_order_seconds",
@@ -57,48 +55,39 @@ class Bot:
     """
 
     def __init__(
-        self, desk: Desk, desired: DesiredBot, time_left: Callable[[], float], journal: Journal, run: Run
+        self,
+        desk: Desk,
+        desired: DesiredBot,
+        time_left: Callable[[], float],
+        journal: Journal,
+        policy: Policy,
+        run: Run,
     ) -> None:
         self._desk = desk
         self._desired = desired
         self._time_left = time_left
         self._journal = journal
+        self._policy = policy
         self._run = run
-        self._stake_rule = stake_rule(desired.config)
-        self._stop_rules = stop_rules(desired.config)
         self._board: Board | None = None
         self._news = asyncio.Event()
+        self._look_at: dict[int, float] = {}
+        """When the record of an order is looked at without news of it, in monotonic seconds, by sequence."""
+        for record in run.orders.values():
+            self._expect_news(record)
         self._log = log.bind(user=desired.user, run=desired.run)
 
     @classmethod
     async def recover(cls, desk: Desk, desired: DesiredBot, time_left: Callable[[], float]) -> Self:
         """`time_left()`: seconds for which this process may act for the user."""
         journal = desk.journals.of(desired.user)
+        policy = _policy(desk, desired.user, desired.config)
         try:
-            run = await cls._resume(desk, desired, journal)
+            run = await resume(desk, desired, journal, policy)
         except RevisionConflict:
             await journal.load()
-            run = await cls._resume(desk, desired, journal)
-        return cls(desk, desired, time_left, journal, run)
-
-    @staticmethod
-    async def _resume(desk: Desk, desired: DesiredBot, journal: Journal) -> Run:
-        """The run, where it was."""
-        now = desk.clock.now()
-        silent_since = journal.last_word or now
-        pnl = journal.pnl
-        if pnl is None or pnl.run != desired.run:
-            pnl = fresh_pnl(desired.user, desired.run, desired.config.account_type, now)
-            await journal.count(pnl)
-        record = await desk.orders.find(desired.user, order_id(desired.run, pnl.sequence + 1))
-        if record is None and now - silent_since > _RECORDS_LAPSE:
-            # An order may have been decided, settled and forgotten since: its id must not be used again.
-            pnl = skip(pnl, now)
-            await journal.count(pnl)
-        elif record is not None and record.state is OrderState.REJECTED:
-            # Whoever wrote it may not have come to tell it.
-            await desk.orders.announce(record)
-        return Run(pnl, record)
+            run = await resume(desk, desired, journal, policy)
+        return cls(desk, desired, time_left, journal, policy, run)
 
     @property
     def desired(self) -> DesiredBot:
@@ -118,13 +107,13 @@ class Bot:
         if desired.run != self._desired.run:
             desired = msgspec.structs.replace(self._desired, running=False)
         if self._desired.running:
+            if desired.config != self._desired.config:
+                self._policy = _policy(self._desk, desired.user, desired.config)
             self._desired = desired
-            self._stake_rule = stake_rule(desired.config)
-            self._stop_rules = stop_rules(desired.config)
         self._news.set()
 
     def hear(self, record: OrderRecord) -> None:
-        if self._run.learn(record):
+        if self._learn(record):
             self._news.set()
 
     def wake(self) -> None:
@@ -138,27 +127,89 @@ class Bot:
         while True:
             if not self._owned():
                 raise NotOwned(self._desired.user)
-            record = self._run.order
-            if record is not None and record.state is not OrderState.UNKNOWN:
-                await self._track(record)
-            elif not self._desired.running:
-                return await self._finish()
-            elif reason := self._reason_to_stop():
+            await self._look_after_orders()
+            if (ended := self._run.ended) is not None:
+                await self._settle(ended)
+                continue
+            if self._desired.running and (reason := self._reason_to_stop()):
                 await self._stop(reason)
-            elif self._desired.paused:
-                await self._rest()
-            else:
-                await self._analyze()
+                continue
+            if not self._desired.running and not self._run.open:
+                return await self._finish()
+            refusal = await self._act()
+            await self._heard(self._patience(refusal))
+
+    async def _act(self) -> Refusal | None:
+        """What kept it from trading, if it wants to."""
+        if self._may_open():
+            return await self._trade()
+        self._take_board()
+        waiting, word = self._run.open[-1:], labels.STOPPING if not self._desired.running else labels.PAUSING
+        if waiting:
+            await self._tell(Activity.TRACKING, word, waiting[0].order)
+        else:
+            await self._tell(Activity.PAUSED, labels.PAUSED)
+        return None
+
+    async def _trade(self) -> Refusal | None:
+        refusal = self._obstacle()
+        await self._tell_trading(refusal)
+        board = self._take_board()
+        decision = self._decide(board) if board is not None else None
+        if decision is not None:
+            await self._enter(*decision)
+        return refusal
+
+    def _take_board(self) -> Board | None:
+        """One that nobody came to look at in time is worthless."""
+        board, self._board = self._board, None
+        if board is not None and self._desk.clock.monotonic() - board.computed > self._desk.order_lifetime:
+            return None
+        return board
+
+    def _decide(self, board: Board) -> tuple[Choice, Order] | None:
+        """By what is known at this moment; nothing is awaited between it and the order."""
+        if not self._may_open() or not self._owned() or self._obstacle() is not None:
+            return None
+        now, account, config = self._desk.clock.now(), self._account(), self._desired.config
+        taken = {record.order.active_id for record in self._run.open} if config.mode == "auto" else set[int]()
+        for choice in choices(config, board, self._desk.actives, now):
+            if choice.active.id in taken:
+                continue
+            verdict = self._policy.judge(self._run.score, account, Offer(choice.active.id, choice.payout), now)
+            if isinstance(verdict, Entry):
+                # If this process stood still from here on, the order would be too late once another may act for the
+                # user.
+                lifetime = min(self._desk.order_lifetime, self._time_left())
+                return choice, self._run.decide(
+                    choice, verdict.stake, now, lifetime, config.min_payout, account.worth
+                )  # fmt: skip
+        return None
+
+    def _may_open(self) -> bool:
+        """As far as its user is concerned."""
+        return self._desired.running and not self._desired.paused
+
+    def _obstacle(self) -> Refusal | None:
+        """What keeps it from trading at all."""
+        if not self._desk.accounts.connected(self._desired.user):
+            return Refusal(labels.NO_CONNECTION)
+        return self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
+
+    def _account(self) -> Account:
+        balance = self._desk.accounts.balance(self._desired.user, self._desired.config.account_type)
+        return Account(balance, self._run.at_risk, len(self._run.open))
 
     def _owned(self) -> bool:
         return self._time_left() > 0
 
     def _reason_to_stop(self) -> str:
-        if self._run.order is not None:
-            return labels.unknown(self._run.order)
+        if self._run.unknown is not None:
+            return labels.unknown(self._run.unknown)
         if reason := self._desk.strategies.reason_against(self._desired.config):
             return reason
-        return next(filter(None, (rule.reached(self._run.pnl) for rule in self._stop_rules)), "")
+        refusal = self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
+        return refusal.reason if refusal is not None and refusal.final else ""
 
     async def _stop(self, reason: str) -> None:
         self._log.info("bot_stops", reason=reason)
@@ -166,57 +217,16 @@ class Bot:
         self.update(desired or msgspec.structs.replace(self._desired, running=False, reason=reason))
 
     async def _finish(self) -> BotStatus:
-        unknown = self._run.order is not None
+        unknown = self._run.unknown is not None
         return await self._tell(
             Activity.ERROR if unknown else Activity.STOPPED,
             labels.stopped(self._desired.reason),
             state=BotState.FAILED if unknown else BotState.STOPPED,
         )
 
-    async def _rest(self) -> None:
-        await self._tell(Activity.PAUSED, labels.PAUSED)
-        await self._heard(None)
-
-    async def _analyze(self) -> None:
-        self._take_board()  # what was offered while a position was open is old
-        await self._tell(Activity.ANALYZING, self._obstacle() or labels.ANALYZING)
-        await self._heard(None)
-        board = self._take_board()
-        if board is None or self._run.order is not None or self._obstacle() or not self._may_open():
-            return
-        choice = choose(self._desired.config, board, self._desk.actives, self._desk.clock.now())
-        if choice is not None:
-            await self._enter(choice)
-
-    def _may_open(self) -> bool:
-        """As far as its user is concerned."""
-        return self._desired.running and not self._desired.paused
-
-    def _take_board(self) -> Board | None:
-        board, self._board = self._board, None
-        return board
-
-    def _obstacle(self) -> str:
-        """What keeps it from trading now, for people."""
-        if not self._desk.accounts.connected(self._desired.user):
-            return labels.NO_CONNECTION
-        if reason := self._desk.platform.obstacle(self._desired.user, self._desired.config.account_type):
-            return reason
-        return labels.NO_FUNDS if self._stake() is None else ""
-
-    def _stake(self) -> Decimal | None:
-        balance = self._desk.accounts.balance(self._desired.user, self._desired.config.account_type)
-        return None if balance is None else self._stake_rule.stake(self._run.pnl, balance)
-
-    async def _enter(self, choice: Choice) -> None:
-        stake = self._stake()
-        if stake is None or not self._owned():
-            return
-        # If this process stood still from here on, the order would be too late once another may act for the user.
-        lifetime = min(self._desk.order_lifetime, self._time_left())
-        order = self._run.decide(choice, stake, self._desk.clock.now(), lifetime, self._desired.config.min_payout)
+    async def _enter(self, choice: Choice, order: Order) -> None:
         record = await self._desk.orders.create(order)
-        self._run.learn(record)
+        self._learn(record)
         published = self._desk.clock.monotonic() - choice.computed
         if record.order != order:
             return  # decided before, by an attempt that did not come to know of it
@@ -234,7 +244,7 @@ class Bot:
         record = await self._desk.orders.submit(order)
         if record is None:
             return
-        self._run.learn(record)
+        self._learn(record)
         seconds = self._desk.clock.monotonic() - choice.computed
         if record.state is OrderState.OPENED:
             _accepted.observe(seconds)
@@ -256,22 +266,33 @@ class Bot:
         await self._tell(Activity.SIGNAL_FOUND, found, order)
         await self._tell(Activity.OPENING, labels.opening(order.ticker), order)
 
-    async def _track(self, record: OrderRecord) -> None:
-        if record.state.final:
-            await self._settle(record)
-            return
-        if not self._desired.running:
-            await self._tell(Activity.TRACKING, labels.STOPPING, record.order)
-        elif self._desired.paused:
-            await self._tell(Activity.TRACKING, labels.PAUSING, record.order)
-        elif record.state is OrderState.OPENED:
-            await self._tell(Activity.TRACKING, labels.TRACKING, record.order)
-        duration = record.order.duration if record.state is OrderState.OPENED else 0
-        if not await self._heard(duration + _LOOK_AFTER):
-            await self._look(record)
+    async def _tell_trading(self, refusal: Refusal | None) -> None:
+        if not self._run.open:
+            label = labels.held(refusal.reason, refusal.until) if refusal is not None else labels.ANALYZING
+            await self._tell(Activity.ANALYZING, label, refusal=refusal)
+        elif (latest := self._run.open[-1]).state is OrderState.OPENED:
+            await self._tell(Activity.TRACKING, labels.TRACKING, latest.order, refusal=refusal)
+
+    def _learn(self, record: OrderRecord) -> bool:
+        news = self._run.learn(record)
+        if news:
+            self._expect_news(record)
+        return news
+
+    def _expect_news(self, record: OrderRecord) -> None:
+        needed = record.order.duration if record.state is OrderState.OPENED else 0
+        self._look_at[record.order.sequence] = self._desk.clock.monotonic() + needed + _LOOK_AFTER
+
+    async def _look_after_orders(self) -> None:
+        """News may have been missed."""
+        for known in self._run.open:
+            sequence = known.order.sequence
+            if self._desk.clock.monotonic() >= self._look_at[sequence]:
+                await self._look(known)
+                self._look_at[sequence] = self._desk.clock.monotonic() + _LOOK_AFTER
 
     async def _look(self, known: OrderRecord) -> None:
-        """News may have been missed: read the record, and take back what the gateway did not take in time."""
+        """Read the record, and take back what the gateway did not take in time."""
         order = known.order
         record = await self._desk.orders.find(order.user, order.order_id)
         now = self._desk.clock.now()
@@ -283,31 +304,44 @@ class Bot:
         self._run.learn(record)
 
     async def _settle(self, record: OrderRecord) -> None:
-        pnl = self._run.scored(self._desk.clock.now())
-        await self._journal.count(pnl)
-        self._run.settle(pnl)
+        score = self._run.scored(record, self._policy, self._desk.clock.now())
+        await self._journal.count(score)
+        self._run.settle(score, record)
+        self._look_at.pop(record.order.sequence, None)
         if record.settlement is None:
             await self._tell(Activity.ERROR, labels.rejected(record), record.order)
         else:
             result = record.settlement.result
             await self._tell(ACTIVITY_OF_RESULT[result], labels.closed(result), record.order)
 
-    async def _heard(self, timeout: float | None) -> bool:
-        """Wait for news; False when there were none in time."""
+    def _patience(self, refusal: Refusal | None) -> float | None:
+        """Seconds until something is to be done though nobody has told anything."""
+        now = self._desk.clock
+        waits = [self._look_at[record.order.sequence] - now.monotonic() for record in self._run.open]
+        if refusal is not None and refusal.until is not None:
+            waits.append((refusal.until - now.now()).total_seconds())
+        return max(0.0, min(waits)) if waits else None
+
+    async def _heard(self, timeout: float | None) -> None:
+        """Wait for news."""
         try:
             async with asyncio.timeout(timeout):
                 await self._news.wait()
         except TimeoutError:
-            return False
+            return
         self._news.clear()
-        return True
 
     async def _tell(
-        self, activity: Activity, label: str, order: Order | None = None, state: BotState | None = None
+        self,
+        activity: Activity,
+        label: str,
+        order: Order | None = None,
+        state: BotState | None = None,
+        refusal: Refusal | None = None,
     ) -> BotStatus:
         last = self._journal.status
         state = state or self._state()
-        status = status_of(self._desired, last, self._desk.clock.now(), state, activity, label, order)
+        status = status_of(self._desired, last, self._desk.clock.now(), state, activity, label, order, refusal)
         if last is not None and says_the_same(last, status):
             return last
         await self._journal.tell_anyway(status, self._owned)
@@ -321,3 +355,7 @@ class Bot:
             return BotState.PAUSED
         connected = self._desk.accounts.connected(self._desired.user)
         return BotState.RUNNING if connected else BotState.RECOVERING
+
+
+def _policy(desk: Desk, user: str, config: BotConfig) -> Policy:
+    return Policy(config, UserGate(desk.platform, user, config))

@@ -1,6 +1,6 @@
 """Which signal a bot follows, and with which option (api-contract §10.4)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +24,8 @@ class Choice:
     active: Active
     duration: int
     """Seconds from purchase to expiry."""
+    payout: int
+    """Percent of the stake won on a win, as the catalogue has it; 0 where it does not tell."""
     computed: float
     """Monotonic seconds; when the signal was computed."""
 
@@ -56,32 +58,31 @@ def duration(confidence: int, offered: Sequence[int], longest: int) -> int | Non
     return min(possible, default=None)
 
 
-def choose(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
+def choices(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Iterator[Choice]:
+    """What can be bought now on a signal, the surest first."""
     if config.mode == "auto":
-        return _surest(config, board, actives, now)
+        yield from _surest(config, board, actives, now)
+        return
     active = actives.by_ticker(config.asset or "")
-    if active is None or _worthwhile(active, config, now) is None:
-        return None
-    signal = board.signal(active.id)
-    return None if signal is None else Choice(signal, active, config.timeframe, board.computed)
+    offering = _offered(active, now) if active is not None else None
+    signal = board.signal(active.id) if active is not None else None
+    if active is not None and offering is not None and signal is not None:
+        yield Choice(signal, active, config.timeframe, offering.payout or 0, board.computed)
 
 
-def _worthwhile(active: Active, config: BotConfig, now: datetime) -> Offering | None:
-    """What may be bought on it now and pays enough."""
+def _offered(active: Active, now: datetime) -> Offering | None:
+    """What may be bought on it now."""
     offering = active.option(BOUGHT)
-    if offering is None or not offering.tradable(now) or (offering.payout or 0) < config.min_payout:
-        return None
-    return offering
+    return offering if offering is not None and offering.tradable(now) else None
 
 
-def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
+def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Iterator[Choice]:
     for active_id in board.ranked():
         active = actives.by_id(active_id)
-        offering = _worthwhile(active, config, now) if active is not None else None
+        offering = _offered(active, now) if active is not None else None
         signal = board.signal(active_id)
         if active is None or offering is None or signal is None:
             continue
         seconds = duration(signal.confidence, offering.durations, config.max_timeframe)
         if seconds is not None:
-            return Choice(signal, active, seconds, board.computed)
-    return None
+            yield Choice(signal, active, seconds, offering.payout or 0, board.computed)

@@ -53,26 +53,26 @@ class Journal:
         self, bus: Bus, user: str, status: Entry[BotStatus] | None = None, score: Entry[Score] | None = None
     ) -> None:
         self._bucket = bus.bucket(BOTS)
-        self._status_key, self._pnl_key, self._signal_key = status_key(user), score_key(user), f"{user}.signal"
+        self._status_key, self._score_key, self._signal_key = status_key(user), score_key(user), f"{user}.signal"
         self._status = status
-        self._pnl = score
+        self._score = score
 
     @property
     def status(self) -> BotStatus | None:
         return None if self._status is None else self._status.value
 
     @property
-    def pnl(self) -> Score | None:
-        return None if self._pnl is None else self._pnl.value
+    def score(self) -> Score | None:
+        return None if self._score is None else self._score.value
 
     @property
     def last_word(self) -> datetime | None:
         """When anything was written here; None if nothing was."""
-        return max((entry.value.at for entry in (self._status, self._pnl) if entry is not None), default=None)
+        return max((entry.value.at for entry in (self._status, self._score) if entry is not None), default=None)
 
     async def load(self) -> None:
         self._status = await self._bucket.get(self._status_key, BotStatus)
-        self._pnl = await self._bucket.get(self._pnl_key, Score)
+        self._score = await self._bucket.get(self._score_key, Score)
 
     async def tell(self, status: BotStatus) -> None:
         """Raises RevisionConflict when somebody else told something since the last load or tell."""
@@ -89,9 +89,9 @@ class Journal:
             if not says_the_same(self.status, status):
                 await self.tell(status)
 
-    async def count(self, pnl: Score) -> None:
+    async def count(self, score: Score) -> None:
         """Make the score durable; raises RevisionConflict when another owner counts."""
-        self._pnl = await self._write(self._pnl_key, pnl, self._pnl)
+        self._score = await self._write(self._score_key, score, self._score)
 
     async def follow(self, signal: BotSignal) -> None:
         await self._bucket.put(self._signal_key, signal)

@@ -1,5 +1,7 @@
 """What people read about a bot, verbatim in the browser (api-contract §10.3)."""
 
+from datetime import datetime
+
 from libs.contracts.orders import OrderRecord, TradeResult
 
 STARTING = "Starting bot..."
@@ -10,7 +12,6 @@ PAUSING = "Pausing: waiting for the open position..."
 PAUSED = "Paused"
 RECONFIGURED = "Configuration changed"
 NO_CONNECTION = "Waiting for the broker connection..."
-NO_FUNDS = "Waiting for funds: the balance is below the amount per trade..."
 BY_USER = "user"
 """The reason of an ordinary stop; it is not told."""
 
@@ -23,6 +24,11 @@ def signal_found(direction: str, ticker: str, confidence: int) -> str:
 
 def opening(ticker: str) -> str:
     return f"Opening position on {ticker}..."
+
+
+def held(reason: str, until: datetime | None) -> str:
+    """What keeps it from trading; `until`: when that ends by itself."""
+    return reason if until is None else f"Waiting until {until:%H:%M:%S} UTC: {reason}"
 
 
 def closed(result: TradeResult) -> str:

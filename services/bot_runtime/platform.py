@@ -1,6 +1,6 @@
 """What administrators allow, as they last said."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from typing import TypeVar
 
@@ -10,9 +10,14 @@ import structlog
 from libs.bus import Bus, BusUnavailable, Entry
 from libs.bus.topology import PLATFORM
 from libs.contracts.account import AccountType
+from libs.contracts.bots import BotConfig
 from libs.contracts.clock import Clock
 from libs.contracts.platform import Platform, PlatformRecord, UserLimits, UserLimitsRecord
 from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError, SetPlatform, SetUserLimits
+from services.bot_runtime.policy import Refusal, Rule, Situation
+from services.bot_runtime.policy.calendar import Calendar
+from services.bot_runtime.policy.losses import SMALLEST_STAKE, StopLoss
+from services.bot_runtime.policy.rules import OpenPositions, TradesPerDay
 
 log = structlog.get_logger()
 
@@ -74,6 +79,38 @@ class PlatformRules:
     def _tell(self) -> None:
         if self._changed is not None:
             self._changed()
+
+
+class UserGate:
+    """What administrators allow one user, as a money rule."""
+
+    def __init__(self, rules: PlatformRules, user: str, config: BotConfig) -> None:
+        self._rules = rules
+        self._user = user
+        self._account_type = config.account_type
+        self._calendar = Calendar(config.time_zone)
+
+    def refuses(self, situation: Situation) -> Refusal | None:
+        if reason := self._rules.obstacle(self._user, self._account_type):
+            return Refusal(reason)
+        return next(filter(None, (rule.refuses(situation) for rule in self._limits())), None)
+
+    def caps(self, situation: Situation) -> Iterable[Decimal]:
+        limits = self._rules.limits(self._user)
+        if limits.max_stake is not None:
+            yield limits.max_stake
+        if limits.max_daily_loss is not None:
+            left = StopLoss(limits.max_daily_loss, SMALLEST_STAKE).left(situation)
+            yield left if left is not None else Decimal(0)
+
+    def _limits(self) -> Iterator[Rule]:
+        limits = self._rules.limits(self._user)
+        if limits.max_daily_loss is not None:
+            yield StopLoss(limits.max_daily_loss, min(SMALLEST_STAKE, limits.max_daily_loss))
+        if limits.max_trades_per_day is not None:
+            yield TradesPerDay(limits.max_trades_per_day, self._calendar)
+        if limits.max_open_positions is not None:
+            yield OpenPositions(limits.max_open_positions)
 
 
 class PlatformDesk:

@@ -1,7 +1,9 @@
 """A bot's lifecycle: any process answers, by writing what the user wants; the one that runs the bot makes it so."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
@@ -9,6 +11,7 @@ from libs.bus.topology import ACCOUNTS
 from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot
 from libs.contracts.ids import new_id
+from libs.contracts.money import Preview
 from libs.contracts.rpc import ErrorCode, OfUser, RpcError, StartBot, StopBot
 from services.bot_runtime import labels
 from services.bot_runtime.accounts import balance_key, session_key
@@ -16,8 +19,14 @@ from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.platform import PlatformRules
+from services.bot_runtime.policy import Account, Policy
+from services.bot_runtime.policy.preview import preview
+from services.bot_runtime.restore import restored
 from services.bot_runtime.status import status_of
 from services.bot_runtime.strategies import Strategies
+
+_USUAL_PAYOUT = 80
+"""Percent, when the broker tells none."""
 
 
 class Endpoints:
@@ -52,6 +61,7 @@ class Endpoints:
             await journal.load()
             if known is not None and (known.value.running or _alive(journal.status, known.value.run)):
                 raise RpcError(ErrorCode.ALREADY_RUNNING, "the bot is running, or still waits for its open position")
+            await self._check_rules(request)
             desired = self._desired(request, known)
             try:
                 await self._desires.start(desired, known)
@@ -69,6 +79,17 @@ class Endpoints:
                 raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
             desired = await self._desires.stop(request.user, known.value.run, request.reason)
             return await self._tell(journal, desired or known.value, BotState.STOPPING, labels.STOPPING)
+
+    async def preview(self, request: StartBot) -> Preview:
+        """Raises RpcError. Starts nothing."""
+        async with _certain():
+            balance = await self._balance(request)
+            await self._check_config(request)
+            policy, now = Policy(request.config), self._clock.now()
+            score = await restored(self._bus, request.user, "", policy, now)
+            offers = self._payouts(request.config, now)
+            active_id, payout = min(offers, key=lambda offer: offer[1], default=(0, _USUAL_PAYOUT))
+            return preview(policy, score, balance, payout, now, active_id if request.config.mode == "manual" else 0)
 
     async def pause(self, request: OfUser) -> BotStatus:
         """Raises RpcError. Answers at once; what is open is followed to its end. Pausing again changes nothing."""
@@ -112,18 +133,41 @@ class Endpoints:
         return await self._tell(journal, desired, state, label)
 
     async def _check(self, request: StartBot) -> None:
-        config = request.config
         if self._platform.platform.maintenance:
             raise RpcError(ErrorCode.MAINTENANCE, self._platform.notice)
         if self._running() >= self._platform.platform.max_bots:
             raise RpcError(ErrorCode.LIMIT_REACHED, f"{self._platform.platform.max_bots} bots run already")
         await self._check_config(request)
+        await self._balance(request)
+
+    async def _check_rules(self, request: StartBot) -> None:
+        """What ends a run at once, such as a daily goal that was reached before, lets none begin."""
+        policy, now = Policy(request.config), self._clock.now()
+        score = await restored(self._bus, request.user, "", policy, now)
+        refusal = policy.obstacle(score, Account(await self._balance(request)), now)
+        if refusal is not None and refusal.final:
+            raise RpcError(ErrorCode.LIMIT_REACHED, refusal.reason)
+
+    async def _balance(self, request: StartBot) -> Decimal:
+        """Of exactly the account type asked for."""
+        account_type = request.config.account_type
         session = await self._accounts.get(session_key(request.user), SessionStatus)
         if session is None or session.value.state is not SessionState.CONNECTED:
             raise RpcError(ErrorCode.NOT_CONNECTED, "no session to the broker; connect first")
         balances = await self._accounts.get(balance_key(request.user), Balances)
-        if balances is None or balances.value.of(config.account_type) is None:
-            raise RpcError(ErrorCode.NO_BALANCE, f"there is no {config.account_type} balance")
+        balance = balances.value.of(account_type) if balances is not None else None
+        if balance is None:
+            raise RpcError(ErrorCode.NO_BALANCE, f"there is no {account_type} balance")
+        return balance.amount
+
+    def _payouts(self, config: BotConfig, now: datetime) -> Iterable[tuple[int, int]]:
+        """Active and percent of whatever it may buy."""
+        asset = self._actives.by_ticker(config.asset or "")
+        looked_at = self._actives.tradable(now) if config.mode == "auto" else [asset] if asset is not None else []
+        for active in looked_at:
+            offering = active.option(BOUGHT)
+            if offering is not None and offering.payout is not None and offering.payout >= config.min_payout:
+                yield active.id, offering.payout
 
     async def _check_config(self, request: StartBot) -> None:
         config, limits = request.config, self._platform.limits(request.user)

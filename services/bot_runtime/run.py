@@ -1,18 +1,20 @@
-"""One run of a bot: its orders, one at a time and in sequence, and its score. Pure; persisting is the caller's."""
+"""One run of a bot: its orders, decided in sequence and settled in whatever order, and its score. Pure; persisting is
+the caller's."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-import msgspec
-
-from libs.contracts.account import AccountType
 from libs.contracts.ids import derived_id
-from libs.contracts.orders import Order, OrderRecord, OrderState, TradeResult
+from libs.contracts.orders import Order, OrderRecord, OrderState
 from libs.contracts.score import Score
 from services.bot_runtime.choice import Choice
+from services.bot_runtime.policy import Policy, Trade
+from services.bot_runtime.policy.scoring import passed
 
 _PROGRESS = {OrderState.INTENDED: 0, OrderState.SENDING: 1, OrderState.OPENED: 2}
 _FINAL = 3
+_COUNTABLE = (OrderState.CLOSED, OrderState.REJECTED)
 
 
 def order_id(run: str, sequence: int) -> str:
@@ -20,51 +22,61 @@ def order_id(run: str, sequence: int) -> str:
     return derived_id("order", run, sequence)
 
 
-def fresh_pnl(user: str, run: str, account_type: AccountType, at: datetime) -> Score:
-    """The score before the first order."""
-    return Score(id=derived_id("pnl", run, 0), user=user, at=at, run=run, account_type=account_type, sequence=0)
-
-
-def skip(pnl: Score, at: datetime) -> Score:
-    """The score with one more order passed, of which nothing was won or lost."""
-    sequence = pnl.sequence + 1
-    return msgspec.structs.replace(
-        pnl,
-        id=derived_id("pnl", pnl.run, sequence),
-        at=at,
-        sequence=sequence,
-        order_id=order_id(pnl.run, sequence),
-        profit=Decimal(0),
-    )
-
-
 class Run:
-    """`pnl` counts every settled order; `order` is the one after it, if it was decided."""
+    """`score` counts what is settled; `orders` are those that were decided and are not counted yet, by sequence."""
 
-    def __init__(self, pnl: Score, order: OrderRecord | None = None) -> None:
-        self.pnl = pnl
-        self.order = order
+    def __init__(self, score: Score, orders: Iterable[OrderRecord] = ()) -> None:
+        self.score = score
+        self.orders = {record.order.sequence: record for record in orders}
 
     @property
-    def next_order_id(self) -> str:
-        return order_id(self.pnl.run, self.pnl.sequence + 1)
+    def next_sequence(self) -> int:
+        return max((self.score.last, *self.orders)) + 1
 
-    def decide(self, choice: Choice, stake: Decimal, at: datetime, lifetime: float, min_payout: int = 0) -> Order:
-        """The next order. It becomes `order` when its record was created (`learn`)."""
-        if self.order is not None:
-            raise RuntimeError(f"order {self.order.order.order_id} is not settled")
+    @property
+    def open(self) -> list[OrderRecord]:
+        """Orders whose end is not known; the latest decided last."""
+        return [record for _, record in sorted(self.orders.items()) if not record.state.final]
+
+    @property
+    def at_risk(self) -> Decimal:
+        return sum((record.order.stake for record in self.open), Decimal(0))
+
+    @property
+    def unknown(self) -> OrderRecord | None:
+        """One of which nobody can tell what became of it; it is never counted."""
+        return next((record for record in self.orders.values() if record.state is OrderState.UNKNOWN), None)
+
+    @property
+    def ended(self) -> OrderRecord | None:
+        """The next to be counted: the one that ended first."""
+        ended = [record for record in self.orders.values() if record.state in _COUNTABLE]
+        return min(ended, key=lambda record: (record.updated_at, record.order.sequence), default=None)
+
+    def decide(
+        self,
+        choice: Choice,
+        stake: Decimal,
+        at: datetime,
+        lifetime: float,
+        min_payout: int = 0,
+        worth: Decimal | None = None,
+    ) -> Order:
+        """The next order. It is one of `orders` when its record was created (`learn`)."""
+        sequence = self.next_sequence
         return Order(
-            order_id=self.next_order_id,
-            user=self.pnl.user,
-            run=self.pnl.run,
-            sequence=self.pnl.sequence + 1,
+            order_id=order_id(self.score.run, sequence),
+            user=self.score.user,
+            run=self.score.run,
+            sequence=sequence,
             at=at,
             expires_at=at + timedelta(seconds=lifetime),
-            account_type=self.pnl.account_type,
+            account_type=self.score.account_type,
             active_id=choice.active.id,
             ticker=choice.active.ticker,
             direction=choice.signal.direction,
             stake=stake,
+            worth=worth,
             duration=choice.duration,
             min_payout=min_payout,
             strategy=choice.signal.strategy,
@@ -73,40 +85,32 @@ class Run:
         )
 
     def learn(self, record: OrderRecord) -> bool:
-        """Take news about the order. False if there is nothing new: another order, or a state already passed, so that
-        events may be repeated and come in any order."""
-        if record.order.order_id != self.next_order_id:
+        """Take news about an order. False if there is nothing new: another run's order, one that is counted, or a state
+        already passed, so that events may be repeated and come in any order."""
+        sequence = record.order.sequence
+        known = self.orders.get(sequence)
+        if record.order.run != self.score.run or self.score.counts(sequence):
             return False
-        if self.order is not None and _progress(record) <= _progress(self.order):
+        if known is None and sequence != self.next_sequence:
             return False
-        self.order = record
+        if known is not None and _progress(record) <= _progress(known):
+            return False
+        self.orders[sequence] = record
         return True
 
-    def scored(self, at: datetime) -> Score:
-        """The score with the settled order in it, to be made durable before `settle`."""
-        if self.order is None or self.order.state not in (OrderState.CLOSED, OrderState.REJECTED):
-            raise RuntimeError(f"order {self.next_order_id} is not settled")
-        pnl = skip(self.pnl, at)
-        return pnl if self.order.settlement is None else _add(pnl, self.order.settlement.profit)
+    def scored(self, record: OrderRecord, policy: Policy, at: datetime) -> Score:
+        """The score with that ended order in it, to be made durable before `settle`."""
+        if record.state not in _COUNTABLE:
+            raise RuntimeError(f"order {record.order.order_id} is not settled")
+        if record.settlement is None:
+            return passed(self.score, record.order.sequence, at)
+        return policy.after(self.score, Trade.of(record.order, record.settlement, record.updated_at), at)
 
-    def settle(self, pnl: Score) -> None:
-        """The score is durable: the next order may be decided."""
-        self.pnl, self.order = pnl, None
+    def settle(self, score: Score, record: OrderRecord) -> None:
+        """The score is durable: the order needs no more attention."""
+        self.score = score
+        self.orders.pop(record.order.sequence, None)
 
 
 def _progress(record: OrderRecord) -> int:
     return _PROGRESS.get(record.state, _FINAL)
-
-
-def _add(pnl: Score, profit: Decimal) -> Score:
-    result = TradeResult.of(profit)
-    losses_in_a_row = {TradeResult.WIN: 0, TradeResult.TIE: pnl.losses_in_a_row}.get(result, pnl.losses_in_a_row + 1)
-    return msgspec.structs.replace(
-        pnl,
-        profit=profit,
-        total=pnl.total + profit,
-        wins=pnl.wins + (result is TradeResult.WIN),
-        losses=pnl.losses + (result is TradeResult.LOSS),
-        ties=pnl.ties + (result is TradeResult.TIE),
-        losses_in_a_row=losses_in_a_row,
-    )

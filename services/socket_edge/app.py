@@ -94,6 +94,7 @@ def _handlers(
         routes.STATUS: bots.status,
         routes.START: bots.start,
         routes.STOP: bots.stop,
+        routes.PREVIEW: bots.preview,
         routes.PAUSE: bots.pause,
         routes.RESUME: bots.resume,
         routes.RECONFIGURE: bots.reconfigure,

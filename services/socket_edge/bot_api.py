@@ -78,6 +78,12 @@ class BotApi:
             status="stopping" if status.state.alive else "stopped",
         )
 
+    async def preview(self, call: Call[Nothing, requests.StartRequest]) -> responses.PreviewAnswer:
+        """Starts nothing."""
+        config = self._with_known_asset(call.body.config)
+        request = rpc.StartBot(user=call.user, config=config)
+        return responses.PreviewAnswer(preview=await self._bus.call(rpc.PREVIEW_BOT, request))
+
     async def pause(self, call: Call[Nothing, OfUser]) -> responses.BotChanged:
         status = await self._bus.call(rpc.PAUSE_BOT, rpc.OfUser(user=call.user))
         return _changed("Bot paused: it opens nothing until it is resumed", status)

@@ -9,6 +9,7 @@ from uuid import UUID
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
+from libs.contracts.money import Preview
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.strategies import StrategyDescription
 
@@ -65,6 +66,10 @@ class BotChanged(Success, frozen=True, kw_only=True, rename="camel"):
     message: str
     pid: int
     status: "RunState"
+
+
+class PreviewAnswer(Success, frozen=True, kw_only=True):
+    preview: Preview
 
 
 class RunState(StrEnum):

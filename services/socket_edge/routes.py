@@ -46,6 +46,9 @@ START = Route("POST", "/api/bot/start-runtime", "Start the bot", ask.Nothing, as
 STOP = Route("POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfUser, (answer.BotStopping,))
 PAUSE = Route("POST", "/api/bot/pause", "Open nothing until resumed", ask.Nothing, ask.OfUser, (answer.BotChanged,))
 RESUME = Route("POST", "/api/bot/resume", "Go on", ask.Nothing, ask.OfUser, (answer.BotChanged,))
+PREVIEW = Route(
+    "POST", "/api/bot/preview", "What a configuration can cost", ask.Nothing, ask.StartRequest, (answer.PreviewAnswer,)
+)
 RECONFIGURE = Route(
     "POST", "/api/bot/reconfigure", "Change a running bot", ask.Nothing, ask.StartRequest, (answer.BotChanged,)
 )

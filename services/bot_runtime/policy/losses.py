@@ -6,7 +6,7 @@ from decimal import Decimal
 from libs.contracts.bots import BotConfig, TradingState
 from services.bot_runtime.policy.situation import Account, Refusal, Situation
 
-_SMALLEST = Decimal(1)
+SMALLEST_STAKE = Decimal(1)
 """Stakes below one unit of money are not worth an order; brokers refuse most of them."""
 
 
@@ -109,5 +109,5 @@ def loss_limits(config: BotConfig) -> tuple[LossLimit, ...]:
         (MaxDrawdown, limits.max_drawdown),
         (MaxDrawdownPercent, limits.max_drawdown_percent),
     )
-    smallest = min(_SMALLEST, config.amount, config.max_stake)
+    smallest = min(SMALLEST_STAKE, config.amount, config.max_stake)
     return tuple(kind(limit, smallest) for kind, limit in configured if limit is not None)

@@ -12,22 +12,23 @@ from services.bot_runtime.policy.plan import CENT
 from services.bot_runtime.policy.plans import plan_of
 from services.bot_runtime.policy.rules import entry_rules, run_ends
 from services.bot_runtime.policy.scoring import Scoring
-from services.bot_runtime.policy.situation import Account, Entry, Offer, Refusal, Rule, Situation
+from services.bot_runtime.policy.situation import Account, Entry, Gate, Offer, Refusal, Rule, Situation
 from services.bot_runtime.policy.trade import Trade
 
 
 class Policy:
     """`judge` before every order, `after` with every result."""
 
-    def __init__(self, config: BotConfig, platform: Iterable[Rule] = ()) -> None:
-        """`platform`: the deployment's own rules, the same for all bots; they are asked first."""
+    def __init__(self, config: BotConfig, platform: Gate | None = None) -> None:
+        """`platform`: what administrators allow the user; it is asked first."""
         self.config = config
         self.calendar = Calendar(config.time_zone)
         self.plan = plan_of(config)
         self.loss_limits = loss_limits(config)
         self._scoring = Scoring(config, self.plan, self.calendar)
+        self._platform = platform
         self._rules: tuple[Rule, ...] = (
-            *platform,
+            *([platform] if platform is not None else []),
             *self.loss_limits,
             *run_ends(config, self.plan),
             *entry_rules(config, self.plan, self.calendar),
@@ -71,4 +72,6 @@ class Policy:
         return Situation(score, score.day if score.day.date == date else Day(date=date), account, offer, now)
 
     def _left(self, situation: Situation) -> Iterable[Decimal]:
-        return (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)
+        yield from (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)
+        if self._platform is not None:
+            yield from self._platform.caps(situation)

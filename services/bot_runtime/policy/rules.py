@@ -96,7 +96,7 @@ class OpenPositions:
 
     def refuses(self, situation: Situation) -> Refusal | None:
         full = situation.account.open_positions >= self.limit
-        return Refusal("Tracking results...") if full else None
+        return Refusal("Tracking results...", state=TradingState.ACTIVE) if full else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,10 +42,7 @@ class Scoring:
         result, total = trade.result, score.total + trade.profit
         row = {TradeResult.WIN: 0, TradeResult.TIE: score.losses_in_a_row}.get(result, score.losses_in_a_row + 1)
         return replace(
-            score,
-            id=derived_id("pnl", trade.run, trade.sequence),
-            at=at,
-            sequence=trade.sequence,
+            passed(score, trade.sequence, at),
             order_id=trade.order_id,
             profit=trade.profit,
             total=total,
@@ -98,6 +95,23 @@ class Scoring:
             if lock.until > trade.ended.timestamp() and (known is None or lock.until > known.until):
                 kept[lock.active_id] = lock
         return replace(score, locks=tuple(kept[active_id] for active_id in sorted(kept)))
+
+
+def passed(score: Score, sequence: int, at: datetime) -> Score:
+    """With the run's n-th order counted in, of which nothing was won or lost."""
+    counted = sorted({*score.ahead, sequence})
+    last = score.sequence
+    while counted and counted[0] <= last + 1:
+        last = max(last, counted.pop(0))
+    return replace(
+        score,
+        id=derived_id("pnl", score.run, sequence),
+        at=at,
+        sequence=last,
+        ahead=tuple(counted),
+        order_id=derived_id("order", score.run, sequence),
+        profit=Decimal(0),
+    )
 
 
 def _cents(amount: Decimal) -> int:

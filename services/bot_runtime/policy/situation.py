@@ -1,5 +1,6 @@
 """What a rule is asked, and what it may answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -65,4 +66,12 @@ class Refusal:
 class Rule(Protocol):
     def refuses(self, situation: Situation) -> Refusal | None:
         """None: nothing against it."""
+        ...
+
+
+class Gate(Rule, Protocol):
+    """What administrators allow."""
+
+    def caps(self, situation: Situation) -> Iterable[Decimal]:
+        """No stake is higher than any of these."""
         ...

@@ -175,7 +175,7 @@ async def test_after_a_long_silence_an_id_is_passed_over_rather_than_used_again(
     await runtime.kill()
     await age(bus, timedelta(seconds=FINAL_RECORD_LIFE))
     await start_runtime()
-    assert (await gateway.next_order()).sequence == 3
+    assert (await gateway.next_order()).sequence == 12, "ten may have been open"
     assert observer.scores[USER][-1].total == D("8.20")
 
 

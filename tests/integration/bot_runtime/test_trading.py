@@ -194,7 +194,7 @@ async def test_it_waits_while_the_broker_is_away_and_resumes(gateway: Gateway, o
 async def test_it_waits_for_funds(gateway: Gateway, observer: Observer) -> None:
     await gateway.fund(USER, "9.99")
     await observer.start_bot(config=BotConfig(amount=D(10)))
-    await observer.label(labels.NO_FUNDS)
+    await observer.label("Waiting for funds: the balance is below the amount per trade...")
     await gateway.fund(USER, "10")
     assert (await gateway.next_order()).stake == D(10)
 

@@ -13,6 +13,7 @@ from libs.contracts.account import AccountType, Balance, Balances, SessionState,
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
+from libs.contracts.money import Preview
 from libs.contracts.orders import OrderState, TradeRecorded
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.rpc import ErrorCode, RpcError
@@ -72,6 +73,7 @@ class Backend:
             {
                 rpc.START_BOT: self._start,
                 rpc.STOP_BOT: self._stop,
+                rpc.PREVIEW_BOT: self._preview,
                 rpc.PAUSE_BOT: self._pause,
                 rpc.RESUME_BOT: self._resume,
                 rpc.RECONFIGURE_BOT: self._reconfigure,
@@ -155,6 +157,13 @@ class Backend:
     async def _stop(self, request: rpc.StopBot) -> BotStatus:
         self._note(rpc.STOP_BOT.name, request)
         return a_status(request.user, Activity.STOPPED, state=BotState.STOPPING, reason=request.reason)
+
+    async def _preview(self, request: rpc.StartBot) -> Preview:
+        self._note(rpc.PREVIEW_BOT.name, request)
+        return Preview(
+            stakes=(Decimal(1), Decimal("2.5")), loss=Decimal("3.5"), ended_by="", worst_loss=Decimal(9),
+            bounded_by="balance",
+        )  # fmt: skip
 
     async def _pause(self, request: rpc.OfUser) -> BotStatus:
         self._note(rpc.PAUSE_BOT.name, request)

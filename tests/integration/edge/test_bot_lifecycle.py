@@ -23,6 +23,19 @@ async def test_a_bot_is_paused_resumed_and_changed(edge: Edge, backend: Backend,
     assert backend.asked[2].config.amount == 5
 
 
+async def test_what_a_configuration_can_cost_is_told(edge: Edge, backend: Backend, person: Person) -> None:
+    status, body = await edge.post("/api/bot/preview", person, {"config": {"amount": 1, "leverageEnabled": True}})
+    assert status == 200
+    assert body["preview"] == {
+        "stakes": [1, 2.5], "loss": 3.5, "endedBy": "", "worstLoss": 9, "boundedBy": "balance",
+    }  # fmt: skip
+    assert backend.asked[0].config.leverage_enabled
+    status, body = await edge.post(
+        "/api/bot/preview", person, {"config": {"stakePlan": {"kind": "soros", "levels": 9}}}
+    )
+    assert (status, body["field"]) == (400, "config.stakePlan.levels")
+
+
 @pytest.mark.parametrize(
     ("verb", "code", "words"),
     [("pause", ErrorCode.NOT_RUNNING, "not running"), ("resume", ErrorCode.NOT_PAUSED, "not paused")],

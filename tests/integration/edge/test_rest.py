@@ -27,6 +27,7 @@ PROTECTED = (
     ("GET", "/api/assets"),
     ("GET", "/api/candles"),
     ("GET", "/api/crm/stats"),
+    ("POST", "/api/bot/preview"),
     ("POST", "/api/bot/pause"),
     ("POST", "/api/bot/resume"),
     ("POST", "/api/bot/reconfigure"),

@@ -10,7 +10,7 @@ from libs.strategies.panel import Panel
 from libs.strategies.strategy import Signals, Strategy
 from services.bot_runtime.actives import Actives
 from services.bot_runtime.board import NEEDED_CANDLES, Board, Moment
-from services.bot_runtime.choice import Choice, choose
+from services.bot_runtime.choice import Choice, choices
 from tests import messages
 from tests.messages import NOW, a_candle
 
@@ -69,6 +69,5 @@ def a_board(
 
 
 def a_choice(active_id: int = 76, direction: int = 1, confidence: int = 62) -> Choice:
-    choice = choose(BotConfig(), a_board({active_id: (direction, confidence)}), actives_of(an_active(active_id)), NOW)
-    assert choice is not None
-    return choice
+    board = a_board({active_id: (direction, confidence)})
+    return next(choices(BotConfig(), board, actives_of(an_active(active_id)), NOW))

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 
@@ -6,13 +7,20 @@ from libs.contracts.bots import BotConfig
 from libs.contracts.market import Active, Feed, TradingHours
 from libs.contracts.orders import Direction
 from libs.strategies.strategy import CALL, NONE, PUT
-from services.bot_runtime.choice import choose, duration, feeds
+from services.bot_runtime.actives import Actives
+from services.bot_runtime.board import Board
+from services.bot_runtime.choice import Choice, choices, duration, feeds
 from tests.messages import NOW
 from tests.unit.bot_runtime.builders import a_board, a_panel, actives_of, an_active
 
 AUTO = BotConfig()
 MANUAL = BotConfig(mode="manual", asset="T2-OTC", timeframe=30)
 CLOSED = (TradingHours(0, 1),)
+
+
+def choose(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Choice | None:
+    """The first."""
+    return next(choices(config, board, actives, now), None)
 
 
 @pytest.mark.parametrize(
@@ -94,16 +102,10 @@ def test_manual_mode_waits_while_its_asset_cannot_be_bought(changes: dict[str, o
     assert choose(MANUAL, a_board({2: (CALL, 80)}), actives_of(an_active(2, **changes)), NOW) is None
 
 
-def test_nothing_is_chosen_that_pays_less_than_the_bot_wants() -> None:
-    board, actives = (
-        a_board({1: (CALL, 60), 2: (PUT, 71)}),
-        actives_of(an_active(1, payout=85), an_active(2, payout=84)),
-    )
-    choice = choose(BotConfig(min_payout=85), board, actives, NOW)
-    assert choice is not None
-    assert choice.active.id == 1
-    manual = BotConfig(mode="manual", asset="T2-OTC", timeframe=30, min_payout=85)
-    assert choose(manual, board, actives, NOW) is None
+def test_a_choice_says_what_is_paid() -> None:
+    actives = actives_of(an_active(1, payout=85), an_active(2, payout=None))
+    board = a_board({1: (CALL, 60), 2: (PUT, 71)})
+    assert [(choice.active.id, choice.payout) for choice in choices(AUTO, board, actives, NOW)] == [(2, 0), (1, 85)]
 
 
 def test_an_auto_bot_looks_at_everything_tradable() -> None:

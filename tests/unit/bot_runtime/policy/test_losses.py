@@ -61,7 +61,9 @@ def test_what_is_at_risk_counts_as_lost() -> None:
     trader = Trader(a_config(amount=40, stopLoss=100))
     offer = Offer(76, 82)
     one, two = Account(D(960), D(40), 1), Account(D(900), D(100), 2)
-    assert trader.policy.judge(trader.score, one, offer, trader.now) == Refusal("Tracking results...")
+    assert trader.policy.judge(trader.score, one, offer, trader.now) == Refusal(
+        "Tracking results...", state=TradingState.ACTIVE
+    )
     several = Trader(a_config(amount=40, stopLoss=70, maxOpenPositions=3))
     assert several.policy.judge(several.score, one, offer, several.now) == Entry(D(30))
     full = several.policy.judge(several.score, two, offer, several.now)

@@ -1,5 +1,6 @@
 """The rules that end a run or hold entries back."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -79,7 +80,7 @@ def test_open_positions_count_as_trades() -> None:
 
 def test_open_positions_are_limited() -> None:
     policy = Policy(a_config(maxOpenPositions=3))
-    for count, verdict in ((2, Entry(D(1))), (3, Refusal("Tracking results..."))):
+    for count, verdict in ((2, Entry(D(1))), (3, Refusal("Tracking results...", state=TradingState.ACTIVE))):
         account = Account(D(900), at_risk=D(count), open_positions=count)
         assert policy.judge(a_score(), account, Offer(76, 82), NOW) == verdict
 
@@ -115,8 +116,11 @@ class Maintenance:
     def refuses(self, situation: Situation) -> Refusal | None:
         return Refusal("maintenance")
 
+    def caps(self, situation: Situation) -> Iterable[Decimal]:
+        return ()
+
 
 def test_the_platforms_rules_are_asked_first() -> None:
-    policy = Policy(a_config(dailyGoalEnabled=True), [Maintenance()])
+    policy = Policy(a_config(dailyGoalEnabled=True), Maintenance())
     reached = a_score(day=Day(date=TODAY, profit=Decimal(900)))
     assert policy.judge(reached, Account(D(900)), Offer(76, 82), NOW) == Refusal("maintenance")
