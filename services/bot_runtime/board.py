@@ -52,6 +52,10 @@ class Board:
         """Active ids, the surest signal first; of equal ones the lowest id."""
         return iter(self._ranked)
 
+    def concerns(self, active_id: int | None) -> bool:
+        """Whether anything is said of that active, or without one of any."""
+        return bool(self._ranked) if active_id is None else active_id in self._ranked
+
     def signal(self, active_id: int) -> Signal | None:
         signal = self._signals.get(active_id)
         if signal is None and active_id in self._ranked:

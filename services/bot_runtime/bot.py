@@ -99,8 +99,11 @@ class Bot:
         return candle_size(self._desired.config)
 
     def offer(self, board: Board) -> None:
-        self._board = board
-        self._news.set()
+        """Ignored when it could not trade on it: of thousands of bots few wake up for a candle."""
+        config = self._desired.config
+        if self._may_open() and len(self._run.orders) < config.max_open_positions and board.concerns(self._asset()):
+            self._board = board
+            self._news.set()
 
     def update(self, desired: DesiredBot) -> None:
         """What the user wants now. A run that was stopped, or replaced by another, never runs again."""
@@ -131,34 +134,32 @@ class Bot:
             if (ended := self._run.ended) is not None:
                 await self._settle(ended)
                 continue
-            if self._desired.running and (reason := self._reason_to_stop()):
+            refusal = self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
+            if self._desired.running and (reason := self._reason_to_stop(refusal)):
                 await self._stop(reason)
                 continue
             if not self._desired.running and not self._run.open:
                 return await self._finish()
-            refusal = await self._act()
+            await self._act(refusal)
             await self._heard(self._patience(refusal))
 
-    async def _act(self) -> Refusal | None:
-        """What kept it from trading, if it wants to."""
+    async def _act(self, refusal: Refusal | None) -> None:
         if self._may_open():
-            return await self._trade()
+            await self._trade(refusal if self._connected() else Refusal(labels.NO_CONNECTION))
+            return
         self._take_board()
         waiting, word = self._run.open[-1:], labels.STOPPING if not self._desired.running else labels.PAUSING
         if waiting:
             await self._tell(Activity.TRACKING, word, waiting[0].order)
         else:
             await self._tell(Activity.PAUSED, labels.PAUSED)
-        return None
 
-    async def _trade(self) -> Refusal | None:
-        refusal = self._obstacle()
+    async def _trade(self, refusal: Refusal | None) -> None:
         await self._tell_trading(refusal)
         board = self._take_board()
         decision = self._decide(board) if board is not None else None
         if decision is not None:
             await self._enter(*decision)
-        return refusal
 
     def _take_board(self) -> Board | None:
         """One that nobody came to look at in time is worthless."""
@@ -169,7 +170,7 @@ class Bot:
 
     def _decide(self, board: Board) -> tuple[Choice, Order] | None:
         """By what is known at this moment; nothing is awaited between it and the order."""
-        if not self._may_open() or not self._owned() or self._obstacle() is not None:
+        if not self._may_open() or not self._owned() or not self._connected():
             return None
         now, account, config = self._desk.clock.now(), self._account(), self._desired.config
         taken = {record.order.active_id for record in self._run.open} if config.mode == "auto" else set[int]()
@@ -190,11 +191,16 @@ class Bot:
         """As far as its user is concerned."""
         return self._desired.running and not self._desired.paused
 
-    def _obstacle(self) -> Refusal | None:
-        """What keeps it from trading at all."""
-        if not self._desk.accounts.connected(self._desired.user):
-            return Refusal(labels.NO_CONNECTION)
-        return self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
+    def _connected(self) -> bool:
+        return self._desk.accounts.connected(self._desired.user)
+
+    def _asset(self) -> int | None:
+        """The only active it looks at; None in auto mode."""
+        config = self._desired.config
+        if config.mode == "auto":
+            return None
+        active = self._desk.actives.by_ticker(config.asset or "")
+        return active.id if active is not None else 0
 
     def _account(self) -> Account:
         balance = self._desk.accounts.balance(self._desired.user, self._desired.config.account_type)
@@ -203,12 +209,11 @@ class Bot:
     def _owned(self) -> bool:
         return self._time_left() > 0
 
-    def _reason_to_stop(self) -> str:
+    def _reason_to_stop(self, refusal: Refusal | None) -> str:
         if self._run.unknown is not None:
             return labels.unknown(self._run.unknown)
         if reason := self._desk.strategies.reason_against(self._desired.config):
             return reason
-        refusal = self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
         return refusal.reason if refusal is not None and refusal.final else ""
 
     async def _stop(self, reason: str) -> None:
@@ -353,8 +358,7 @@ class Bot:
             return BotState.STOPPING
         if self._desired.paused:
             return BotState.PAUSED
-        connected = self._desk.accounts.connected(self._desired.user)
-        return BotState.RUNNING if connected else BotState.RECOVERING
+        return BotState.RUNNING if self._connected() else BotState.RECOVERING
 
 
 def _policy(desk: Desk, user: str, config: BotConfig) -> Policy:

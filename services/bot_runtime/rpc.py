@@ -143,6 +143,8 @@ class Endpoints:
     async def _check_rules(self, request: StartBot) -> None:
         """What ends a run at once, such as a daily goal that was reached before, lets none begin."""
         policy, now = Policy(request.config), self._clock.now()
+        if not policy.ends_with_day:
+            return
         score = await restored(self._bus, request.user, "", policy, now)
         refusal = policy.obstacle(score, Account(await self._balance(request)), now)
         if refusal is not None and refusal.final:

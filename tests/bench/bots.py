@@ -15,7 +15,7 @@ import psutil
 
 from libs.bus import Bus
 from libs.contracts.bots import BotConfig
-from libs.contracts.rpc import START_BOT, StartBot
+from libs.contracts.rpc import START_BOT, ErrorCode, RpcError, StartBot
 from tests.bench.bots_market import Market
 from tests.bench.result import Result
 from tests.bench.services import Services, services
@@ -27,7 +27,7 @@ _BOTS = 5000
 _ACTIVES = 150
 _TIMEFRAMES = (60, 30, 60, 300, 60, 10)
 """In turn: half of the bots follow candles of a minute."""
-_STRATEGY = "aggressive"
+_STRATEGIES = ("balanced", "support-resistance", "ema-cross", "three-candle-flow", "mhi")
 _AT_ONCE = 50
 _MEASURED = 130.0
 """Seconds: two full minutes, so two bursts in which candles of most sizes close together."""
@@ -75,13 +75,31 @@ async def _start_bots(bus: Bus, market: Market, users: list[str], first: int) ->
 
     async def start(number: int, user: str) -> None:
         timeframe, asset = _TIMEFRAMES[number % len(_TIMEFRAMES)], f"BENCH{number % _ACTIVES + 1}-OTC"
-        wish = {"mode": "manual", "asset": asset, "timeframe": timeframe, "strategy": _STRATEGY}
+        wish = {
+            "mode": "manual",
+            "asset": asset,
+            "timeframe": timeframe,
+            "strategy": _STRATEGIES[number % len(_STRATEGIES)],
+        }
         config = msgspec.convert(wish, BotConfig)
         async with limit:
             await market.connect(user)
-            await bus.call(START_BOT, StartBot(user=user, config=config))
+            await _start_bot(bus, StartBot(user=user, config=config))
 
     await asyncio.gather(*(start(number, user) for number, user in enumerate(users, first)))
+
+
+async def _start_bot(bus: Bus, request: StartBot) -> None:
+    while True:
+        try:
+            await bus.call(START_BOT, request)
+        except RpcError as error:
+            if error.code is ErrorCode.ALREADY_RUNNING:
+                return  # an answer that did not come in time
+            if error.code is not ErrorCode.TIMEOUT:
+                raise
+        else:
+            return
 
 
 async def _watch(runtime: ServiceProcess) -> tuple[float, list[float]]:

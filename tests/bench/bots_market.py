@@ -1,6 +1,7 @@
 """What bots see of the gateway, as light as possible: a market that moves, and orders that are answered and settled."""
 
 import asyncio
+import math
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,7 @@ _TICK = 10
 
 
 class Market:
-    """Prices are a random walk per active, the same for the same seed."""
+    """Prices wander about, the same for the same seed."""
 
     def __init__(self, bus: Bus, actives: int, sizes: tuple[int, ...], seed: int = 7) -> None:
         self.bus = bus
@@ -79,7 +80,8 @@ class Market:
         )  # fmt: skip
 
     def _price(self, active_id: int, second: int) -> float:
-        return 1 + random.Random(f"{self._seed}/{active_id}/{second}").gauss(0, 1e-4)
+        noise = random.Random(f"{self._seed}/{active_id}/{second}").gauss(0, 1e-4)
+        return 1 + 1e-3 * math.sin(second / 700 + active_id) + 3e-4 * math.sin(second / 97 + 2 * active_id) + noise
 
     def _seen(self, key: str, entry: Entry[OrderRecord] | None) -> None:
         order_id = key.rpartition(".")[2]

@@ -34,6 +34,13 @@ class Policy:
             *entry_rules(config, self.plan, self.calendar),
         )
 
+    @property
+    def ends_with_day(self) -> bool:
+        """Whether what happened earlier in the day can end a run."""
+        config = self.config
+        limits = (config.stop_loss, config.limits.stop_loss_percent)
+        return config.daily_goal_enabled or any(limit is not None for limit in limits)
+
     def after(self, score: Score, trade: Trade, at: datetime) -> Score:
         """The score with a settled trade in it; `at`: when it was counted."""
         return self._scoring.after(score, trade, at)
