@@ -12,6 +12,11 @@ CANDLE_SIZES = (
 """Candle sizes the broker offers, in seconds (quadcode-protocol §11.1)."""
 
 
+def offered_size(size: int) -> int:
+    """Of the broker's candles that one of `size` seconds is made of: its own, or the largest that divides it."""
+    return max(offered for offered in CANDLE_SIZES if size % offered == 0)
+
+
 class Feed(NamedTuple):
     """A candle stream of one active and size."""
 

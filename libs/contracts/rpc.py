@@ -138,6 +138,15 @@ class CrmStats(Message, frozen=True, kw_only=True):
     customers: int
 
 
+class ScannerCounted(Message, frozen=True, kw_only=True):
+    aggregated: int
+    """Actives and timeframes with decided signals."""
+    upserted: int
+    """Of these, rows that changed."""
+    removed: int
+    """Rows without signals by now."""
+
+
 CONNECT = Endpoint(
     "gateway", "connect", ConnectSession, SessionReport,
     (ErrorCode.BROKER_REFUSED, ErrorCode.BROKER_UNREACHABLE), timeout=10.0,
@@ -180,4 +189,6 @@ STRATEGIES = Endpoint("bots", "strategies", Nothing, StrategyList)
 """Of the process that answers: those of users are read from its directory."""
 RECORD_STATUS = Endpoint("analytics", "record_status", OfUser, Nothing)
 """Answers when the user's `bot_status` row holds what the KV buckets say."""
+COUNT_SCANNER = Endpoint("analytics", "count_scanner", Nothing, ScannerCounted, timeout=15.0)
+"""Answers when the statistics of the scanner's signals are those of now."""
 CRM_STATS = Endpoint("crm", "stats", Nothing, CrmStats)

@@ -46,6 +46,7 @@ def session_rpc(user: str, verb: str) -> str:
 
 ALL_CANDLES = "market.candle.*.*"
 ALL_CLOSED_CANDLES = "market.closed.*.*"
+ALL_SCANNER_SIGNALS = "scanner.signal.*.*"
 SCANNER_RANKING = "scanner.ranking"
 ALL_TRADES = "trade.*.*"
 ALL_LEDGER = "ledger.*.*"

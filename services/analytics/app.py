@@ -4,30 +4,40 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS, LEDGER, TRADES
-from libs.contracts.rpc import RECORD_STATUS
+from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS, LEASES, LEDGER, SIGNALS, TRADES
+from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS
 from libs.service import Service
 from libs.store import Database
 from libs.store.bot_status import BotStatuses
+from libs.store.scanner import Signals, Window
 from libs.store.trades import Trades
-from services.analytics import ledger, statuses
+from services.analytics import ledger, signals, statuses
 from services.analytics.ledger import Ledger
+from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
+from services.analytics.signals import SignalBook
 from services.analytics.statuses import Statuses
+from services.analytics.verdicts import Verdicts
 
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(TRADES, LEDGER, DEAD_LETTERS, ACCOUNTS, BOTS)
+    await bus.ensure(TRADES, LEDGER, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
         trades = Ledger(bus, Trades(database))
         users = Statuses(bus, BotStatuses(database))
+        scanned = Signals(database)
+        window = Window(settings.scanner_window, settings.scanner_window_candles)
+        statistics = Statistics(bus, scanned, Verdicts(bus, scanned), window, settings.scanner_interval)
+
         running = [await bus.consume(ledger.CONSUMER, trades.record)]
+        running += [await bus.consume(signals.CONSUMER, SignalBook(bus, scanned).record)]
         running += [await bus.consume(consumer, users.follow) for consumer in statuses.CONSUMERS]
-        served = await bus.serve("analytics", {RECORD_STATUS: users.record})
+        served = await bus.serve("analytics", {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer})
+        service.background(statistics.run(), "scanner statistics")
         yield
         await served.stop()
         await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from libs.contracts.market import Candle, Feed
+from libs.contracts.market import Candle, Feed, offered_size
 from libs.strategies.panel import Appended, Panel
 from libs.strategies.strategy import DEPTH
 from services.bot_runtime.scanner.folding import Bar, fold
-from services.bot_runtime.scanner.sizes import BASE, SIZES, source
+from services.bot_runtime.scanner.sizes import BASE, SIZES
 
 REACH = SIZES[-1] // BASE + 40
 """Base candles kept per active: more than the largest candle is made of."""
@@ -17,7 +17,7 @@ def history_count(feed: Feed) -> int:
     """Candles to ask for; the newest of an answer may still be running, and the oldest not begin one of ours."""
     if feed.size == BASE:
         return REACH + 1
-    return (DEPTH + 1) * max(size // feed.size for size in SIZES if source(size) == feed.size) + 1
+    return (DEPTH + 1) * max(size // feed.size for size in SIZES if offered_size(size) == feed.size) + 1
 
 
 class NotKnown(Exception):
@@ -37,7 +37,7 @@ class Panels:
         if feed.size == BASE:
             self._base.load(feed.active_id, candles)
         for size in SIZES:
-            if source(size) != feed.size:
+            if offered_size(size) != feed.size:
                 continue
             made = candles if size == feed.size else _made(feed, candles, size)
             self.of[size].load(feed.active_id, made)

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from libs.bus import Bus, BusError, Lease
 from libs.contracts import subjects
 from libs.contracts.ids import derived_id
-from libs.contracts.market import Candle, Feed
+from libs.contracts.market import Candle, Feed, offered_size
 from libs.contracts.scanner import ScannedCandle, StrategySignal
 from libs.strategies.panel import Appended
 from libs.strategies.registry import STRATEGIES
@@ -20,7 +20,7 @@ from services.bot_runtime.rounds import Rounds
 from services.bot_runtime.scanner.evaluation import evaluate
 from services.bot_runtime.scanner.folding import Bar
 from services.bot_runtime.scanner.panels import NotKnown, Panels, history_count
-from services.bot_runtime.scanner.sizes import BASE, SIZES, source
+from services.bot_runtime.scanner.sizes import BASE, SIZES
 
 log = structlog.get_logger()
 
@@ -116,7 +116,7 @@ class Tenure:
         for active_id in gone:
             self._panels.clear(active_id)
         for active_id in sorted(new):
-            for size in sorted({source(size) for size in SIZES}):
+            for size in sorted({offered_size(size) for size in SIZES}):
                 self._history.ask(Feed(active_id, size))
         self._rounds.want(set(actives))
 
@@ -167,7 +167,7 @@ class Tenure:
                 bars = self._panels.advance(feed)
             except NotKnown:
                 if end % size == 0:
-                    self._history.ask(Feed(active_id, source(size)))
+                    self._history.ask(Feed(active_id, offered_size(size)))
                 continue
             if bars:
                 closed[active_id] = bars

@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.contracts.market import Candle, Feed
+from libs.contracts.market import Candle, Feed, offered_size
 from libs.strategies.panel import Appended
 from services.bot_runtime.scanner.panels import REACH, NotKnown, Panels, history_count
-from services.bot_runtime.scanner.sizes import BASE, SIZES, source
+from services.bot_runtime.scanner.sizes import BASE, SIZES
 from tests.unit.bot_runtime.scanner.markets import START, candles, larger
 
-SOURCES = sorted({source(size) for size in SIZES})
+SOURCES = sorted({offered_size(size) for size in SIZES})
 
 
 def loaded(base: list[Candle], until: int) -> Panels:
