@@ -37,7 +37,8 @@ class Overdue(msgspec.Struct, frozen=True):
 
     active_id: int
     timeframe: int
-    expiries: tuple[datetime, ...]
+    expiries: tuple[int, ...]
+    """Epoch seconds, ascending."""
 
 
 class Window(msgspec.Struct, frozen=True):

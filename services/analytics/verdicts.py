@@ -40,9 +40,8 @@ class Verdicts:
     async def _closes(self, overdue: Overdue) -> list[Close]:
         now = self._bus.clock.now().timestamp()
         feed = Feed(overdue.active_id, overdue.timeframe)
-        expiries = [int(expiry.timestamp()) for expiry in overdue.expiries]
-        candles = await self._history(feed, now - expiries[0])
-        closes = [Close(feed, expiry, price_at(candles, expiry, feed.size)) for expiry in expiries]
+        candles = await self._history(feed, now - overdue.expiries[0])
+        closes = [Close(feed, expiry, price_at(candles, expiry, feed.size)) for expiry in overdue.expiries]
         # A candle that is not in the history yet can still come, for as long as the next one has not ended.
         settled = now - feed.size - GRACE.total_seconds()
         return [close for close in closes if close.price is not None or close.end < settled]

@@ -95,13 +95,25 @@ async def test_an_administrator_may_note_their_log_in_and_nothing_else(
     assert (status, answer["code"]) == (403, "42501")
 
 
-@pytest.mark.parametrize("function", ["record_trades", "record_bot_status", "crm_stats"])
+_ARGUMENTS: dict[str, dict[str, object]] = {
+    "record_trades": {"rows": []},
+    "record_bot_status": {"rows": []},
+    "crm_stats": {},
+    "record_signals": {"signals": [], "closes": []},
+    "overdue_signals": {"before": "2026-11-24T00:00:00Z"},
+    "aggregate_scanner": {"at": "2026-11-24T00:00:00Z", "least_seconds": 1800, "candles": 60},
+    "strategy_totals": {},
+}
+
+
+@pytest.mark.parametrize("function", _ARGUMENTS)
 async def test_the_functions_of_services_are_not_for_users(
     supabase_server: SupabaseServer, owner: Person, function: str
 ) -> None:
-    body: dict[str, object] = {} if function == "crm_stats" else {"rows": []}
     for person in (owner, None):
-        status, answer = await supabase_server.as_person(person, "POST", f"/rest/v1/rpc/{function}", body)
+        status, answer = await supabase_server.as_person(
+            person, "POST", f"/rest/v1/rpc/{function}", _ARGUMENTS[function]
+        )
         assert (status >= 400, answer["code"]) == (True, "42501")
 
 

@@ -92,11 +92,12 @@ language sql security invoker set search_path = '' as $$
   select count(*) from verdicts
 $$;
 
--- Signals that should have been decided before that time, by active and timeframe.
+-- When signals expired that should have been decided before that time, in epoch seconds, by active and timeframe.
 create function public.overdue_signals(before timestamptz)
-returns table (active_id text, timeframe integer, expiries timestamptz[])
+returns table (active_id text, timeframe integer, expiries bigint[])
 language sql stable security invoker set search_path = '' as $$
-  select pending.active_id, pending.timeframe, array_agg(distinct pending.expiry order by pending.expiry)
+  select pending.active_id, pending.timeframe, 
+    array_agg(distinct extract(epoch from pending.expiry)::bigint order by extract(epoch from pending.expiry)::bigint)
   from (
     select signal.active_id, signal.timeframe,
       signal.signal_timestamp + make_interval(secs => signal.timeframe) as expiry
