@@ -21,7 +21,13 @@ from tests.bench.result import Result
 from tests.bench.services import Services, services
 from tests.integration.service_process import ServiceProcess
 
-NAMES = ("bots.5000_cpu_pct", "bots.memory_kib", "bots.signal_to_order_p99_ms", "bots.restart_5000_s")
+NAMES = (
+    "bots.5000_cpu_pct",
+    "bots.memory_kib",
+    "bots.signal_to_order_p99_ms",
+    "bots.restart_5000_s",
+    "bots.handover_s",
+)
 
 _BOTS = 5000
 _ACTIVES = 150
@@ -61,12 +67,14 @@ async def _measure(stack: Services, market: Market, runtime: ServiceProcess) -> 
     await _running(runtime, _BOTS)
     cpu, latencies = await _watch(runtime)
     full = psutil.Process(runtime.pid).memory_info().rss
-    restart = await _restart(stack, runtime)
+    restarted, restart = await _restart(stack, runtime)
+    handover = await _hand_over(stack, restarted)
     return [
         Result("bots.5000_cpu_pct", cpu, "%"),
         Result("bots.memory_kib", (full - empty) / 1024 / (_BOTS - few), "KiB"),
         Result("bots.signal_to_order_p99_ms", statistics.quantiles(latencies, n=100, method="inclusive")[98], "ms"),
         Result("bots.restart_5000_s", restart, "s"),
+        Result("bots.handover_s", handover, "s"),
     ]
 
 
@@ -112,11 +120,25 @@ async def _watch(runtime: ServiceProcess) -> tuple[float, list[float]]:
     return 100 * cpu, [line["published_ms"] for line in runtime.logged("order_answered")[known:]]
 
 
-async def _restart(stack: Services, runtime: ServiceProcess) -> float:
-    """From the death of the process until another runs them all."""
+async def _restart(stack: Services, runtime: ServiceProcess) -> tuple[ServiceProcess, float]:
+    """From the death of the only process until a new one runs them all."""
     began = time.monotonic()
     await runtime.kill()
-    await _running(await _start(stack), _BOTS)
+    restarted = await _start(stack)
+    await _running(restarted, _BOTS)
+    return restarted, time.monotonic() - began
+
+
+async def _hand_over(stack: Services, doomed: ServiceProcess) -> float:
+    """From the death of one of two processes until the other runs all bots."""
+    heir = await _start(stack)
+    await _running(heir, 1)
+    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+        while await _metric(http, heir, "pregao_bots") + await _metric(http, doomed, "pregao_bots") != _BOTS:
+            await asyncio.sleep(0.1)
+    began = time.monotonic()
+    await doomed.kill()
+    await _running(heir, _BOTS)
     return time.monotonic() - began
 
 
