@@ -46,9 +46,9 @@ SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
-DESIRED = Bucket("desired", 64 * _MIB)
+DESIRED = Bucket("desired", 128 * _MIB)
 ORDERS = Bucket("orders", 1024 * _MIB, max_age=7 * _DAY)
-BOTS = Bucket("bots", 64 * _MIB, republish="bot")
+BOTS = Bucket("bots", 256 * _MIB, republish="bot")
 FEEDS = Bucket("feeds", 16 * _MIB)
 CATALOGUE = Bucket("catalogue", 16 * _MIB)
 LEASES = Bucket("leases", 16 * _MIB)
