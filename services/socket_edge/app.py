@@ -13,6 +13,7 @@ from libs.service import Service
 from libs.service.health import listen
 from libs.store import Database
 from libs.store.people import People
+from libs.store.scanner import Signals
 from services.socket_edge import routes
 from services.socket_edge.assets import Assets
 from services.socket_edge.bot_api import BotApi
@@ -29,6 +30,7 @@ from services.socket_edge.middleware import answer_in_json, cross_origin, identi
 from services.socket_edge.platform_api import PlatformApi
 from services.socket_edge.roles import Roles
 from services.socket_edge.routes import Route
+from services.socket_edge.scanner_api import ScannerApi
 from services.socket_edge.service_api import ServiceApi
 from services.socket_edge.settings import Settings
 from services.socket_edge.sockets import Sockets
@@ -66,6 +68,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             ServiceApi(bus, dependencies),
             BotApi(bus, state, assets, events, people),
             MarketApi(bus, assets),
+            ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
         )
         async with _listening(_web_app(gate, origins, engine, handlers), settings):
@@ -83,7 +86,7 @@ def _verifier(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> 
 
 
 def _handlers(
-    about: ServiceApi, bots: BotApi, market: MarketApi, platform: PlatformApi
+    about: ServiceApi, bots: BotApi, market: MarketApi, scanner: ScannerApi, platform: PlatformApi
 ) -> dict[Route[Any, Any], Handler]:
     return {
         routes.FRONT: about.front,
@@ -101,6 +104,11 @@ def _handlers(
         routes.RUNTIME_STATUS: bots.runtime_status,
         routes.ASSETS: market.assets,
         routes.CANDLES: market.candles,
+        routes.MARKET_SCANNER: scanner.signals,
+        routes.STRATEGY_PERFORMANCE: scanner.performance,
+        routes.SCANNER_TOP: scanner.top,
+        routes.SCANNER_ASSET: scanner.asset,
+        routes.COUNT_SCANNER: scanner.count,
         routes.STRATEGIES: bots.strategies,
         routes.CRM_STATS: about.crm_stats,
         routes.PLATFORM: platform.platform,

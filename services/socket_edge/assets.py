@@ -31,6 +31,13 @@ class Assets:
             raise unavailable()
         return catalogue.actives
 
+    def by_id(self, active_id: int) -> Active:
+        """Raises ApiError 404."""
+        for active in self.all():
+            if active.id == active_id:
+                return active
+        raise asset_not_found(str(active_id), "activeId")
+
     def find(self, text: str) -> Active:
         """By key, else by display name, else by either without case and punctuation. Never by a part: a stake must not
         land on an asset that merely resembles. Raises ApiError 404."""

@@ -1,10 +1,11 @@
 """From a declared route and its handler to what aiohttp serves: who asks, may they, what do they say, answer."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
 from aiohttp import web
+from msgspec import Struct
 
 from libs.contracts.codec import Message
 from libs.service.logging import user_id
@@ -30,7 +31,7 @@ class Call(Generic[Query, Body]):
     body: Body
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Message]]
+Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct]]]
 
 
 class Gate:
@@ -44,7 +45,7 @@ class Gate:
     async def admit(self, request: web.Request, route: Route[Query, Body]) -> Call[Query, Body]:
         """Raises ApiError: 401 without a valid token, 403 for what is another's, 400 or 415 for what cannot be read."""
         caller = "" if route.access is Access.PUBLIC else await self._caller(request, route)
-        query = from_query(request.query, route.query)
+        query = from_query({**request.query, **request.match_info}, route.query)
         body = await _body(request, route.body)
         return Call(await self._on_behalf_of(caller, query, body), query, body)
 

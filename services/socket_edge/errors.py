@@ -103,8 +103,8 @@ def not_connected() -> ApiError:
     return ApiError(400, ErrorCode.NOT_CONNECTED, _NOT_CONNECTED)
 
 
-def asset_not_found(text: str) -> ApiError:
-    return ApiError(404, ErrorCode.ASSET_NOT_FOUND, f"Asset not found: {text[:80]}", field="asset")
+def asset_not_found(text: str, field: str = "asset") -> ApiError:
+    return ApiError(404, ErrorCode.ASSET_NOT_FOUND, f"Asset not found: {text[:80]}", field=field)
 
 
 def unavailable() -> ApiError:

@@ -58,6 +58,19 @@ class CandlesQuery(Message, frozen=True, kw_only=True):
     """Brought into 1..1000."""
 
 
+class RankQuery(Message, frozen=True, kw_only=True):
+    rank: Literal["win_rate", "wilson"] = "win_rate"
+    """`wilson`: by what the win rate is at least, so that many signals count for more than a few lucky ones."""
+
+
+class PerformanceQuery(Message, frozen=True, kw_only=True):
+    by: Literal["asset", "strategy"] = "asset"
+
+
+class ActiveQuery(Message, frozen=True, kw_only=True, rename="camel"):
+    active_id: int
+
+
 class CandleSubscription(Message, frozen=True, kw_only=True):
     """Of the Socket.IO event `subscribe-candles`."""
 

@@ -12,6 +12,9 @@ from libs.contracts.codec import Message
 from libs.contracts.money import Preview
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.strategies import StrategyDescription
+from libs.store.scanner import ScannerRow as ScannerRow
+from libs.store.scanner import SignalRow as SignalRow
+from libs.store.scanner import StrategyTotal as StrategyTotal
 
 
 class Success(Message, frozen=True, kw_only=True, rename="camel"):
@@ -170,6 +173,28 @@ class Candles(Success, frozen=True, kw_only=True, rename="camel"):
     timeframe: int
     count: int
     candles: list[CandleOut]
+
+
+class ScannerRanking(Success, frozen=True, kw_only=True, rename="camel"):
+    data: list[ScannerRow]
+    timestamp: datetime
+    count: int
+
+
+class ScannerAsset(Success, frozen=True, kw_only=True, rename="camel"):
+    data: list[ScannerRow]
+    count: int
+
+
+class ScannerResult(Success, frozen=True, kw_only=True, rename="camel"):
+    aggregated: int
+    upserted: int
+    removed: int
+
+
+class ScannerAggregated(Success, frozen=True, kw_only=True, rename="camel"):
+    message: str
+    result: ScannerResult
 
 
 class CrmCounts(Message, frozen=True, kw_only=True, rename="camel"):

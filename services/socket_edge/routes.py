@@ -24,6 +24,7 @@ class Route(Generic[Query, Body]):
     path: str
     summary: str
     query: type[Query]
+    """Of the query string, and of what the path has in braces."""
     body: type[Body]
     answers: tuple[type, ...]
     """More than one: which depends on the query."""
@@ -60,6 +61,24 @@ ASSETS = Route(
     "GET", "/api/assets", "Tradable assets", ask.AssetsQuery, ask.Nothing, (answer.AllAssets, answer.AssetsOfCategory)
 )
 CANDLES = Route("GET", "/api/candles", "Past candles", ask.CandlesQuery, ask.Nothing, (answer.Candles,))
+MARKET_SCANNER = Route(
+    "GET", "/api/market-scanner", "The scanner's newest signals", ask.Nothing, ask.Nothing, (answer.SignalRow,)
+)
+STRATEGY_PERFORMANCE = Route(
+    "GET", "/api/strategy-performance", "How signals turned out", ask.PerformanceQuery, ask.Nothing,
+    (answer.ScannerRow, answer.StrategyTotal),
+)  # fmt: skip
+SCANNER_TOP = Route(
+    "GET", "/api/scanner/top20", "The best assets and timeframes", ask.RankQuery, ask.Nothing, (answer.ScannerRanking,)
+)
+SCANNER_ASSET = Route(
+    "GET", "/api/scanner/asset/{activeId}", "An asset on all timeframes", ask.ActiveQuery, ask.Nothing,
+    (answer.ScannerAsset,),
+)  # fmt: skip
+COUNT_SCANNER = Route(
+    "POST", "/api/scanner/aggregate", "Count the scanner's signals now", ask.Nothing, ask.Nothing,
+    (answer.ScannerAggregated,), Access.ADMIN,
+)  # fmt: skip
 STRATEGIES = Route(
     "GET", "/api/strategies", "What bots may follow", ask.Nothing, ask.Nothing, (answer.StrategiesAnswer,)
 )

@@ -19,6 +19,8 @@ _ENDPOINTS: dict[str, routes.Route[Any, Any]] = {
     "runtimeStatus": routes.RUNTIME_STATUS,
     "assets": routes.ASSETS,
     "candles": routes.CANDLES,
+    "marketScanner": routes.MARKET_SCANNER,
+    "strategyPerformance": routes.STRATEGY_PERFORMANCE,
 }
 
 Empty = Call[requests.Nothing, requests.Nothing]

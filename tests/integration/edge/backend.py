@@ -84,7 +84,7 @@ class Backend:
                 rpc.STRATEGIES: self._strategies,
             },
         )
-        await self.analytics.serve("analytics", {rpc.RECORD_STATUS: self._record})
+        await self.analytics.serve("analytics", {rpc.RECORD_STATUS: self._record, rpc.COUNT_SCANNER: self._count})
         await self.crm.serve("crm", {rpc.CRM_STATS: self._crm_stats})
 
     def requests(self, type_: type[Any]) -> list[Any]:
@@ -200,6 +200,10 @@ class Backend:
     async def _record(self, request: rpc.OfUser) -> rpc.Nothing:
         self._note(rpc.RECORD_STATUS.name, request)
         return rpc.Nothing()
+
+    async def _count(self, request: rpc.Nothing) -> rpc.ScannerCounted:
+        self._note(rpc.COUNT_SCANNER.name, request)
+        return rpc.ScannerCounted(aggregated=7, upserted=3, removed=1)
 
     async def _crm_stats(self, request: rpc.Nothing) -> rpc.CrmStats:
         self._note(rpc.CRM_STATS.name, request)
