@@ -138,7 +138,7 @@ class Panel:
         return row
 
     def _grow(self) -> None:
-        more = max(len(self._counts), _FIRST_CAPACITY)
+        more = max(len(self._counts) // 4, _FIRST_CAPACITY)
         self._prices = np.pad(self._prices, ((0, 0), (0, more), (0, 0)), constant_values=np.nan)
         self._ends = np.pad(self._ends, ((0, more), (0, 0)))
         self._counts = np.pad(self._counts, (0, more))

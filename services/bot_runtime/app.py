@@ -71,7 +71,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     service.background(demand.run(fleet.changed), "demand")
     service.background(partitions.keep(), "partitions")
     if settings.scanner:
-        service.background(Scanner(bus, actives, settings.lease_seconds).run(), "scanner")
+        service.background(Scanner(bus, actives, strategies, settings.lease_seconds).run(), "scanner")
     bots = Endpoints(bus, actives, desires, platform, strategies, fleet.wanted, real_accounts=settings.real_accounts)
     served = await bus.serve("bots", _handlers(bots, PlatformDesk(bus), strategies))
     try:

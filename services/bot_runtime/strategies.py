@@ -113,6 +113,14 @@ class Strategies:
                 self._under_way[one, panel.size] = task
                 task.add_done_callback(partial(self._done, one, panel.size))
 
+    async def hear_users(self, panel: Panel, said: Callable[[str, Signals], None]) -> None:
+        """What users' strategies say with default parameters, one after the other."""
+        wanted = [Followed(name, "{}") for name in self._sandbox.descriptions if name not in self._reasons]
+        packed = PackedPanel.of(panel) if wanted else None
+        for one in wanted:
+            if packed is not None and one not in self._reasons:
+                await self._ask(one, packed, lambda one, signals: said(one.name, signals))
+
     def _judge(
         self, one: Followed, strategy: Strategy, panel: Panel, said: Callable[[Followed, Signals], None]
     ) -> None:

@@ -17,10 +17,11 @@ from services.bot_runtime.actives import Actives
 from services.bot_runtime.demand import Demand
 from services.bot_runtime.history import History
 from services.bot_runtime.rounds import Rounds
-from services.bot_runtime.scanner.evaluation import evaluate
+from services.bot_runtime.scanner.evaluation import Hearing
 from services.bot_runtime.scanner.folding import Bar
 from services.bot_runtime.scanner.panels import NotKnown, Panels, history_count
 from services.bot_runtime.scanner.sizes import BASE, SIZES
+from services.bot_runtime.strategies import Strategies
 
 log = structlog.get_logger()
 
@@ -41,9 +42,10 @@ _lost = Counter("pregao_scanner_candles_not_published_total", "Scanned candles d
 
 
 class Scanner:
-    def __init__(self, bus: Bus, actives: Actives, lease_seconds: int) -> None:
+    def __init__(self, bus: Bus, actives: Actives, strategies: Strategies, lease_seconds: int) -> None:
         self._bus = bus
         self._actives = actives
+        self._strategies = strategies
         self._lease_seconds = lease_seconds
 
     async def run(self) -> None:
@@ -56,7 +58,7 @@ class Scanner:
                 _acts.set(1)
                 log.info("scanner_acts")
                 try:
-                    await Tenure(self._bus, self._actives, lease).last(lost)
+                    await Tenure(self._bus, self._actives, self._strategies, lease).last(lost)
                 except BusError as error:
                     log.warning("scanner_interrupted", error=str(error))
                 except Exception:
@@ -71,9 +73,10 @@ class Scanner:
 class Tenure:
     """The time in which this process scans. It begins without any candle, and ends for good."""
 
-    def __init__(self, bus: Bus, actives: Actives, lease: Lease) -> None:
+    def __init__(self, bus: Bus, actives: Actives, strategies: Strategies, lease: Lease) -> None:
         self._bus = bus
         self._actives = actives
+        self._strategies = strategies
         self._lease = lease
         self._panels = Panels()
         self._history = History(bus, history_count, lambda feed: feed.active_id in self._watched, self._load)
@@ -144,15 +147,20 @@ class Tenure:
             end = self._newest
             with _round.time():
                 for size in SIZES:
-                    await self._publish(self._pass(size, end))
+                    await self._publish(await self._pass(size, end))
                     await asyncio.sleep(0)  # bots of this process have their rounds, too
 
-    def _pass(self, size: int, end: int) -> list[ScannedCandle]:
+    async def _pass(self, size: int, end: int) -> list[ScannedCandle]:
         """The candles of one size that closed by now; those that ended with this round have signals."""
         with _seconds.labels(size).time():
             closed = self._advance(size, end)
             fresh = {active_id for active_id, bars in closed.items() if bars[-1].end == end}
-            said = evaluate(self._panels.of[size], fresh, STRATEGIES.values()) if fresh else {}
+            hearing = Hearing(self._panels.of[size], fresh)
+            if fresh:
+                hearing.ask(STRATEGIES.values())
+        if fresh:
+            await self._strategies.hear_users(hearing.panel, hearing.hear)
+        said = hearing.heard()
         return [
             candle
             for active_id, bars in closed.items()

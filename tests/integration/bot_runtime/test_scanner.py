@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.nats_server import eventually
 from tests.integration.service_process import ServiceProcess
 from tests.unit.bot_runtime.builders import an_active
+from tests.unit.strategies.authors import write
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -70,7 +72,7 @@ async def test_every_active_and_size_is_told_at_its_close(
     start_runtime: StartRuntime, gateway: Gateway, listener: Listener
 ) -> None:
     await scan(start_runtime)
-    await close_until(gateway, lambda: listener.candles)
+    await close_until(gateway, lambda: {candle.active_id for candle in listener.candles} == {1, 2})
     await close_one_by_one(gateway, listener, 60)
     await listener.until(lambda: len(listener.of(60, gateway.end)) == 2)
     for candle in listener.of(10, gateway.end):
@@ -84,11 +86,24 @@ async def test_every_active_and_size_is_told_at_its_close(
     ]
 
 
+async def test_users_strategies_are_scanned_and_one_that_fails_silences_nobody(
+    start_runtime: StartRuntime, gateway: Gateway, listener: Listener, tmp_path: Path
+) -> None:
+    write(tmp_path, "follow")
+    write(tmp_path, "fails", "if panel.size == 10: 1 / 0")
+    runtime = await scan(start_runtime, PREGAO_STRATEGIES_DIR=str(tmp_path))
+    await close_until(gateway, lambda: {candle.active_id for candle in listener.candles} == {1, 2})
+    await close_one_by_one(gateway, listener, 60)
+    for candle in listener.of(10, gateway.end):
+        assert {"aggressive", "follow"} <= {signal.strategy for signal in candle.signals}
+    assert len(runtime.logged("strategy_disabled")) == 1
+
+
 async def test_three_minutes_are_made_of_single_ones(
     start_runtime: StartRuntime, gateway: Gateway, listener: Listener
 ) -> None:
     await scan(start_runtime)
-    await close_until(gateway, lambda: listener.candles)
+    await close_until(gateway, lambda: {candle.active_id for candle in listener.candles} == {1, 2})
     await close_one_by_one(gateway, listener, 180)
     await listener.until(lambda: len(listener.of(180, gateway.end)) == 2)
     assert 180 not in {query.size for query in gateway.queries}
