@@ -35,6 +35,8 @@ class Desk:
         self.signals = signals
         self.history: list[Candle] | None = None
         """What the broker knows of the past; None while it cannot be reached."""
+        self.unanswered: set[int] = set()
+        """Actives whose history nobody gets an answer for."""
         self.rankings: list[ScannerRanking] = []
         self.now = int(bus.clock.now().timestamp()) // SIZE * SIZE
 
@@ -62,6 +64,8 @@ class Desk:
         await until(so)
 
     async def _candles(self, query: CandleQuery) -> CandlePage:
+        if query.active_id in self.unanswered:
+            raise RpcError(ErrorCode.TIMEOUT, "no answer")
         if self.history is None:
             raise RpcError(ErrorCode.BROKER_UNREACHABLE, "away")
         return CandlePage(candles=tuple(self.history[-query.count :]))
@@ -137,6 +141,18 @@ async def test_signals_wait_for_a_broker_that_is_away(desk: Desk, start: Start) 
     assert await desk.results() == {long_ago: "PENDING"}
     desk.history = [at(long_ago, 1.1), at(long_ago + SIZE, 1.1)]
     await desk.until_results({long_ago: "TIE"})
+
+
+async def test_actives_without_an_answer_hold_up_no_other(desk: Desk, start: Start) -> None:
+    older = {desk.now - number * SIZE: active_id for number, active_id in enumerate(range(80, 88), start=12)}
+    for end, active_id in older.items():
+        await desk.tell(end, 1.1, "aggressive", active_id=active_id)
+    long_ago = desk.now - 10 * SIZE
+    await desk.tell(long_ago, 1.1, "aggressive")
+    desk.unanswered = set(older.values())
+    desk.history = [at(long_ago, 1.1), at(long_ago + SIZE, 1.0)]
+    await start()
+    await desk.until_results(dict.fromkeys(older, "PENDING") | {long_ago: "LOSS"})
 
 
 async def test_without_a_candle_there_is_no_verdict_from_another(desk: Desk, start: Start) -> None:

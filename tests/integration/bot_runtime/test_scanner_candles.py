@@ -1,5 +1,7 @@
 """Candles that the scanner makes are those of the broker: a gateway and a paper broker, nothing scripted."""
 
+import asyncio
+
 import pytest
 
 from libs.bus import Bus
@@ -24,14 +26,22 @@ async def history(bus: Bus, size: int, count: int) -> list[Candle]:
     return [candle for candle in page.candles if candle.at.timestamp() >= candle.end]
 
 
+async def history_until(bus: Bus, size: int, end: int) -> dict[int, Candle]:
+    """By their ends, once the candle that ends then is told as closed: sizes close one after the other."""
+    async with asyncio.timeout(20):
+        while end not in (known := {candle.end: candle for candle in await history(bus, size, 1000)}):
+            await asyncio.sleep(0.1)
+    return known
+
+
 @pytest.mark.parametrize("size", [size for size in SIZES if size in CANDLE_SIZES and size != BASE])
 async def test_larger_candles_equal_the_brokers_own(broker: PaperBroker, bus: Bus, size: int) -> None:
     base = await history(bus, BASE, 1000)
     panel = Panel(BASE, len(base))
     panel.load(ACTIVE, base)
-    own = {candle.end: candle for candle in await history(bus, size, 1000)}
     made = fold(panel, 0, size, -(-base[0].start // size) * size)
     assert len(made) >= 9000 // size - 1
+    own = await history_until(bus, size, made[-1].end)
     for bar in made:
         candle = own[bar.end]
         assert (bar.open, bar.high, bar.low, bar.close) == (candle.open, candle.high, candle.low, candle.close)

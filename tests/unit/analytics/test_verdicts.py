@@ -1,5 +1,7 @@
 """Which candle decides a signal."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,8 +13,13 @@ END = 1_789_999_200
 
 
 def candles(*ends: int, size: int = 60) -> list[Candle]:
-    """Each closes at a price that tells it apart."""
-    return [a_candle(size=size, start=end - size, end=end, close=float(end)) for end in ends]
+    """Each closed at a price that tells it apart."""
+    return [candle(end, end, size) for end in ends]
+
+
+def candle(end: int, updated: int, size: int = 60) -> Candle:
+    at = datetime.fromtimestamp(updated, UTC)
+    return a_candle(size=size, start=end - size, end=end, close=float(end), at=at)
 
 
 def test_it_is_the_one_that_ended_then() -> None:
@@ -24,6 +31,16 @@ def test_neither_the_one_before_nor_the_running_one_takes_its_place() -> None:
     assert price_at([], END, 60) is None
 
 
+def test_a_candle_that_is_still_running_decides_nothing() -> None:
+    assert price_at([*candles(END - 60), candle(END, END - 1)], END, 60) is None
+    assert price_at([*candles(END - 60), candle(END, END - 1)], END, 180) is None
+
+
+def test_the_last_minute_of_three_may_still_come() -> None:
+    assert price_at(candles(END - 120, END - 60), END, 180) is None
+    assert price_at([*candles(END - 120, END - 60), candle(END + 60, END + 1)], END, 180) == END - 60
+
+
 def test_three_minutes_end_with_their_last_minute_that_exists() -> None:
     assert price_at(candles(END - 180, END - 60, END, END + 60), END, 180) == END
     assert price_at(candles(END - 180, END - 120, END + 60), END, 180) == END - 120
@@ -33,7 +50,7 @@ def test_three_minutes_end_with_their_last_minute_that_exists() -> None:
 @given(st.sets(st.integers(-50, 50)), st.sampled_from([10, 60, 180, 3600]))
 def test_a_price_is_of_within_the_candle_and_the_last_of_it(slots: set[int], size: int) -> None:
     source = offered_size(size)
-    known = candles(*(END + slot * source for slot in sorted(slots)), size=source)
+    known = candles(*(END + slot * source for slot in sorted({*slots, 51})), size=source)
     inside = [candle.close for candle in known if candle.start >= END - size and candle.end <= END]
     assert price_at(known, END, size) == (inside[-1] if inside else None)
 
