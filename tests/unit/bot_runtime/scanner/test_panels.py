@@ -88,3 +88,9 @@ def test_a_forgotten_active_begins_anew() -> None:
 def test_the_histories_fit_into_one_request_each() -> None:
     assert all(history_count(Feed(1, size)) <= 1000 for size in SOURCES)
     assert history_count(Feed(1, 60)) > 3 * 50
+
+
+def test_a_history_that_begins_within_a_candle_does_not_make_it() -> None:
+    panels = Panels()
+    panels.load(Feed(1, 60), larger(candles(range(6, 60)), 60))
+    assert panels.of[180].ends[0, -3:].tolist() == [0, START + 360, START + 540]
