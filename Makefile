@@ -42,7 +42,7 @@ watch: setup
 # Tests that start servers mostly wait, so that three files at a time fit two cores; the whole stack has the machine to itself.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
-	$(BIN)/pytest tests/integration -n 3 --dist loadfile
+	$(BIN)/pytest tests/integration -n 4 --dist loadfile
 	$(BIN)/pytest tests/e2e
 
 N ?= 5000
