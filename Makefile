@@ -14,7 +14,7 @@ help:
 	@echo 'make run      install, migrate and start everything; Ctrl-C stops it'
 	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
 	@echo 'make test     unit, integration and end-to-end tests'
-	@echo 'make chaos    N random schedules of faults from seed SEED on'
+	@echo 'make chaos    N random schedules of faults from seed SEED on, then BOTS bots for MINUTES while processes die'
 	@echo 'make lint     ruff, mypy, import-linter'
 	@echo 'make bench    all figures, or those of ONLY=name'
 	@echo 'make setup    the virtual environment alone'
@@ -39,16 +39,20 @@ run: setup
 watch: setup
 	@exec $(BIN)/python -m deploy.local.watch
 
-# Tests that start servers mostly wait, so that three files at a time fit two cores; the whole stack has the machine to itself.
+# Tests that start servers mostly wait, so that four files at a time fit two cores; the whole stack has the machine to itself.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
 	$(BIN)/pytest tests/integration -n 4 --dist loadfile
 	$(BIN)/pytest tests/e2e
 
 N ?= 5000
+MINUTES ?= 10
+BOTS ?= 200
 SEED ?= 1
+chaos: export PREGAO_CHAOS_SEED = $(SEED)
 chaos: setup
-	PREGAO_CHAOS_SCHEDULES=$(N) PREGAO_CHAOS_SEED=$(SEED) $(BIN)/pytest tests/integration/broker_gateway/test_fault_schedules.py -vv
+	PREGAO_CHAOS_SCHEDULES=$(N) $(BIN)/pytest tests/integration/broker_gateway/test_fault_schedules.py -vv
+	PREGAO_CHAOS_MINUTES=$(MINUTES) PREGAO_CHAOS_BOTS=$(BOTS) $(BIN)/pytest tests/integration/day -vv
 
 lint: setup
 	$(BIN)/ruff format --check .

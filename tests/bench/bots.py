@@ -33,7 +33,7 @@ _BOTS = 5000
 _ACTIVES = 150
 _TIMEFRAMES = (60, 30, 60, 300, 60, 10)
 """In turn: half of the bots follow candles of a minute."""
-_STRATEGIES = ("balanced", "support-resistance", "ema-cross", "three-candle-flow", "mhi")
+_STRATEGIES = ("balanced", "support-resistance", "ema-cross", "three-candle-flow")
 _AT_ONCE = 50
 _MEASURED = 130.0
 """Seconds: two full minutes, so two bursts in which candles of most sizes close together."""

@@ -1,0 +1,230 @@
+"""A day of many bots while processes die: a real broker, bus and database, and every service twice or once.
+
+The seed decides what dies when. Options last seconds, and the broker's time is everybody's.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from libs.bus import Bus, BusError
+from libs.bus.topology import BOTS, TRADES
+from libs.contracts import subjects
+from libs.contracts.bots import BotConfig, BotState, BotStatus
+from libs.contracts.orders import OrderState, TradeClosed
+from libs.contracts.rpc import CONNECT, START_BOT, STOP_BOT, ConnectSession, ErrorCode, RpcError, StartBot, StopBot
+from libs.contracts.score import Score
+from services.bot_runtime.policy import Account, Policy, Trade
+from services.bot_runtime.restore import fresh_score
+from tests.integration.nats_server import NatsServer
+from tests.integration.paper_broker import PaperBroker
+from tests.integration.service_process import ServiceProcess
+from tests.integration.supabase_server import SupabaseServer
+
+_FIRST_ACCOUNT = 8_000_000
+_PAUSE = (1.0, 4.0)
+"""Seconds between two deaths."""
+_FROZEN = (4.0, 7.0)
+"""Seconds for which a process stands still: longer than its lease."""
+_SHORT = {"maxTimeframe": 5, "protections": {"assetHold": None}}
+RULES: Sequence[dict[str, Any]] = (
+    {"amount": 5, **_SHORT},
+    {"amount": 2, "leverageEnabled": True, "leverage": 2, "maxMartingaleSteps": 3, **_SHORT},
+    {"amount": 5, "stopLoss": 12, **_SHORT},
+    {"amount": 3, "safetyStopEnabled": True, "safetyStop": 2, **_SHORT},
+    {"amount": 12, "dailyGoalEnabled": True, "dailyGoal": 10, **_SHORT},
+    {"amount": 4, "limits": {"maxTradesPerDay": 3}, **_SHORT},
+    {"amount": 3, "maxOpenPositions": 3, "maxTimeframe": 10},
+    {"amount": 2, "stakePlan": {"kind": "soros", "levels": 2}, **_SHORT},
+)
+"""Of the bots, in turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    user: str
+    account: int
+    config: BotConfig
+
+
+class Day:
+    def __init__(
+        self,
+        bus: Bus,
+        nats: NatsServer,
+        broker: PaperBroker,
+        database: SupabaseServer,
+        processes: Sequence[ServiceProcess],
+        seed: int,
+    ) -> None:
+        """`processes` may die at any time, and so may the message bus."""
+        self._bus = bus
+        self._nats = nats
+        self._broker = broker
+        self._database = database
+        self._processes = processes
+        self._chance = random.Random(seed)
+        self._players: list[Player] = []
+        self.deaths: list[str] = []
+
+    async def begin(self, bots: int) -> None:
+        for number in range(bots):
+            person = await self._database.sign_up()
+            config = msgspec.convert(RULES[number % len(RULES)], BotConfig)
+            self._players.append(Player(person.user, _FIRST_ACCOUNT + number, config))
+        await asyncio.gather(*map(self._start, self._players))
+
+    async def trouble(self, seconds: float) -> None:
+        """Something dies every few seconds, and is started again."""
+        async with asyncio.timeout(seconds + 60):
+            until = self._bus.clock.monotonic() + seconds
+            while self._bus.clock.monotonic() < until:
+                await asyncio.sleep(self._chance.uniform(*_PAUSE))
+                await self._kill()
+
+    async def end(self, patience: float = 90.0) -> None:
+        """Returns when every bot has stopped and the database knows every trade."""
+        async with asyncio.timeout(patience):
+            await asyncio.gather(*map(self._stop, self._players))
+            for player in self._players:
+                while not await self._recorded(player):
+                    await asyncio.sleep(0.2)
+
+    async def compare(self) -> list[str]:
+        """What does not agree, with the user's story."""
+        found: list[str] = []
+        for player in self._players:
+            try:
+                await self._compare(player)
+            except AssertionError as problem:
+                found.append(f"{player.account} {player.config}: {problem}")
+        return found
+
+    async def trades(self) -> int:
+        return sum([len(await self._closed(player)) for player in self._players])
+
+    async def _kill(self) -> None:
+        number = self._chance.randrange(len(self._processes) + 1)
+        if number == len(self._processes):
+            self.deaths.append("nats killed")
+            self._nats.kill()
+            self._nats.start()
+            return
+        process = self._processes[number]
+        if self._chance.random() < 0.3:
+            self.deaths.append(f"{process.module} {number} frozen")
+            process.pause()
+            await asyncio.sleep(self._chance.uniform(*_FROZEN))
+            process.resume()
+        else:
+            self.deaths.append(f"{process.module} {number} killed")
+            await process.kill()
+            await process.start()
+
+    async def _start(self, player: Player) -> None:
+        async def connect() -> None:
+            await self._bus.call(CONNECT, ConnectSession(user=player.user, broker_user_id=str(player.account)))
+
+        await _insist(connect)
+
+        async def start() -> None:
+            await self._bus.call(START_BOT, StartBot(user=player.user, config=player.config))
+
+        await _insist(start, ErrorCode.ALREADY_RUNNING)
+
+    async def _stop(self, player: Player) -> None:
+        async def stop() -> None:
+            await self._bus.call(STOP_BOT, StopBot(user=player.user))
+
+        await _insist(stop, ErrorCode.NOT_RUNNING)
+        while (status := await self._status(player)) is None or status.state.alive:
+            await asyncio.sleep(0.2)
+
+    async def _status(self, player: Player) -> BotStatus | None:
+        try:
+            entry = await self._bus.bucket(BOTS).get(f"{player.user}.status", BotStatus)
+        except BusError:
+            return None
+        return None if entry is None else entry.value
+
+    async def _recorded(self, player: Player) -> bool:
+        rows = await self._rows(player)
+        closed = {row["external_id"] for row in rows if row["status"] == "closed"}
+        booked = await self._broker.positions(player.account)
+        return len(rows) == len(closed) and closed == {position["external_id"] for position in booked}
+
+    async def _rows(self, player: Player) -> list[dict[str, Any]]:
+        path = f"/rest/v1/trade_history?user_id=eq.{player.user}"
+        rows: list[dict[str, Any]] = await self._database.as_service("GET", path)
+        return rows
+
+    async def _closed(self, player: Player) -> list[TradeClosed]:
+        """Once each; a repetition that JetStream did not recognise has the same id."""
+        since = self._bus.clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        subject = subjects.trade(player.user, OrderState.CLOSED)
+        events = await self._bus.past(TRADES, subject, TradeClosed, since)
+        return list({event.id: event for event in events}.values())
+
+    async def _compare(self, player: Player) -> None:
+        status = await self._status(player)
+        assert status is not None, "no status"
+        assert status.state is BotState.STOPPED, f"{status.state}: {status.reason}"
+        booked = await self._broker.positions(player.account)
+        money = {position["external_id"]: Decimal(str(position["pnl_realized"])) for position in booked}
+        closed = await self._closed(player)
+        told = {event.position.position_id: event.settlement.profit for event in closed}
+        assert told == money, f"told {told}, booked {money}"
+        assert len({event.order.order_id for event in closed}) == len(money), "an order was sent twice"
+        rows = {row["external_id"]: Decimal(str(row["pnl"])) for row in await self._rows(player)}
+        assert rows == money, f"recorded {rows}, booked {money}"
+        for balance in await self._broker.balances(player.account):
+            assert balance["amount"] == balance["ledger"], balance
+        self._compare_score(player, closed, await self._score(player))
+        self._compare_rules(player, closed)
+        most = max((_open_at(position["open_time"], booked) for position in booked), default=0)
+        assert most <= player.config.max_open_positions, f"{most} positions were open at once"
+
+    async def _score(self, player: Player) -> Score:
+        entry = await self._bus.bucket(BOTS).get(f"{player.user}.pnl", Score)
+        assert entry is not None, "no score"
+        return entry.value
+
+    def _compare_score(self, player: Player, closed: list[TradeClosed], score: Score) -> None:
+        profits = [event.settlement.profit for event in closed]
+        counted = (score.trades, score.total, score.wins, score.losses)
+        wins, losses = sum(profit > 0 for profit in profits), sum(profit < 0 for profit in profits)
+        assert counted == (len(profits), sum(profits, Decimal(0)), wins, losses), f"{score}, {profits}"
+
+    def _compare_rules(self, player: Player, closed: list[TradeClosed]) -> None:
+        """One position at a time: before each order the policy must have let it be decided."""
+        if player.config.max_open_positions > 1 or not closed:
+            return
+        policy, order = Policy(player.config), closed[0].order
+        score = fresh_score(player.user, order.run, order.account_type, order.at)
+        for event in sorted(closed, key=lambda event: event.order.sequence):
+            order = event.order
+            refusal = policy.obstacle(score, Account(order.worth), order.at)
+            assert refusal is None, f"order {order.sequence} was decided although: {refusal}"
+            score = policy.after(score, Trade.of(order, event.settlement, event.at), event.at)
+
+
+def _open_at(time: int, booked: list[dict[str, Any]]) -> int:
+    return sum(position["open_time"] <= time < position["close_time"] for position in booked)
+
+
+async def _insist(ask: Any, *good: ErrorCode) -> None:
+    """Until it is done, or answered with an error that means the same."""
+    while True:
+        try:
+            await ask()
+        except RpcError as error:
+            if error.code in good:
+                return
+            await asyncio.sleep(0.3)
+        else:
+            return
