@@ -65,6 +65,13 @@ class ServiceProcess:
         async with aiohttp.ClientSession() as http:
             return await self._failing(http)
 
+    async def metric(self, name: str) -> float:
+        """The value of one line of /metrics; 0 while it is not there."""
+        address = f"http://127.0.0.1:{self.health_port}/metrics"
+        async with aiohttp.ClientSession() as http, http.get(address) as response:
+            lines = (await response.text()).splitlines()
+        return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
     async def stop(self) -> None:
         """At the end of a test, in whatever state it is."""
         if self._process is not None and self._process.returncode is None:

@@ -118,6 +118,26 @@ async def test_repetitions_and_two_processes_are_harmless(desk: Desk, start: Sta
     assert len(await desk.signals.latest(1000)) == 20
 
 
+async def test_of_two_processes_one_counts_and_the_other_after_its_death(desk: Desk, start: Start) -> None:
+    first, second = await asyncio.gather(start(), start())
+
+    async def counts(process: ServiceProcess) -> float:
+        return await process.metric("pregao_scanner_count_seconds_count")
+
+    async def one_counts() -> bool:
+        return await counts(first) + await counts(second) >= 5
+
+    await until(one_counts)
+    counting, waiting = (first, second) if await counts(first) else (second, first)
+    assert await counts(waiting) == 0
+    await counting.kill()
+
+    async def the_other_counts() -> bool:
+        return await counts(waiting) > 0
+
+    await until(the_other_counts)
+
+
 async def test_what_was_pending_through_a_crash_is_decided_by_the_candle_of_then(desk: Desk, start: Start) -> None:
     analytics = await start()
     long_ago = desk.now - 10 * SIZE

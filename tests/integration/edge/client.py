@@ -42,15 +42,9 @@ class Edge:
         status, body, _ = await self.ask("GET", path, person, **sent)
         return status, body
 
-    async def metric(self, name: str) -> float:
-        """The value of one line of /metrics; 0 while it is not there."""
-        async with self.http.get(f"http://127.0.0.1:{self.process.health_port}/metrics") as response:
-            lines = (await response.text()).splitlines()
-        return next((float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(f"{name} ")), 0.0)
-
     async def until_metric(self, name: str, value: float) -> None:
         async with asyncio.timeout(20):
-            while await self.metric(name) != value:
+            while await self.process.metric(name) != value:
                 await asyncio.sleep(0.05)
 
     async def post(self, path: str, person: Person | None = None, body: Any = None, **sent: Any) -> tuple[int, Any]:

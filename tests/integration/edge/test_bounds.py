@@ -50,7 +50,7 @@ async def test_a_socket_that_does_not_read_is_cut_off_and_the_others_miss_nothin
     async with frozen_browser(edge, person):
         await edge.until_metric("pregao_edge_sockets", 2)
         sent = 0
-        while await edge.metric('pregao_edge_sockets_cut_total{reason="overflow"}') == 0:
+        while await edge.process.metric('pregao_edge_sockets_cut_total{reason="overflow"}') == 0:
             assert sent < 20 * OVERFLOW
             for _ in range(100):
                 await backend.status(person.user, Activity.ANALYZING, label=f"{sent} " + "x" * 10_000)
