@@ -110,7 +110,9 @@ class Endpoints:
         async with _certain():
             known = await self._known(request.user)
             if request.config.account_type is not known.config.account_type:
-                message = f"`accountType`: this run trades on the {known.config.account_type} account; stop it first"
+                message = (
+                    f"`config.accountType`: this run trades on the {known.config.account_type} account; stop it first"
+                )
                 raise RpcError(ErrorCode.INVALID_REQUEST, message)
             await self._check_config(request)
             journal = Journal(self._bus, request.user)
@@ -175,7 +177,7 @@ class Endpoints:
         config, limits = request.config, self._platform.limits(request.user)
         if config.account_type is AccountType.REAL and not (self._real_accounts and limits.real_account):
             who = "this server" if not self._real_accounts else "this user"
-            raise RpcError(ErrorCode.INVALID_REQUEST, f"`accountType`: real accounts are not allowed for {who}")
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`config.accountType`: real accounts are not allowed for {who}")
         if config.mode == "manual":
             self._check_asset(config)
         try:
@@ -191,12 +193,12 @@ class Endpoints:
             raise RpcError(ErrorCode.ASSET_NOT_FOUND, f"there is no asset {config.asset!r}")
         offering = active.option(BOUGHT)
         if offering is None:
-            raise RpcError(ErrorCode.INVALID_REQUEST, f"`asset`: {active.ticker} has no {BOUGHT} options")
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`config.asset`: {active.ticker} has no {BOUGHT} options")
         if offering.durations and config.timeframe not in offering.durations:
             offered = ", ".join(map(str, offering.durations))
             raise RpcError(
                 ErrorCode.INVALID_REQUEST,
-                f"`timeframe`: {active.ticker} offers {offered} seconds, not {config.timeframe}",
+                f"`config.timeframe`: {active.ticker} offers {offered} seconds, not {config.timeframe}",
             )
 
     def _desired(self, request: StartBot, known: Entry[DesiredBot] | None) -> DesiredBot:

@@ -78,16 +78,16 @@ class Strategies:
         name, parameters = _name(config), config.strategy_parameters or {}
         if name not in _KINDS and name not in self._sandbox.descriptions:
             known = ", ".join(sorted({*_KINDS, *self._sandbox.descriptions}))
-            raise ValueError(f"`strategy`: there is no strategy {config.strategy!r}; there are {known}")
+            raise ValueError(f"`config.strategy`: there is no strategy {config.strategy!r}; there are {known}")
         try:
             if name in _KINDS:
                 build(_KINDS[name], parameters)
             else:
                 await self._sandbox.check(name, parameters)
         except (BadParameters, StrategyFailed) as error:
-            raise ValueError(f"`strategyParameters`: {error}") from error
+            raise ValueError(f"`config.strategyParameters`: {error}") from error
         if reason := self.reason_against(config):
-            raise ValueError(f"`strategy`: {reason}")
+            raise ValueError(f"`config.strategy`: {reason}")
 
     def reason_against(self, config: BotConfig) -> str:
         """Why bots with this configuration cannot trade; empty when they can."""

@@ -1,5 +1,6 @@
 """What a client is told when its request fails: a status, a stable code and words, never a trace."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -56,6 +57,8 @@ class ApiError(Exception):
         )
 
 
+_FIELD = re.compile(r"`([A-Za-z0-9_.]+)`")
+"""Services name the field that is wrong at the beginning of what they say."""
 _RETRY: Mapping[str, str] = {"Retry-After": "2"}
 _UNAVAILABLE = "This service is not available right now. Please try again shortly."
 _NOT_CONNECTED = "Not connected to Avalon. Call /api/bot/connect first."
@@ -84,7 +87,14 @@ _OF_RPC: dict[ErrorCode, tuple[int, str]] = {
 
 def of_rpc(error: RpcError) -> ApiError:
     status, words = _OF_RPC[error.code]
-    return ApiError(status, error.code, words or error.message, headers=_RETRY if status == 503 else {})
+    named = _FIELD.match(error.message) if error.code is ErrorCode.INVALID_REQUEST else None
+    return ApiError(
+        status,
+        error.code,
+        words or error.message,
+        field=named[1] if named is not None else "",
+        headers=_RETRY if status == 503 else {},
+    )
 
 
 def invalid(message: str, field: str = "") -> ApiError:

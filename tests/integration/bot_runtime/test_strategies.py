@@ -30,12 +30,15 @@ async def alerts(bus: Bus) -> list[Alert]:
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (BotConfig(strategy="hybrid"), "`strategy`: there is no strategy 'hybrid'; there are aggressive, balanced"),
-        (BotConfig(strategy="balanced", strategy_parameters={"rsiLow": 51}), "`strategyParameters`: `rsiLow`"),
+        (
+            BotConfig(strategy="hybrid"),
+            "`config.strategy`: there is no strategy 'hybrid'; there are aggressive, balanced",
+        ),
+        (BotConfig(strategy="balanced", strategy_parameters={"rsiLow": 51}), "`config.strategyParameters`: `rsiLow`"),
         (BotConfig(strategy="balanced", strategy_parameters={"rsi": 5}), "`rsi`"),
         (BotConfig(strategy="mhi", strategy_parameters={"majority": 1}), "`majority`"),
         (BotConfig(strategy="ema-cross", strategy_parameters={"fast": 30}), "`fast`"),
-        (BotConfig(strategy="follow", strategy_parameters={"least": -1}), "`strategyParameters`: `least`"),
+        (BotConfig(strategy="follow", strategy_parameters={"least": -1}), "`config.strategyParameters`: `least`"),
     ],
 )
 async def test_what_cannot_be_followed_is_refused_naming_the_field(

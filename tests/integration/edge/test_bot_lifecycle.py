@@ -49,6 +49,12 @@ async def test_what_cannot_be_is_said(
     assert words in body["error"]
 
 
+async def test_the_field_a_service_names_is_told(edge: Edge, backend: Backend, person: Person) -> None:
+    backend.refusals["start"] = RpcError(ErrorCode.INVALID_REQUEST, "`config.strategy`: there is no strategy 'x'")
+    status, body = await edge.post("/api/bot/start-runtime", person)
+    assert (status, body["field"]) == (400, "config.strategy")
+
+
 async def test_a_start_in_maintenance_says_why(edge: Edge, backend: Backend, person: Person) -> None:
     backend.refusals["start"] = RpcError(ErrorCode.MAINTENANCE, "Back at noon")
     status, body = await edge.post("/api/bot/start-runtime", person)
