@@ -55,4 +55,4 @@ async def test_a_day_of_many_bots_while_processes_die(
     await day.end()
     problems = await day.compare()
     assert problems == [], "\n".join([f"seed {_SEED}", *day.deaths, *problems])
-    assert await day.trades() > _BOTS, "most bots trade every ten seconds"
+    assert await day.trades() >= _BOTS // 2, "bots trade every ten seconds while nothing is dead"
