@@ -1,7 +1,8 @@
 """The gateway's side of the bus for tests: real order records, with a market and a broker that the test moves."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -122,6 +123,22 @@ class Gateway:
         for active_id in active_ids:
             candle = _candle(active_id, size, self.end)
             await self.bus.publish(subjects.closed_candle(candle.feed), candle)
+
+    @asynccontextmanager
+    async def closing_candles(self, *active_ids: int) -> AsyncIterator[None]:
+        """Candles of these actives close meanwhile."""
+
+        async def close() -> None:
+            while True:
+                await self.close_candles(*active_ids)
+                await asyncio.sleep(0.5)
+
+        closing = asyncio.create_task(close())
+        try:
+            yield
+        finally:
+            closing.cancel()
+            await asyncio.gather(closing, return_exceptions=True)
 
     async def next_order(self, *active_ids: int, size: int = SIZE) -> Order:
         """Candles of these actives close until somebody has bought."""

@@ -8,6 +8,7 @@ import pytest
 from libs.contracts.bots import Activity, BotConfig, BotState
 from libs.contracts.orders import OrderState, RejectCode
 from services.bot_runtime import labels
+from services.bot_runtime.run import order_id
 from services.broker_gateway.broker import Refused, Unanswered
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
@@ -140,14 +141,14 @@ async def test_without_a_gateway_nothing_is_sent_and_the_order_is_rejected(
     await gateway.settle(first, "8.20")
     await observer.label(labels.ANALYZING)
     await gateway.vanish()
-    await gateway.close_candles(1, 2)
-    pnl = await observer.score(2)
+    async with gateway.closing_candles(1, 2):
+        pnl = await observer.score(2)
     await observer.label(labels.ANALYZING)
     assert pnl.trades == 1
     assert any(label.startswith("Order rejected - nobody answers") for label in observer.labels())
-    record = await gateway.find(USER, pnl.order_id)
+    record = await gateway.find(USER, order_id(pnl.run, 2))
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.NO_SESSION)
-    assert gateway.rejected == [pnl.order_id]
+    assert gateway.rejected[0] == record.order.order_id
 
 
 @pytest.mark.parametrize(
