@@ -279,7 +279,9 @@ class Session:
         if self._published is not None or self._unsettled():
             severity = Severity.CRITICAL if self._unsettled() else Severity.WARNING
             message = f"the broker no longer accepts the user's session: {reason}"
-            await try_alarm(self._bus, severity, "session_refused", message, user=self._user)
+            # While an order is unsettled it is tried again and again: that is one alert, told anew every ten minutes.
+            identity = f"{self._user}.session_refused.{severity}"
+            await try_alarm(self._bus, severity, "session_refused", message, id=identity, user=self._user)
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
