@@ -25,6 +25,7 @@ from libs.bus.topology import (
     Bucket,
     Stream,
 )
+from libs.contracts import subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ _NEEDS = {
     "edge": _Needs(
         uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE),
         appends=("$KV.feeds.edge.>",),
-        hears=("market.candle.*.*", "ledger.*.*", "account.*.*", "bot.*.*", "alert.*"),
+        hears=("market.candle.*.*", "ledger.*.*", "account.*.*", subjects.ALL_BOT_STATES, "alert.*"),
         calls=(
             "rpc.gateway.connect", "rpc.gateway.disconnect", "rpc.gateway.catalogue", "rpc.gateway.candles",
             "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",

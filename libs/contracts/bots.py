@@ -1,5 +1,6 @@
 """Bots: what a user wants of one, and what it does."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -11,6 +12,7 @@ from msgspec import Meta
 from libs.contracts.account import AccountType
 from libs.contracts.bounds import check
 from libs.contracts.codec import Message
+from libs.contracts.ids import BotId
 from libs.contracts.money import FOLLOWS_RESULTS, FixedPlan, Limits, Protections, StakePlan
 from libs.contracts.orders import Direction, TradeResult
 
@@ -127,22 +129,26 @@ class Activity(StrEnum):
 
 
 class DesiredBot(Message, frozen=True, kw_only=True):
-    """What a user wants of their bot. `run` changes with every start, and nothing else does; `config` may."""
+    """What a user wants of a bot. `run` changes with every start, and nothing else does; `config` may."""
 
     user: str
     at: datetime
     run: str
     number: int
-    """Counts this user's runs from 1; the `pid` of the public contract."""
+    """Counts this user's runs from 1, on all accounts; the `pid` of the public contract."""
     running: bool
     paused: bool = False
     config: BotConfig
     reason: str = ""
     """Why it should stop; empty while it should run."""
 
+    @property
+    def bot(self) -> BotId:
+        return BotId(self.user, self.config.account_type)
+
 
 class BotStatus(Message, frozen=True, kw_only=True):
-    """Last state of a user's bot (KV `bots`, republished as `bot.{user}.status`)."""
+    """Last state of a bot (KV `bots`, republished as `bot.{user}.{account_type}.status`)."""
 
     id: str
     user: str
@@ -164,6 +170,15 @@ class BotStatus(Message, frozen=True, kw_only=True):
     held_until: datetime | None = None
     """When what keeps it from trading ends by itself."""
 
+    @property
+    def bot(self) -> BotId:
+        return BotId(self.user, self.config.account_type)
+
+
+def shown(statuses: Iterable[BotStatus]) -> BotStatus | None:
+    """Which of a user's bots stands for all where clients know one only: of those that run the latest started."""
+    return max(statuses, key=lambda status: (status.state.alive, status.started_at), default=None)
+
 
 class Signal(Message, frozen=True, kw_only=True):
     """What a strategy says of one active at the close of one candle."""
@@ -181,7 +196,7 @@ class Signal(Message, frozen=True, kw_only=True):
 
 
 class BotSignal(Message, frozen=True, kw_only=True):
-    """The signal a bot chose to follow (KV `bots`, republished as `bot.{user}.signal`)."""
+    """The signal a bot chose to follow (KV `bots`, republished as `bot.{user}.{account_type}.signal`)."""
 
     user: str
     at: datetime

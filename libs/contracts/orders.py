@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from libs.contracts.account import AccountType
 from libs.contracts.codec import Message
+from libs.contracts.ids import BotId
 
 FINAL_RECORD_LIFE = 86400.0
 """Seconds a finished record is kept: long enough for every repetition, and the bucket stays small."""
@@ -94,6 +95,11 @@ class Order(Message, frozen=True, kw_only=True):
     """0..100."""
     correlation_id: str
     """Joins this order with the signal and the logs that led to it."""
+
+    @property
+    def bot(self) -> BotId:
+        """Who decided it."""
+        return BotId(self.user, self.account_type)
 
     def __post_init__(self) -> None:
         if (self.expiration is None) is not (self.option is OptionKind.BLITZ):

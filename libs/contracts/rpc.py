@@ -7,7 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta
 
-from libs.contracts.account import Balances, SessionStatus
+from libs.contracts.account import AccountType, Balances, SessionStatus
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
@@ -84,6 +84,12 @@ class OfUser(Message, frozen=True, kw_only=True):
     user: UserId
 
 
+class OfBots(Message, frozen=True, kw_only=True):
+    user: UserId
+    account_type: AccountType | None = None
+    """Whose bot; None: every bot of the user. The answer tells of one of them."""
+
+
 class SessionReport(Message, frozen=True, kw_only=True):
     status: SessionStatus
     balances: Balances | None
@@ -113,8 +119,7 @@ class StartBot(Message, frozen=True, kw_only=True):
     config: BotConfig
 
 
-class StopBot(Message, frozen=True, kw_only=True):
-    user: UserId
+class StopBot(OfBots, frozen=True, kw_only=True):
     reason: str = "user"
 
 
@@ -171,8 +176,8 @@ START_BOT = Endpoint(
     ),
 )  # fmt: skip
 STOP_BOT = Endpoint("bots", "stop", StopBot, BotStatus, (ErrorCode.NOT_RUNNING,))
-PAUSE_BOT = Endpoint("bots", "pause", OfUser, BotStatus, (ErrorCode.NOT_RUNNING,))
-RESUME_BOT = Endpoint("bots", "resume", OfUser, BotStatus, (ErrorCode.NOT_RUNNING, ErrorCode.NOT_PAUSED))
+PAUSE_BOT = Endpoint("bots", "pause", OfBots, BotStatus, (ErrorCode.NOT_RUNNING,))
+RESUME_BOT = Endpoint("bots", "resume", OfBots, BotStatus, (ErrorCode.NOT_RUNNING, ErrorCode.NOT_PAUSED))
 RECONFIGURE_BOT = Endpoint(
     "bots", "reconfigure", StartBot, BotStatus, (ErrorCode.NOT_RUNNING, ErrorCode.ASSET_NOT_FOUND)
 )

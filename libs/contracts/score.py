@@ -7,6 +7,7 @@ import msgspec
 
 from libs.contracts.account import AccountType
 from libs.contracts.codec import Message
+from libs.contracts.ids import BotId
 
 
 class Day(Message, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,8 +54,8 @@ class Lock(Message, frozen=True, kw_only=True, array_like=True, gc=False):
 
 
 class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
-    """A run's score so far (KV `bots`, republished as `bot.{user}.pnl`), and what it carries on from earlier runs:
-    the day, the losses on each active, the locks and the recent trades."""
+    """A run's score so far (KV `bots`, republished as `bot.{user}.{account_type}.pnl`), and what it carries on from
+    earlier runs on that account: the day, the losses on each active, the locks and the recent trades."""
 
     id: str
     user: str
@@ -86,6 +87,10 @@ class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
     locks: tuple[Lock, ...] = ()
     recent: tuple[PastTrade, ...] = ()
     """As many, and as old, as the configured protections need."""
+
+    @property
+    def bot(self) -> BotId:
+        return BotId(self.user, self.account_type)
 
     def counts(self, sequence: int) -> bool:
         """Whether the run's n-th order is counted in."""

@@ -1,5 +1,6 @@
 """Subject names: the one place that spells them. `user` is a UUID; user text never enters a subject."""
 
+from libs.contracts import keys
 from libs.contracts.market import Feed
 from libs.contracts.orders import OrderState
 
@@ -50,4 +51,7 @@ ALL_SCANNER_SIGNALS = "scanner.signal.*.*"
 SCANNER_RANKING = "scanner.ranking"
 ALL_TRADES = "trade.*.*"
 ALL_LEDGER = "ledger.*.*"
-ALL_BOT_STATES = "bot.*.*"
+ALL_BOT_STATES = "bot.*.*.*"
+ALL_BOT_STATUSES = f"bot.{keys.bot_status(keys.EVERY_BOT)}"
+ALL_BOT_SCORES = f"bot.{keys.bot_score(keys.EVERY_BOT)}"
+ALL_BOT_SIGNALS = f"bot.{keys.bot_signal(keys.EVERY_BOT)}"

@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
-from libs.contracts.bots import BotState, BotStatus
+from libs.contracts.bots import BotState, BotStatus, shown
 from libs.store.database import Database
 
 BATCH = 500
@@ -20,7 +20,7 @@ class UserState(msgspec.Struct, frozen=True):
     user: str
     session: SessionStatus | None
     balances: Balances | None
-    bot: BotStatus | None
+    bots: tuple[BotStatus, ...]
 
 
 class _Row(msgspec.Struct, kw_only=True):
@@ -54,7 +54,8 @@ class BotStatuses:
 
 def _row(state: UserState) -> _Row:
     row = _Row(user_id=state.user)
-    account_type = state.bot.config.account_type if state.bot else AccountType.DEMO
+    bot = shown(state.bots)
+    account_type = bot.config.account_type if bot else AccountType.DEMO
     if state.session is not None:
         balance = state.balances.of(account_type) if state.balances else None
         connected = state.session.state is SessionState.CONNECTED
@@ -63,13 +64,14 @@ def _row(state: UserState) -> _Row:
         row.connection_type = "websocket" if connected else None
         row.ssid = _handle(state.user) if connected else None
         row.account_at = max(state.session.at, state.balances.at) if state.balances else state.session.at
-    if state.bot is not None:
-        row.bot_running = state.bot.state.alive
-        row.bot_pid = state.bot.number if state.bot.state.alive else None
-        row.session_active = state.bot.state is BotState.RUNNING
-        row.status = state.bot.label
+    if bot is not None:
+        row.bot_running = bot.state.alive
+        row.bot_pid = bot.number if bot.state.alive else None
+        row.session_active = bot.state is BotState.RUNNING
+        row.status = bot.label
         row.account_type = account_type
-        row.last_heartbeat = row.bot_at = state.bot.at
+        # When one stops another may be shown, which said its last word long ago.
+        row.last_heartbeat = row.bot_at = max(each.at for each in state.bots)
     return row
 
 

@@ -7,8 +7,10 @@ import msgspec
 
 from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable
 from libs.bus.topology import ACCOUNTS, BOTS
-from libs.contracts.account import Balances, SessionStatus
+from libs.contracts import keys
+from libs.contracts.account import AccountType, Balances, SessionStatus
 from libs.contracts.bots import BotStatus
+from libs.contracts.ids import BotId
 from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError
 from libs.store import StoreRefused, StoreUnavailable
 from libs.store.bot_status import BATCH, BotStatuses, UserState
@@ -20,11 +22,17 @@ CONSUMERS = (
     Consumer(
         ACCOUNTS.stream,
         "analytics",
-        subjects=(f"$KV.{ACCOUNTS.name}.*.session", f"$KV.{ACCOUNTS.name}.*.balance"),
+        subjects=(f"$KV.{ACCOUNTS.name}.{keys.session('*')}", f"$KV.{ACCOUNTS.name}.{keys.balance('*')}"),
         batch=BATCH,
         linger=_LINGER,
     ),
-    Consumer(BOTS.stream, "analytics", subjects=(f"$KV.{BOTS.name}.*.status",), batch=BATCH, linger=_LINGER),
+    Consumer(
+        BOTS.stream,
+        "analytics",
+        subjects=(f"$KV.{BOTS.name}.{keys.bot_status(keys.EVERY_BOT)}",),
+        batch=BATCH,
+        linger=_LINGER,
+    ),
 )
 
 
@@ -59,14 +67,15 @@ class Statuses:
         await self._statuses.record(await asyncio.gather(*(self._state(user) for user in users)))
 
     async def _state(self, user: str) -> UserState:
-        session, balances, bot = await asyncio.gather(
-            self._accounts.get(f"{user}.session", SessionStatus),
-            self._accounts.get(f"{user}.balance", Balances),
-            self._bots.get(f"{user}.status", BotStatus),
+        keys_of_bots = [keys.bot_status(BotId(user, each)) for each in AccountType]
+        session, balances, bots = await asyncio.gather(
+            self._accounts.get(keys.session(user), SessionStatus),
+            self._accounts.get(keys.balance(user), Balances),
+            asyncio.gather(*(self._bots.get(key, BotStatus) for key in keys_of_bots)),
         )
         return UserState(
             user,
             session.value if session else None,
             balances.value if balances else None,
-            bot.value if bot else None,
+            tuple(bot.value for bot in bots if bot),
         )

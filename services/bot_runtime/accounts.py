@@ -5,15 +5,8 @@ from decimal import Decimal
 
 from libs.bus import Bus, Entry
 from libs.bus.topology import ACCOUNTS
+from libs.contracts import keys
 from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
-
-
-def session_key(user: str) -> str:
-    return f"{user}.session"
-
-
-def balance_key(user: str) -> str:
-    return f"{user}.balance"
 
 
 class Accounts:
@@ -25,8 +18,8 @@ class Accounts:
     async def follow(self, bus: Bus, changed: Callable[[str], None]) -> None:
         """Current when it returns, and kept so until the bus is closed; `changed(user)` is told of every change."""
         self._changed = changed
-        await bus.mirror(ACCOUNTS, session_key("*"), SessionStatus, self.session_changed)
-        await bus.mirror(ACCOUNTS, balance_key("*"), Balances, self.balance_changed)
+        await bus.mirror(ACCOUNTS, keys.session("*"), SessionStatus, self.session_changed)
+        await bus.mirror(ACCOUNTS, keys.balance("*"), Balances, self.balance_changed)
 
     def connected(self, user: str) -> bool:
         return user in self._connected

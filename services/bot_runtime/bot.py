@@ -1,4 +1,4 @@
-"""One user's bot: analyses, trades, tracks, and stops when it is told or must."""
+"""A bot: analyses, trades, tracks, and stops when it is told or must."""
 
 import asyncio
 from collections.abc import Callable
@@ -75,12 +75,12 @@ class Bot:
         """When the record of an order is looked at without news of it, in monotonic seconds, by sequence."""
         for record in run.orders.values():
             self._expect_news(record)
-        self._log = log.bind(user=desired.user, run=desired.run)
+        self._log = log.bind(user=desired.user, account_type=desired.config.account_type, run=desired.run)
 
     @classmethod
     async def recover(cls, desk: Desk, desired: DesiredBot, time_left: Callable[[], float]) -> Self:
         """`time_left()`: seconds for which this process may act for the user."""
-        journal = desk.journals.of(desired.user)
+        journal = desk.journals.of(desired.bot)
         policy = _policy(desk, desired.user, desired.config)
         try:
             run = await resume(desk, desired, journal, policy)
@@ -218,7 +218,7 @@ class Bot:
 
     async def _stop(self, reason: str) -> None:
         self._log.info("bot_stops", reason=reason)
-        desired = await self._desk.desires.stop(self._desired.user, self._desired.run, reason)
+        desired = await self._desk.desires.stop(self._desired.bot, self._desired.run, reason)
         self.update(desired or msgspec.structs.replace(self._desired, running=False, reason=reason))
 
     async def _finish(self) -> BotStatus:

@@ -1,4 +1,4 @@
-"""What users want of their bots: KV `desired`, `bot.{user}`."""
+"""What users want of their bots: KV `desired`, `bot.{user}.{account_type}`."""
 
 from typing import Any
 
@@ -6,41 +6,35 @@ import msgspec
 
 from libs.bus import Bus, Entry, RevisionConflict
 from libs.bus.topology import DESIRED
+from libs.contracts import keys
 from libs.contracts.bots import DesiredBot
+from libs.contracts.ids import BotId
 
 _TRIES = 5
-
-
-def desired_key(user: str) -> str:
-    return f"bot.{user}"
-
-
-def user_of(key: str) -> str:
-    return key.removeprefix("bot.")
 
 
 class Desires:
     def __init__(self, bus: Bus) -> None:
         self._bucket = bus.bucket(DESIRED)
 
-    async def get(self, user: str) -> Entry[DesiredBot] | None:
-        return await self._bucket.get(desired_key(user), DesiredBot)
+    async def get(self, bot: BotId) -> Entry[DesiredBot] | None:
+        return await self._bucket.get(keys.desired_bot(bot), DesiredBot)
 
     async def start(self, desired: DesiredBot, known: Entry[DesiredBot] | None) -> None:
         """Raises RevisionConflict when somebody else wrote since `known` was read."""
         if known is None:
-            await self._bucket.create(desired_key(desired.user), desired)
+            await self._bucket.create(keys.desired_bot(desired.bot), desired)
         else:
-            await self._bucket.update(desired_key(desired.user), desired, known.revision)
+            await self._bucket.update(keys.desired_bot(desired.bot), desired, known.revision)
 
-    async def stop(self, user: str, run: str, reason: str) -> DesiredBot | None:
+    async def stop(self, bot: BotId, run: str, reason: str) -> DesiredBot | None:
         """End that run; what is wanted now: stopped, or whatever replaced the run meanwhile."""
-        return await self.change(user, run, running=False, reason=reason)
+        return await self.change(bot, run, running=False, reason=reason)
 
-    async def change(self, user: str, run: str, **changes: Any) -> DesiredBot | None:
+    async def change(self, bot: BotId, run: str, **changes: Any) -> DesiredBot | None:
         """Of a run that is to go on, fields of DesiredBot; what is wanted now, whatever it is."""
         for _ in range(_TRIES):
-            known = await self.get(user)
+            known = await self.get(bot)
             if known is None or known.value.run != run or not known.value.running:
                 return None if known is None else known.value
             changed = msgspec.structs.replace(known.value, **changes)
@@ -49,4 +43,4 @@ class Desires:
             except RevisionConflict:
                 continue
             return changed
-        raise RevisionConflict(desired_key(user), 0)
+        raise RevisionConflict(keys.desired_bot(bot), 0)

@@ -9,13 +9,15 @@ from prometheus_client import Gauge
 
 from libs.bus import Bus, BusError, Entry, Lease
 from libs.bus.topology import DESIRED
+from libs.contracts import keys
+from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, DesiredBot
+from libs.contracts.ids import BotId
 from libs.contracts.orders import OrderRecord
 from libs.strategies.panel import Panel
 from libs.strategies.strategy import Signals
 from services.bot_runtime.board import Board, Moment
 from services.bot_runtime.bot import Bot, NotOwned
-from services.bot_runtime.desires import desired_key
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.partitions import partition_of
 from services.bot_runtime.strategies import Followed, followed
@@ -29,39 +31,39 @@ _running = Gauge("pregao_bots", "Bots this process runs")
 
 
 class Fleet:
-    """Reconciles: for every user of a held partition whose run is not over there is a bot, and no other bots."""
+    """Reconciles: a bot of a held partition whose run is not over runs, and no other does."""
 
     def __init__(self, desk: Desk) -> None:
         self.changed = asyncio.Event()
         """Set when other bots run, or want other candles, than before."""
         self._desk = desk
-        self._desired: dict[str, DesiredBot] = {}
-        self._wanted: set[str] = set()
-        """Users whose bot is to run."""
-        self._finished: dict[str, str] = {}
-        """Run that ended here, by user: known before the mirror of statuses tells."""
+        self._desired: dict[BotId, DesiredBot] = {}
+        self._wanted: set[BotId] = set()
+        """Bots that are to run."""
+        self._finished: dict[BotId, str] = {}
+        """Run that ended here, by bot: known before the mirror of statuses tells."""
         self._partitions: dict[int, Lease] = {}
-        self._keepers: dict[str, asyncio.Task[None]] = {}
-        self._bots: dict[str, Bot] = {}
+        self._keepers: dict[BotId, asyncio.Task[None]] = {}
+        self._bots: dict[BotId, Bot] = {}
 
     async def follow(self, bus: Bus) -> None:
-        await bus.mirror(DESIRED, desired_key("*"), DesiredBot, self._desired_changed)
+        await bus.mirror(DESIRED, keys.desired_bot(keys.EVERY_BOT), DesiredBot, self._desired_changed)
 
     def take(self, partition: int, lease: Lease) -> None:
         """Run its users' bots from now on; they act only while the lease is held."""
         self._partitions[partition] = lease
-        for user in [user for user in self._desired if partition_of(user) == partition]:
-            self._ensure(user)
+        for bot in [bot for bot in self._desired if partition_of(bot.user) == partition]:
+            self._ensure(bot)
 
     def drop(self, partition: int) -> None:
         """Stop acting for its users, at once; the bots go on wherever it is taken next."""
         self._partitions.pop(partition, None)
-        for user, keeper in self._keepers.items():
-            if partition_of(user) == partition:
+        for bot, keeper in self._keepers.items():
+            if partition_of(bot.user) == partition:
                 keeper.cancel()
                 # Until Python 3.12 `wait_for`, and so every request to NATS, may swallow a cancellation: the bot then
                 # finds out by itself.
-                self.wake(user)
+                self.wake(bot.user)
 
     async def close(self) -> None:
         keepers = list(self._keepers.values())
@@ -94,14 +96,15 @@ class Fleet:
         self._desk.strategies.evaluate(panel, followers, said)
 
     def hear(self, record: OrderRecord) -> None:
-        bot = self._bots.get(record.order.user)
+        bot = self._bots.get(record.order.bot)
         if bot is not None:
             bot.hear(record)
 
     def wake(self, user: str) -> None:
-        bot = self._bots.get(user)
-        if bot is not None:
-            bot.wake()
+        for account_type in AccountType:
+            bot = self._bots.get(BotId(user, account_type))
+            if bot is not None:
+                bot.wake()
 
     def wake_all(self) -> None:
         for bot in self._bots.values():
@@ -111,33 +114,33 @@ class Fleet:
         if entry is None:
             return
         desired = entry.value
-        self._desired[desired.user] = desired
-        (self._wanted.add if desired.running else self._wanted.discard)(desired.user)
-        bot = self._bots.get(desired.user)
+        self._desired[desired.bot] = desired
+        (self._wanted.add if desired.running else self._wanted.discard)(desired.bot)
+        bot = self._bots.get(desired.bot)
         if bot is not None:
             bot.update(desired)
             self.changed.set()
-        self._ensure(desired.user)
+        self._ensure(desired.bot)
 
-    def _ensure(self, user: str) -> None:
-        keeper = self._keepers.get(user)
-        if not self._owns(user) or self._needed(user) is None or (keeper is not None and not keeper.done()):
+    def _ensure(self, bot: BotId) -> None:
+        keeper = self._keepers.get(bot)
+        if not self._owns(bot.user) or self._needed(bot) is None or (keeper is not None and not keeper.done()):
             return
-        task = asyncio.create_task(self._keep(user), name=f"bot:{user}")
-        self._keepers[user] = task
-        task.add_done_callback(lambda done: self._ended(user, done))
+        task = asyncio.create_task(self._keep(bot), name=f"bot:{bot}")
+        self._keepers[bot] = task
+        task.add_done_callback(lambda done: self._ended(bot, done))
 
-    def _ended(self, user: str, keeper: asyncio.Task[None]) -> None:
-        if self._keepers.get(user) is keeper:
-            del self._keepers[user]
-            self._ensure(user)
+    def _ended(self, bot: BotId, keeper: asyncio.Task[None]) -> None:
+        if self._keepers.get(bot) is keeper:
+            del self._keepers[bot]
+            self._ensure(bot)
 
-    def _needed(self, user: str) -> DesiredBot | None:
-        """The user's desired bot, if its run is not over."""
-        desired = self._desired.get(user)
-        if desired is None or self._finished.get(user) == desired.run:
+    def _needed(self, bot: BotId) -> DesiredBot | None:
+        """What is wanted of it, if its run is not over."""
+        desired = self._desired.get(bot)
+        if desired is None or self._finished.get(bot) == desired.run:
             return None
-        status = self._desk.journals.status(user)
+        status = self._desk.journals.status(bot)
         over = status is not None and status.run == desired.run and not status.state.alive
         return None if over and not desired.running else desired
 
@@ -149,28 +152,28 @@ class Fleet:
         lease = self._partitions.get(partition_of(user))
         return 0.0 if lease is None else lease.time_left
 
-    async def _keep(self, user: str) -> None:
-        while self._owns(user) and (desired := self._needed(user)) is not None:
+    async def _keep(self, bot: BotId) -> None:
+        while self._owns(bot.user) and (desired := self._needed(bot)) is not None:
             try:
                 await self._run(desired)
                 continue
             except (BusError, NotOwned) as error:
-                log.warning("bot_interrupted", user=user, error=repr(error))
+                log.warning("bot_interrupted", bot=str(bot), error=repr(error))
             except Exception:
-                log.exception("bot_failed", user=user)
-            if self._owns(user):
+                log.exception("bot_failed", bot=str(bot))
+            if self._owns(bot.user):
                 await asyncio.sleep(_PAUSE)
 
     async def _run(self, desired: DesiredBot) -> None:
         bot = await Bot.recover(self._desk, desired, partial(self._time_left, desired.user))
-        self._bots[desired.user] = bot
-        bot.update(self._desired[desired.user])
+        self._bots[desired.bot] = bot
+        bot.update(self._desired[desired.bot])
         self._report()
         try:
             status = await bot.run()
-            self._finished[status.user] = status.run
+            self._finished[status.bot] = status.run
         finally:
-            del self._bots[desired.user]
+            del self._bots[desired.bot]
             self._report()
 
     def _report(self) -> None:

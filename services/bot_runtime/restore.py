@@ -1,4 +1,4 @@
-"""A run's first score: what the user's earlier trades have to say, read back from their events."""
+"""A run's first score: what earlier trades on its account have to say, read back from their events."""
 
 from datetime import datetime
 

@@ -1,20 +1,20 @@
 """A bot's lifecycle: any process answers, by writing what the user wants; the one that runs the bot makes it so."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
+from libs.bus import Bus, BusUnavailable, RevisionConflict
 from libs.bus.topology import ACCOUNTS
+from libs.contracts import keys
 from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
-from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot
-from libs.contracts.ids import new_id
+from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot, shown
+from libs.contracts.ids import BotId, new_id
 from libs.contracts.money import Preview
-from libs.contracts.rpc import ErrorCode, OfUser, RpcError, StartBot, StopBot
+from libs.contracts.rpc import ErrorCode, OfBots, RpcError, StartBot, StopBot
 from services.bot_runtime import labels
-from services.bot_runtime.accounts import balance_key, session_key
 from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
@@ -56,13 +56,15 @@ class Endpoints:
         """Raises RpcError. Of two at once one succeeds and the other is told ALREADY_RUNNING."""
         async with _certain():
             await self._check(request)
-            known = await self._desires.get(request.user)
-            journal = Journal(self._bus, request.user)
-            await journal.load()
+            bot = BotId(request.user, request.config.account_type)
+            known, journal = await self._desires.get(bot), await self._journal(bot)
             if known is not None and (known.value.running or _alive(journal.status, known.value.run)):
-                raise RpcError(ErrorCode.ALREADY_RUNNING, "the bot is running, or still waits for its open position")
+                raise RpcError(
+                    ErrorCode.ALREADY_RUNNING,
+                    f"the bot on the {bot.account_type} account is running, or still waits for its open position",
+                )
             await self._check_rules(request)
-            desired = self._desired(request, known)
+            desired = await self._desired(request)
             try:
                 await self._desires.start(desired, known)
             except RevisionConflict as conflict:
@@ -71,14 +73,15 @@ class Endpoints:
 
     async def stop(self, request: StopBot) -> BotStatus:
         """Raises RpcError. Answers at once; the bot stops when its open position is settled."""
-        async with _certain():
-            known = await self._desires.get(request.user)
-            journal = Journal(self._bus, request.user)
-            await journal.load()
+
+        async def stop(bot: BotId) -> BotStatus:
+            known, journal = await self._desires.get(bot), await self._journal(bot)
             if known is None or not (known.value.running or _alive(journal.status, known.value.run)):
-                raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
-            desired = await self._desires.stop(request.user, known.value.run, request.reason)
+                raise _not_running(bot)
+            desired = await self._desires.stop(bot, known.value.run, request.reason)
             return await self._tell(journal, desired or known.value, BotState.STOPPING, labels.STOPPING)
+
+        return await _each(request, stop)
 
     async def preview(self, request: StartBot) -> Preview:
         """Raises RpcError. Starts nothing."""
@@ -91,48 +94,50 @@ class Endpoints:
             active_id, payout = min(offers, key=lambda offer: offer[1], default=(0, _USUAL_PAYOUT))
             return preview(policy, score, balance, payout, now, active_id if request.config.mode == "manual" else 0)
 
-    async def pause(self, request: OfUser) -> BotStatus:
+    async def pause(self, request: OfBots) -> BotStatus:
         """Raises RpcError. Answers at once; what is open is followed to its end. Pausing again changes nothing."""
-        async with _certain():
-            known = await self._known(request.user)
-            return await self._change(known, BotState.PAUSED, labels.PAUSED, paused=True)
 
-    async def resume(self, request: OfUser) -> BotStatus:
+        async def pause(bot: BotId) -> BotStatus:
+            return await self._change(await self._known(bot), BotState.PAUSED, labels.PAUSED, paused=True)
+
+        return await _each(request, pause)
+
+    async def resume(self, request: OfBots) -> BotStatus:
         """Raises RpcError."""
-        async with _certain():
-            known = await self._known(request.user)
+
+        async def resume(bot: BotId) -> BotStatus:
+            known = await self._known(bot)
             if not known.paused:
-                raise RpcError(ErrorCode.NOT_PAUSED, "the bot is not paused")
+                raise RpcError(ErrorCode.NOT_PAUSED, f"the bot on the {bot.account_type} account is not paused")
             return await self._change(known, BotState.RUNNING, labels.ANALYZING, paused=False)
+
+        return await _each(request, resume)
 
     async def reconfigure(self, request: StartBot) -> BotStatus:
         """Raises RpcError. The run goes on with its score; a decided order is not touched."""
         async with _certain():
-            known = await self._known(request.user)
-            if request.config.account_type is not known.config.account_type:
-                message = (
-                    f"`config.accountType`: this run trades on the {known.config.account_type} account; stop it first"
-                )
-                raise RpcError(ErrorCode.INVALID_REQUEST, message)
+            known = await self._known(BotId(request.user, request.config.account_type))
             await self._check_config(request)
-            journal = Journal(self._bus, request.user)
-            await journal.load()
+            journal = await self._journal(known.bot)
             state = journal.status.state if journal.status is not None else BotState.RUNNING
             return await self._change(known, state, labels.RECONFIGURED, config=request.config)
 
-    async def _known(self, user: str) -> DesiredBot:
-        known = await self._desires.get(user)
+    async def _known(self, bot: BotId) -> DesiredBot:
+        known = await self._desires.get(bot)
         if known is None or not known.value.running:
-            raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
+            raise _not_running(bot)
         return known.value
 
-    async def _change(self, known: DesiredBot, state: BotState, label: str, **changes: Any) -> BotStatus:
-        desired = await self._desires.change(known.user, known.run, **changes)
-        if desired is None or desired.run != known.run or not desired.running:
-            raise RpcError(ErrorCode.NOT_RUNNING, "the bot is not running")
-        journal = Journal(self._bus, known.user)
+    async def _journal(self, bot: BotId) -> Journal:
+        journal = Journal(self._bus, bot)
         await journal.load()
-        return await self._tell(journal, desired, state, label)
+        return journal
+
+    async def _change(self, known: DesiredBot, state: BotState, label: str, **changes: Any) -> BotStatus:
+        desired = await self._desires.change(known.bot, known.run, **changes)
+        if desired is None or desired.run != known.run or not desired.running:
+            raise _not_running(known.bot)
+        return await self._tell(await self._journal(known.bot), desired, state, label)
 
     async def _check(self, request: StartBot) -> None:
         if self._platform.platform.maintenance:
@@ -155,10 +160,10 @@ class Endpoints:
     async def _balance(self, request: StartBot) -> Decimal:
         """Of exactly the account type asked for."""
         account_type = request.config.account_type
-        session = await self._accounts.get(session_key(request.user), SessionStatus)
+        session = await self._accounts.get(keys.session(request.user), SessionStatus)
         if session is None or session.value.state is not SessionState.CONNECTED:
             raise RpcError(ErrorCode.NOT_CONNECTED, "no session to the broker; connect first")
-        balances = await self._accounts.get(balance_key(request.user), Balances)
+        balances = await self._accounts.get(keys.balance(request.user), Balances)
         balance = balances.value.of(account_type) if balances is not None else None
         if balance is None:
             raise RpcError(ErrorCode.NO_BALANCE, f"there is no {account_type} balance")
@@ -201,12 +206,13 @@ class Endpoints:
                 f"`config.timeframe`: {active.ticker} offers {offered} seconds, not {config.timeframe}",
             )
 
-    def _desired(self, request: StartBot, known: Entry[DesiredBot] | None) -> DesiredBot:
+    async def _desired(self, request: StartBot) -> DesiredBot:
+        earlier = [await self._desires.get(BotId(request.user, each)) for each in AccountType]
         return DesiredBot(
             user=request.user,
             at=self._clock.now(),
             run=new_id(),
-            number=1 if known is None else known.value.number + 1,
+            number=1 + max((entry.value.number for entry in earlier if entry is not None), default=0),
             running=True,
             config=request.config,
         )
@@ -217,6 +223,30 @@ class Endpoints:
         with suppress(RevisionConflict):
             await journal.tell(status)
         return status
+
+
+async def _each(request: OfBots, act: Callable[[BotId], Awaitable[BotStatus]]) -> BotStatus:
+    """Act on the bot that is meant, or on all of the user's. Raises RpcError if none of them could be acted on."""
+    told, refusals = list[BotStatus](), list[RpcError]()
+    for account_type in AccountType:
+        if request.account_type in (account_type, None):
+            try:
+                async with _certain():
+                    told.append(await act(BotId(request.user, account_type)))
+            except RpcError as refusal:
+                if refusal.code not in (ErrorCode.NOT_RUNNING, ErrorCode.NOT_PAUSED):
+                    raise
+                refusals.append(refusal)
+    status = shown(told)
+    if status is None:
+        if len(refusals) > 1 and all(each.code is ErrorCode.NOT_RUNNING for each in refusals):
+            raise RpcError(ErrorCode.NOT_RUNNING, "no bot is running")
+        raise next((each for each in refusals if each.code is not ErrorCode.NOT_RUNNING), refusals[0])
+    return status
+
+
+def _not_running(bot: BotId) -> RpcError:
+    return RpcError(ErrorCode.NOT_RUNNING, f"no bot is running on the {bot.account_type} account")
 
 
 def _alive(status: BotStatus | None, run: str) -> bool:

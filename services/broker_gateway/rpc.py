@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from libs.bus import Bus, BusError, Entry, Mirror
 from libs.bus.rpc import Served
 from libs.bus.topology import ACCOUNTS, CATALOGUE, DESIRED
-from libs.contracts import rpc
+from libs.contracts import keys, rpc
 from libs.contracts.account import Balances, DesiredSession, SessionState, SessionStatus
 from libs.contracts.ids import new_id
 from libs.contracts.market import Catalogue
@@ -39,7 +39,7 @@ class Desk:
         self._served: Served | None = None
 
     async def start(self) -> None:
-        self._statuses = await self._bus.mirror(ACCOUNTS, "*.session", SessionStatus, self._status_changed)
+        self._statuses = await self._bus.mirror(ACCOUNTS, keys.session("*"), SessionStatus, self._status_changed)
         self._served = await self._bus.serve(
             "gateway",
             {rpc.CONNECT: self.connect, rpc.DISCONNECT: self.disconnect, rpc.CATALOGUE: self.catalogue},
@@ -72,7 +72,7 @@ class Desk:
 
     async def disconnect(self, request: OfUser) -> SessionReport:
         """Idempotent. Orders that are not settled yet are still followed."""
-        known = await self._desired.get(f"session.{request.user}", DesiredSession)
+        known = await self._desired.get(keys.desired_session(request.user), DesiredSession)
         if known is not None and known.value.connected:
             await self._write(self._desire(request.user, known.value.broker_user_id, connected=False))
         status = SessionStatus(user=request.user, at=self._bus.clock.now(), state=SessionState.DISCONNECTED)
@@ -91,12 +91,12 @@ class Desk:
 
     async def _write(self, desired: DesiredSession) -> None:
         try:
-            await self._desired.put(f"session.{desired.user}", desired)
+            await self._desired.put(keys.desired_session(desired.user), desired)
         except BusError as error:
             raise RpcError(ErrorCode.TIMEOUT, f"the wish could not be stored: {error}") from error
 
     async def _report(self, status: SessionStatus) -> SessionReport:
-        balances = await self._accounts.get(f"{status.user}.balance", Balances)
+        balances = await self._accounts.get(keys.balance(status.user), Balances)
         return SessionReport(status=status, balances=balances.value if balances else None)
 
     def _status_changed(self, _key: str, entry: Entry[SessionStatus] | None) -> None:

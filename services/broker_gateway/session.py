@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge
 
 from libs.bus import Bus, BusError
 from libs.bus.topology import ACCOUNTS
-from libs.contracts import subjects
+from libs.contracts import keys, subjects
 from libs.contracts.account import Balance, Balances, DesiredSession, SessionState, SessionStatus
 from libs.contracts.alerts import Severity
 from libs.contracts.orders import OrderRecord
@@ -203,7 +203,7 @@ class Session:
     async def _work(self, desk: OrderDesk, account: str) -> None:
         if self._balances_fresh and self._balances is not None and self._wants(account):
             self._balances_fresh = False
-            await self._accounts.put(f"{self._user}.balance", self._balances)
+            await self._accounts.put(keys.balance(self._user), self._balances)
         await self._report(account)
         while not self._positions.empty():
             await self._attempt(partial(desk.position_changed, self._positions.get_nowait()))
@@ -254,7 +254,7 @@ class Session:
         if known and (known.state, known.request, known.reason) == (state, status.request, reason):
             return
         try:
-            await self._accounts.put(f"{self._user}.session", status)
+            await self._accounts.put(keys.session(self._user), status)
             self._published = status
             log.info("session_state", user=self._user, state=state, reason=reason)
         except BusError as error:

@@ -11,6 +11,7 @@ import structlog
 
 from libs.bus import Bus, BusError, Entry, Members, Mirror
 from libs.bus.topology import DESIRED, ORDERS
+from libs.contracts import keys
 from libs.contracts.account import DesiredSession
 from libs.contracts.orders import OrderRecord, OrderState
 from services.broker_gateway.records import OrderGone, Records
@@ -42,7 +43,7 @@ class Sessions:
         self._orders = await self._bus.mirror(
             ORDERS, ">", OrderRecord, self._order_changed, keep=lambda record: not record.state.final
         )
-        self._desired = await self._bus.mirror(DESIRED, "session.*", DesiredSession, self._desire_changed)
+        self._desired = await self._bus.mirror(DESIRED, keys.desired_session("*"), DesiredSession, self._desire_changed)
 
     async def run(self) -> None:
         """Until cancelled; then every session is given up in order."""
@@ -86,7 +87,7 @@ class Sessions:
         desired = self._desired
 
         def wanted() -> DesiredSession | None:
-            return desired.get(f"session.{user}") if desired else None
+            return desired.get(keys.desired_session(user)) if desired else None
 
         def unsettled() -> list[OrderRecord]:
             return list(self._unsettled.get(user, {}).values())

@@ -10,7 +10,6 @@ from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import ErrorCode, RpcError
-from libs.contracts.score import Score
 from libs.store.people import People
 from services.socket_edge import requests, responses
 from services.socket_edge.assets import Assets
@@ -21,6 +20,7 @@ from services.socket_edge.state import State
 from services.socket_edge.user_events import UserEvents
 
 Nothing = requests.Nothing
+OfBots = requests.OfBots
 OfUser = requests.OfUser
 
 
@@ -67,11 +67,11 @@ class BotApi:
         try:
             status = await self._bus.call(rpc.START_BOT, rpc.StartBot(user=call.user, config=config))
         except RpcError as error:
-            raise self._refusal(call.user, error) from error
+            raise self._refusal(call.user, config.account_type, error) from error
         return responses.BotStarting(message="Bot runtime starting...", pid=status.number)
 
-    async def stop(self, call: Call[Nothing, OfUser]) -> responses.BotStopping:
-        status = await self._bus.call(rpc.STOP_BOT, rpc.StopBot(user=call.user))
+    async def stop(self, call: Call[Nothing, OfBots]) -> responses.BotStopping:
+        status = await self._bus.call(rpc.STOP_BOT, rpc.StopBot(user=call.user, account_type=call.body.account_type))
         return responses.BotStopping(
             message="Bot runtime stopped successfully",
             pid=status.number,
@@ -84,12 +84,12 @@ class BotApi:
         request = rpc.StartBot(user=call.user, config=config)
         return responses.PreviewAnswer(preview=await self._bus.call(rpc.PREVIEW_BOT, request))
 
-    async def pause(self, call: Call[Nothing, OfUser]) -> responses.BotChanged:
-        status = await self._bus.call(rpc.PAUSE_BOT, rpc.OfUser(user=call.user))
+    async def pause(self, call: Call[Nothing, OfBots]) -> responses.BotChanged:
+        status = await self._bus.call(rpc.PAUSE_BOT, _of_bots(call))
         return _changed("Bot paused: it opens nothing until it is resumed", status)
 
-    async def resume(self, call: Call[Nothing, OfUser]) -> responses.BotChanged:
-        return _changed("Bot resumed", await self._bus.call(rpc.RESUME_BOT, rpc.OfUser(user=call.user)))
+    async def resume(self, call: Call[Nothing, OfBots]) -> responses.BotChanged:
+        return _changed("Bot resumed", await self._bus.call(rpc.RESUME_BOT, _of_bots(call)))
 
     async def reconfigure(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotChanged:
         config = self._with_known_asset(call.body.config)
@@ -115,11 +115,12 @@ class BotApi:
             ),
         )
 
-    async def status(self, call: Call[OfUser, Nothing]) -> responses.Status:
-        session, bot = self._state.session(call.user), self._state.bot(call.user)
+    async def status(self, call: Call[OfBots, Nothing]) -> responses.Status:
+        session, bot = self._state.session(call.user), self._state.bot(call.user, call.query.account_type)
         running = bot is not None and bot.state.alive
         connected = self._state.connected(call.user)
-        account_type = bot.config.account_type if bot is not None and running else AccountType.DEMO
+        shown = bot.config.account_type if bot is not None and running else AccountType.DEMO
+        account_type = call.query.account_type or shown
         return responses.Status(
             running=running,
             is_running=running,
@@ -132,15 +133,15 @@ class BotApi:
             status=responses.RunState.of(bot),
         )
 
-    async def runtime_status(self, call: Call[OfUser, Nothing]) -> responses.RuntimeStatus:
-        bot = self._state.bot(call.user)
+    async def runtime_status(self, call: Call[OfBots, Nothing]) -> responses.RuntimeStatus:
+        bot = self._state.bot(call.user, call.query.account_type)
         return responses.RuntimeStatus(
             is_running=bot is not None and bot.state.alive,
             pid=None if bot is None else bot.number,
             status=responses.RunState.of(bot),
             started_at=None if bot is None else bot.started_at,
             config=None if bot is None else bot.config,
-            stats=_stats(bot, self._state.score(call.user)),
+            stats=self._stats(bot),
         )
 
     async def _broker_user_id(self, user: str) -> str:
@@ -162,26 +163,30 @@ class BotApi:
             return config
         return msgspec.structs.replace(config, asset=self._assets.find(config.asset).ticker)
 
-    def _refusal(self, user: str, error: RpcError) -> ApiError:
+    def _stats(self, bot: BotStatus | None) -> responses.RunStats | None:
+        score = self._state.score(bot.bot) if bot is not None else None
+        if bot is None or score is None or score.run != bot.run:
+            return None
+        return responses.RunStats(
+            total_trades=score.trades,
+            wins=score.wins,
+            losses=score.losses,
+            ties=score.ties,
+            win_rate=win_rate(score),
+            pnl=score.total,
+        )
+
+    def _refusal(self, user: str, account_type: AccountType, error: RpcError) -> ApiError:
         refusal = of_rpc(error)
-        bot = self._state.bot(user)
+        bot = self._state.bot(user, account_type)
         if error.code is ErrorCode.ALREADY_RUNNING and bot is not None:
             refusal.pid = bot.number
         return refusal
 
 
+def _of_bots(call: Call[Nothing, OfBots]) -> rpc.OfBots:
+    return rpc.OfBots(user=call.user, account_type=call.body.account_type)
+
+
 def _changed(message: str, status: BotStatus) -> responses.BotChanged:
     return responses.BotChanged(message=message, pid=status.number, status=responses.RunState.of(status))
-
-
-def _stats(bot: BotStatus | None, score: Score | None) -> responses.RunStats | None:
-    if bot is None or score is None or score.run != bot.run:
-        return None
-    return responses.RunStats(
-        total_trades=score.trades,
-        wins=score.wins,
-        losses=score.losses,
-        ties=score.ties,
-        win_rate=win_rate(score),
-        pnl=score.total,
-    )

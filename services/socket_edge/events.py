@@ -15,6 +15,8 @@ class BotStatusEvent(Event, frozen=True, kw_only=True, rename="camel"):
     label: str
     current_asset: str | None
     active_id: int | None
+    account_type: AccountType
+    """Of the bot."""
 
 
 class StatusUpdateEvent(Event, frozen=True, kw_only=True, rename="camel"):
@@ -23,6 +25,8 @@ class StatusUpdateEvent(Event, frozen=True, kw_only=True, rename="camel"):
     state: Activity
     current_asset: str | None
     active_id: int | None
+    account_type: AccountType | None
+    """Of the bot; null when it is about the session to the broker."""
 
 
 class PositionOpened(Event, frozen=True, kw_only=True, rename="camel"):
@@ -113,6 +117,7 @@ def of_status(status: BotStatus) -> News:
         label=status.label,
         current_asset=status.ticker,
         active_id=status.active_id,
+        account_type=status.config.account_type,
         timestamp=status.at,
         user_id=status.user,
     )
@@ -121,6 +126,7 @@ def of_status(status: BotStatus) -> News:
         state=status.activity,
         current_asset=status.ticker,
         active_id=status.active_id,
+        account_type=status.config.account_type,
         timestamp=status.at,
         user_id=status.user,
     )
@@ -136,6 +142,7 @@ def of_connection(user: str, at: datetime) -> News:
         state=Activity.STOPPED,
         current_asset=None,
         active_id=None,
+        account_type=None,
         timestamp=at,
         user_id=user,
     )

@@ -25,6 +25,11 @@ class OfUser(Message, frozen=True, kw_only=True, rename="camel"):
     """Whom it is about: the caller unless an administrator names somebody else."""
 
 
+class OfBots(OfUser, frozen=True, kw_only=True, rename="camel"):
+    account_type: AccountType | None = None
+    """Whose bot; without it every bot of the user is meant, and where one is shown, of those that run the latest."""
+
+
 class BalanceQuery(OfUser, frozen=True, kw_only=True, rename="camel"):
     account_type: AccountType = AccountType.DEMO
 

@@ -42,11 +42,11 @@ HEALTH = Route("GET", "/health", "Whether it lives", ask.Nothing, ask.Nothing, (
 CONNECT = Route("POST", "/api/bot/connect", "Connect to the broker", ask.Nothing, ask.OfUser, (answer.Connected,))
 DISCONNECT = Route("POST", "/api/bot/disconnect", "Leave the broker", ask.Nothing, ask.OfUser, (answer.Done,))
 BALANCE = Route("GET", "/api/bot/balance", "Balances", ask.BalanceQuery, ask.Nothing, (answer.BalanceAnswer,))
-STATUS = Route("GET", "/api/bot/status", "Connection and bot", ask.OfUser, ask.Nothing, (answer.Status,))
+STATUS = Route("GET", "/api/bot/status", "Connection and bot", ask.OfBots, ask.Nothing, (answer.Status,))
 START = Route("POST", "/api/bot/start-runtime", "Start the bot", ask.Nothing, ask.StartRequest, (answer.BotStarting,))
-STOP = Route("POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfUser, (answer.BotStopping,))
-PAUSE = Route("POST", "/api/bot/pause", "Open nothing until resumed", ask.Nothing, ask.OfUser, (answer.BotChanged,))
-RESUME = Route("POST", "/api/bot/resume", "Go on", ask.Nothing, ask.OfUser, (answer.BotChanged,))
+STOP = Route("POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfBots, (answer.BotStopping,))
+PAUSE = Route("POST", "/api/bot/pause", "Open nothing until resumed", ask.Nothing, ask.OfBots, (answer.BotChanged,))
+RESUME = Route("POST", "/api/bot/resume", "Go on", ask.Nothing, ask.OfBots, (answer.BotChanged,))
 PREVIEW = Route(
     "POST", "/api/bot/preview", "What a configuration can cost", ask.Nothing, ask.StartRequest, (answer.PreviewAnswer,)
 )
@@ -54,7 +54,7 @@ RECONFIGURE = Route(
     "POST", "/api/bot/reconfigure", "Change a running bot", ask.Nothing, ask.StartRequest, (answer.BotChanged,)
 )
 RUNTIME_STATUS = Route(
-    "GET", "/api/bot/runtime-status", "The bot's current run", ask.OfUser, ask.Nothing, (answer.RuntimeStatus,)
+    "GET", "/api/bot/runtime-status", "The bot's current run", ask.OfBots, ask.Nothing, (answer.RuntimeStatus,)
 )
 
 ASSETS = Route(

@@ -4,8 +4,10 @@ from decimal import Decimal
 
 from libs.bus import Bus, Mirror
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE
+from libs.contracts import keys
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
-from libs.contracts.bots import BotStatus
+from libs.contracts.bots import BotStatus, shown
+from libs.contracts.ids import BotId
 from libs.contracts.market import Catalogue
 from libs.contracts.score import Score
 
@@ -31,22 +33,22 @@ class State:
     async def follow(cls, bus: Bus) -> "State":
         """Current when this returns, and from then on; ends with the bus."""
         return cls(
-            await bus.mirror(ACCOUNTS, "*.session", SessionStatus),
-            await bus.mirror(ACCOUNTS, "*.balance", Balances),
-            await bus.mirror(BOTS, "*.status", BotStatus),
-            await bus.mirror(BOTS, "*.pnl", Score),
+            await bus.mirror(ACCOUNTS, keys.session("*"), SessionStatus),
+            await bus.mirror(ACCOUNTS, keys.balance("*"), Balances),
+            await bus.mirror(BOTS, keys.bot_status(keys.EVERY_BOT), BotStatus),
+            await bus.mirror(BOTS, keys.bot_score(keys.EVERY_BOT), Score),
             await bus.mirror(CATALOGUE, "actives", Catalogue),
         )
 
     def session(self, user: str) -> SessionStatus | None:
-        return self._sessions.get(f"{user}.session")
+        return self._sessions.get(keys.session(user))
 
     def connected(self, user: str) -> bool:
         session = self.session(user)
         return session is not None and session.state is SessionState.CONNECTED
 
     def balance(self, user: str, account_type: AccountType) -> Balance | None:
-        balances = self._balances.get(f"{user}.balance")
+        balances = self._balances.get(keys.balance(user))
         return None if balances is None else balances.of(account_type)
 
     def amount(self, user: str, account_type: AccountType) -> Decimal:
@@ -54,11 +56,14 @@ class State:
         balance = self.balance(user, account_type)
         return Decimal(0) if balance is None else balance.amount
 
-    def bot(self, user: str) -> BotStatus | None:
-        return self._statuses.get(f"{user}.status")
+    def bot(self, user: str, account_type: AccountType | None = None) -> BotStatus | None:
+        """The one on that account; without one, the one that is shown for all of them."""
+        bots = [BotId(user, each) for each in AccountType if account_type in (each, None)]
+        statuses = (self._statuses.get(keys.bot_status(bot)) for bot in bots)
+        return shown(status for status in statuses if status is not None)
 
-    def score(self, user: str) -> Score | None:
-        return self._scores.get(f"{user}.pnl")
+    def score(self, bot: BotId) -> Score | None:
+        return self._scores.get(keys.bot_score(bot))
 
     def catalogue(self) -> Catalogue | None:
         return self._catalogue.get("actives")

@@ -52,8 +52,8 @@ class UserEvents:
 
     async def follow(self, bus: Bus) -> None:
         await bus.subscribe(subjects.ALL_LEDGER, TradeRecorded, self._on_ledger)
-        await bus.subscribe("bot.*.pnl", Score, self._on_score)
-        await bus.subscribe("bot.*.status", BotStatus, self._on_status)
+        await bus.subscribe(subjects.ALL_BOT_SCORES, Score, self._on_score)
+        await bus.subscribe(subjects.ALL_BOT_STATUSES, BotStatus, self._on_status)
 
     def arrived(self, user: str) -> None:
         """The user has a socket here now."""

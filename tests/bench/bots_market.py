@@ -10,7 +10,7 @@ import msgspec
 
 from libs.bus import Bus, BusError, Entry
 from libs.bus.topology import ACCOUNTS, BUCKETS, CATALOGUE, ORDERS, STREAMS
-from libs.contracts import subjects
+from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.market import Active, Candle, Catalogue, Feed
 from libs.contracts.orders import FINAL_RECORD_LIFE, OrderRecord, OrderState, Position, Settlement, TradeClosed
@@ -51,8 +51,8 @@ class Market:
         now = self.bus.clock.now()
         balance = Balance(id=1, type=AccountType.DEMO, amount=Decimal(1_000_000), currency="USD")
         accounts = self.bus.bucket(ACCOUNTS)
-        await accounts.put(f"{user}.balance", Balances(user=user, at=now, balances=(balance,)))
-        await accounts.put(f"{user}.session", SessionStatus(user=user, at=now, state=SessionState.CONNECTED))
+        await accounts.put(keys.balance(user), Balances(user=user, at=now, balances=(balance,)))
+        await accounts.put(keys.session(user), SessionStatus(user=user, at=now, state=SessionState.CONNECTED))
 
     async def run(self) -> None:
         """Candles close when they are due; until cancelled."""

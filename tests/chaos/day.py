@@ -14,8 +14,9 @@ import msgspec
 
 from libs.bus import Bus, BusError
 from libs.bus.topology import BOTS, ORDERS, TRADES
-from libs.contracts import subjects
+from libs.contracts import keys, subjects
 from libs.contracts.bots import BotConfig, BotStatus
+from libs.contracts.ids import BotId
 from libs.contracts.orders import OrderRecord, OrderState, TradeClosed
 from libs.contracts.rpc import CONNECT, START_BOT, STOP_BOT, ConnectSession, ErrorCode, RpcError, StartBot, StopBot
 from libs.contracts.score import Score
@@ -52,6 +53,10 @@ class Player:
     user: str
     account: int
     config: BotConfig
+
+    @property
+    def bot(self) -> BotId:
+        return BotId(self.user, self.config.account_type)
 
 
 class Day:
@@ -153,7 +158,7 @@ class Day:
 
     async def _status(self, player: Player) -> BotStatus | None:
         try:
-            entry = await self._bus.bucket(BOTS).get(f"{player.user}.status", BotStatus)
+            entry = await self._bus.bucket(BOTS).get(keys.bot_status(player.bot), BotStatus)
         except BusError:
             return None
         return None if entry is None else entry.value
@@ -178,7 +183,7 @@ class Day:
 
     async def _book(self, player: Player) -> Book:
         records = await self._bus.bucket(ORDERS).entries(f"{player.user}.*", OrderRecord)
-        score = await self._bus.bucket(BOTS).get(f"{player.user}.pnl", Score)
+        score = await self._bus.bucket(BOTS).get(keys.bot_score(player.bot), Score)
         return Book(
             config=player.config,
             records=sorted((entry.value for entry in records), key=lambda record: record.order.sequence),

@@ -8,9 +8,10 @@ import pytest
 
 from libs.bus import Bus, Consumer, Delivery
 from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS
+from libs.contracts import keys
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
-from libs.contracts.ids import new_id
+from libs.contracts.ids import BotId, new_id
 from libs.contracts.rpc import RECORD_STATUS, ErrorCode, OfUser, RpcError
 from libs.store.rows import read_rows
 from tests.integration.analytics.books import until
@@ -44,19 +45,19 @@ class Account:
 
     async def session(self, state: SessionState, second: int = 0) -> None:
         status = SessionStatus(user=self._user, at=NOW + timedelta(seconds=second), state=state)
-        await self._accounts.put(f"{self._user}.session", status)
+        await self._accounts.put(keys.session(self._user), status)
 
     async def balance(self, amount: str, second: int = 0) -> None:
         demo = Balance(id=1, type=AccountType.DEMO, amount=Decimal(amount), currency="USD")
         balances = Balances(user=self._user, at=NOW + timedelta(seconds=second), balances=(demo,))
-        await self._accounts.put(f"{self._user}.balance", balances)
+        await self._accounts.put(keys.balance(self._user), balances)
 
     async def bot(self, label: str, second: int = 0) -> None:
         status = BotStatus(
             id=new_id(), user=self._user, at=NOW + timedelta(seconds=second), run="run-1", number=1,
             state=BotState.RUNNING, activity=Activity.ANALYZING, label=label, config=BotConfig(), started_at=NOW,
         )  # fmt: skip
-        await self._bots.put(f"{self._user}.status", status)
+        await self._bots.put(keys.bot_status(status.bot), status)
 
     async def row(self) -> Row | None:
         path = f"/rest/v1/bot_status?user_id=eq.{self._user}"
@@ -121,7 +122,7 @@ async def test_a_state_nobody_can_read_is_set_aside_and_the_others_flow(
 
     undertaker = await bus.consume(Consumer(DEAD_LETTERS.name, "undertaker"), collect)
     bad = await supabase_server.sign_up()
-    await bus.bucket(BOTS).put(f"{bad.user}.status", a_position())
+    await bus.bucket(BOTS).put(keys.bot_status(BotId(bad.user, AccountType.DEMO)), a_position())
     await account.session(SessionState.CONNECTED)
     await account.balance("10", 1)
     await account.bot("Analyzing markets...", 2)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from libs.bus import Bus, Subscription
 from libs.bus.topology import ACCOUNTS, CATALOGUE, ORDERS
-from libs.contracts import subjects
+from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.clock import SystemClock
 from libs.contracts.market import Active, Candle, Catalogue
@@ -32,6 +32,8 @@ from tests.messages import USER, a_candle, a_position
 
 CLOCK = SystemClock()
 SIZE = 10
+_BALANCES = {AccountType.DEMO: 900004, AccountType.REAL: 900005}
+Types = tuple[AccountType, ...]
 
 
 class Broker:
@@ -86,17 +88,17 @@ class Gateway:
         await self.bus.serve("gateway", {CANDLES: self._candles})
         await self.bus.subscribe(subjects.trade("*", OrderState.REJECTED), TradeFailed, self._hear_rejection)
 
-    async def connect(self, user: str = USER, balance: str = "1000", type_: AccountType = AccountType.DEMO) -> None:
-        await self.fund(user, balance, type_)
+    async def connect(self, user: str = USER, balance: str = "1000", types: Types = (AccountType.DEMO,)) -> None:
+        await self.fund(user, balance, types)
         await self._say(user, SessionState.CONNECTED)
         self._records[user] = Records(user, self.bus)
-        money = Balances(user=user, at=CLOCK.now(), balances=(_balance("1000000", type_),))
+        money = Balances(user=user, at=CLOCK.now(), balances=_balances("1000000", types))
         desk = OrderDesk(self._records[user], self.broker, _Held(), lambda: money, CLOCK, timedelta(seconds=60))
         self._sessions[user] = await self.bus.serve_on(subjects.session_rpc(user, "order"), SUBMIT_ORDER, desk.submit)
 
-    async def fund(self, user: str, balance: str, type_: AccountType = AccountType.DEMO) -> None:
-        balances = Balances(user=user, at=CLOCK.now(), balances=(_balance(balance, type_),))
-        await self._accounts.put(f"{user}.balance", balances)
+    async def fund(self, user: str, balance: str, types: Types = (AccountType.DEMO,)) -> None:
+        balances = Balances(user=user, at=CLOCK.now(), balances=_balances(balance, types))
+        await self._accounts.put(keys.balance(user), balances)
 
     async def lose(self, user: str = USER) -> None:
         """The broker's connection is gone, and everybody is told."""
@@ -197,15 +199,15 @@ class Gateway:
         return CandlePage(candles=(*closed, running))
 
     async def _say(self, user: str, state: SessionState) -> None:
-        await self._accounts.put(f"{user}.session", SessionStatus(user=user, at=CLOCK.now(), state=state))
+        await self._accounts.put(keys.session(user), SessionStatus(user=user, at=CLOCK.now(), state=state))
 
 
 class _Held:
     held = True
 
 
-def _balance(amount: str, type_: AccountType) -> Balance:
-    return Balance(id=900004, type=type_, amount=Decimal(amount), currency="USD")
+def _balances(amount: str, types: Types) -> tuple[Balance, ...]:
+    return tuple(Balance(id=_BALANCES[type_], type=type_, amount=Decimal(amount), currency="USD") for type_ in types)
 
 
 def _candle(active_id: int, size: int, end: int) -> Candle:

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from libs.bus import Bus
+from libs.contracts import subjects
 from libs.contracts.bots import BotConfig, BotSignal, BotStatus
-from libs.contracts.rpc import START_BOT, STOP_BOT, Endpoint, OfUser, StartBot, StopBot
+from libs.contracts.rpc import START_BOT, STOP_BOT, Endpoint, OfBots, StartBot, StopBot
 from libs.contracts.score import Score
 from tests.messages import USER
 
@@ -21,9 +22,9 @@ class Observer:
 
     async def follow(self) -> None:
         """Every value, not only the last: as browsers are told."""
-        await self.bus.subscribe("bot.*.status", BotStatus, self._status_told)
-        await self.bus.subscribe("bot.*.pnl", Score, self._score_told)
-        await self.bus.subscribe("bot.*.signal", BotSignal, self._signal_told)
+        await self.bus.subscribe(subjects.ALL_BOT_STATUSES, BotStatus, self._status_told)
+        await self.bus.subscribe(subjects.ALL_BOT_SCORES, Score, self._score_told)
+        await self.bus.subscribe(subjects.ALL_BOT_SIGNALS, BotSignal, self._signal_told)
 
     async def start_bot(self, user: str = USER, config: BotConfig | None = None) -> BotStatus:
         return await self.bus.call(START_BOT, StartBot(user=user, config=config or BotConfig()))
@@ -31,8 +32,8 @@ class Observer:
     async def stop_bot(self, user: str = USER) -> BotStatus:
         return await self.bus.call(STOP_BOT, StopBot(user=user))
 
-    async def ask(self, endpoint: Endpoint[OfUser, BotStatus], user: str = USER) -> BotStatus:
-        return await self.bus.call(endpoint, OfUser(user=user))
+    async def ask(self, endpoint: Endpoint[OfBots, BotStatus], user: str = USER) -> BotStatus:
+        return await self.bus.call(endpoint, OfBots(user=user))
 
     def labels(self, user: str = USER) -> list[str]:
         return [status.label for status in self.statuses[user]]

@@ -6,6 +6,7 @@ import pytest
 
 from libs.bus import Bus
 from libs.bus.topology import BOTS
+from libs.contracts import keys
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotState, BotStatus
 from libs.contracts.rpc import ErrorCode, RpcError
@@ -31,7 +32,7 @@ async def test_a_start_is_answered_with_the_new_run(observer: Observer, bus: Bus
     status = await observer.start_bot(config=config)
     assert (status.state, status.label, status.number) == (BotState.STARTING, "Starting bot...", 1)
     assert status.config == config
-    stored = await bus.bucket(BOTS).get(f"{USER}.status", BotStatus)
+    stored = await bus.bucket(BOTS).get(keys.bot_status(status.bot), BotStatus)
     assert stored is not None
     assert stored.value.run == status.run, "who reads the status after the answer finds the new run"
 
@@ -43,7 +44,7 @@ async def test_without_a_session_there_is_no_start(observer: Observer, gateway: 
 
 
 async def test_without_a_balance_of_that_type_there_is_no_start(observer: Observer, gateway: Gateway) -> None:
-    await gateway.connect(OTHER_USER, type_=AccountType.REAL)
+    await gateway.connect(OTHER_USER, types=(AccountType.REAL,))
     assert await refusal(observer, user=OTHER_USER) is ErrorCode.NO_BALANCE
 
 
@@ -59,7 +60,7 @@ async def test_a_timeframe_the_asset_does_not_offer_is_refused(observer: Observe
 
 
 async def test_real_money_needs_the_deployments_consent(observer: Observer, gateway: Gateway) -> None:
-    await gateway.connect(OTHER_USER, type_=AccountType.REAL)
+    await gateway.connect(OTHER_USER, types=(AccountType.REAL,))
     config = BotConfig(account_type=AccountType.REAL)
     assert await refusal(observer, config, OTHER_USER) is ErrorCode.INVALID_REQUEST
 
@@ -90,13 +91,13 @@ async def test_a_bot_that_waits_for_its_position_is_not_started_again(observer: 
 
 
 async def test_what_does_not_run_cannot_be_stopped(observer: Observer) -> None:
-    with pytest.raises(RpcError, match="not running") as never_started:
+    with pytest.raises(RpcError, match="no bot is running") as never_started:
         await observer.stop_bot()
     assert never_started.value.code is ErrorCode.NOT_RUNNING
     await observer.start_bot()
     await observer.stop_bot()
     await observer.label("Bot Stopped")
-    with pytest.raises(RpcError, match="not running"):
+    with pytest.raises(RpcError, match="no bot is running"):
         await observer.stop_bot()
 
 

@@ -99,14 +99,12 @@ async def test_a_change_counts_from_the_next_order_and_keeps_the_score(
     assert (await observer.score(2)).total == D("5.20")
 
 
-async def test_the_account_of_a_run_and_what_cannot_be_are_not_changed(
-    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
-) -> None:
+async def test_what_cannot_be_is_not_changed(start_runtime: StartRuntime, gateway: Gateway, observer: Observer) -> None:
     await start_runtime()
     await observer.start_bot()
-    with pytest.raises(RpcError, match="accountType") as raised:
+    with pytest.raises(RpcError, match="real account") as raised:
         await reconfigure(observer, BotConfig(account_type=AccountType.REAL))
-    assert raised.value.code is ErrorCode.INVALID_REQUEST
+    assert raised.value.code is ErrorCode.NOT_RUNNING
     with pytest.raises(RpcError) as raised:
         await reconfigure(observer, BotConfig(mode="manual", asset="NOPE"))
     assert raised.value.code is ErrorCode.ASSET_NOT_FOUND

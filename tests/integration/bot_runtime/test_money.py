@@ -7,7 +7,10 @@ import pytest
 
 from libs.bus import Bus
 from libs.bus.topology import BOTS
+from libs.contracts import keys
+from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, TradingState
+from libs.contracts.ids import BotId
 from libs.contracts.orders import OrderState
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.rpc import (
@@ -21,7 +24,6 @@ from libs.contracts.rpc import (
     StartBot,
 )
 from services.bot_runtime import labels
-from services.bot_runtime.journal import score_key
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
@@ -68,7 +70,8 @@ async def test_a_stop_loss_is_never_passed_whatever_restarts(
         await observer.score(number)
         if number == 2:
             await runtime.kill()
-            await bus.bucket(BOTS).delete(score_key(USER))  # the ledger of trades knows it all the same
+            # The ledger of trades knows it all the same.
+            await bus.bucket(BOTS).delete(keys.bot_score(BotId(USER, AccountType.DEMO)))
             runtime = await start_runtime()
     status = await observer.label("Bot stopped - Stop Loss reached: R$ -100.00")
     assert status.reason.startswith("Stop Loss")

@@ -98,7 +98,7 @@ async def test_a_blocked_user_opens_nothing_and_others_do(bus: Bus, gateway: Gat
 async def test_a_user_without_real_money_trades_on_the_demo_account_only(
     bus: Bus, gateway: Gateway, observer: Observer
 ) -> None:
-    await gateway.connect(type_=AccountType.REAL)
+    await gateway.connect(types=(AccountType.REAL,))
     await observer.start_bot(config=BotConfig(account_type=AccountType.REAL))
     await observer.label(labels.ANALYZING)
     await limit(bus, UserLimits(real_account=False))

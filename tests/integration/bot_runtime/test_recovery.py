@@ -8,7 +8,10 @@ from msgspec.structs import replace
 
 from libs.bus import Bus
 from libs.bus.topology import BOTS
+from libs.contracts import keys
+from libs.contracts.account import AccountType
 from libs.contracts.bots import BotStatus
+from libs.contracts.ids import BotId
 from libs.contracts.orders import FINAL_RECORD_LIFE
 from libs.contracts.score import Score
 from services.bot_runtime import labels
@@ -180,8 +183,8 @@ async def test_after_a_long_silence_an_id_is_passed_over_rather_than_used_again(
 
 async def age(bus: Bus, by: timedelta) -> None:
     """As if what the bot told last had been told so long ago."""
-    bots = bus.bucket(BOTS)
-    status, pnl = await bots.get(f"{USER}.status", BotStatus), await bots.get(f"{USER}.pnl", Score)
+    bots, bot = bus.bucket(BOTS), BotId(USER, AccountType.DEMO)
+    status, pnl = await bots.get(keys.bot_status(bot), BotStatus), await bots.get(keys.bot_score(bot), Score)
     assert status is not None
     assert pnl is not None
     await bots.put(status.key, replace(status.value, at=status.value.at - by))

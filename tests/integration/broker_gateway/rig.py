@@ -10,6 +10,7 @@ import msgspec
 
 from libs.bus import Bus, Consumer, Delivery
 from libs.bus.topology import ACCOUNTS, ORDERS, TRADES
+from libs.contracts import keys
 from libs.contracts.account import Balances, SessionState, SessionStatus
 from libs.contracts.clock import SystemClock
 from libs.contracts.ids import new_id
@@ -100,11 +101,11 @@ class Rig:
         return record
 
     async def session(self, user: str = USER) -> SessionState | None:
-        entry = await self.bus.bucket(ACCOUNTS).get(f"{user}.session", SessionStatus)
+        entry = await self.bus.bucket(ACCOUNTS).get(keys.session(user), SessionStatus)
         return entry.value.state if entry else None
 
     async def balances(self, user: str = USER) -> Balances | None:
-        entry = await self.bus.bucket(ACCOUNTS).get(f"{user}.balance", Balances)
+        entry = await self.bus.bucket(ACCOUNTS).get(keys.balance(user), Balances)
         return entry.value if entry else None
 
     async def broker_positions(self, broker_user: int = BROKER_USER) -> list[dict[str, Any]]:

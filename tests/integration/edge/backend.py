@@ -8,7 +8,7 @@ from typing import Any
 
 from libs.bus import Bus
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
-from libs.contracts import rpc, subjects
+from libs.contracts import keys, rpc, subjects
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import new_id
@@ -94,16 +94,17 @@ class Backend:
         """What the gateway says of a user."""
         now = datetime.now(UTC)
         bucket = self.gateway.bucket(ACCOUNTS)
-        await bucket.put(f"{user}.balance", Balances(user=user, at=now, balances=_balances(demo, real)))
-        await bucket.put(f"{user}.session", SessionStatus(user=user, at=now, state=state))
+        await bucket.put(keys.balance(user), Balances(user=user, at=now, balances=_balances(demo, real)))
+        await bucket.put(keys.session(user), SessionStatus(user=user, at=now, state=state))
 
     async def status(self, user: str, activity: Activity, **changes: Any) -> None:
         """What the bots say of a user's bot."""
-        await self.bots.bucket(BOTS).put(f"{user}.status", a_status(user, activity, **changes))
+        status = a_status(user, activity, **changes)
+        await self.bots.bucket(BOTS).put(keys.bot_status(status.bot), status)
 
     async def score(self, user: str, **changes: Any) -> Score:
         score = a_score(id=new_id(), user=user, at=datetime.now(UTC), **changes)
-        await self.bots.bucket(BOTS).put(f"{user}.pnl", score)
+        await self.bots.bucket(BOTS).put(keys.bot_score(score.bot), score)
         return score
 
     async def opened(self, user: str, order_id: str) -> None:
@@ -151,7 +152,7 @@ class Backend:
     async def _start(self, request: rpc.StartBot) -> BotStatus:
         self._note(rpc.START_BOT.name, request)
         status = a_status(request.user, Activity.ANALYZING, config=request.config, state=BotState.STARTING)
-        await self.bots.bucket(BOTS).put(f"{request.user}.status", status)
+        await self.bots.bucket(BOTS).put(keys.bot_status(status.bot), status)
         return status
 
     async def _stop(self, request: rpc.StopBot) -> BotStatus:
@@ -165,11 +166,11 @@ class Backend:
             bounded_by="balance",
         )  # fmt: skip
 
-    async def _pause(self, request: rpc.OfUser) -> BotStatus:
+    async def _pause(self, request: rpc.OfBots) -> BotStatus:
         self._note(rpc.PAUSE_BOT.name, request)
         return a_status(request.user, Activity.PAUSED, state=BotState.PAUSED)
 
-    async def _resume(self, request: rpc.OfUser) -> BotStatus:
+    async def _resume(self, request: rpc.OfBots) -> BotStatus:
         self._note(rpc.RESUME_BOT.name, request)
         return a_status(request.user, Activity.ANALYZING)
 

@@ -45,7 +45,7 @@ async def test_the_status_is_seen_by_its_owner_alone(
     supabase_server: SupabaseServer, database: Database, owner: Person, stranger: Person
 ) -> None:
     session = SessionStatus(user=owner.user, at=datetime(2026, 11, 24, tzinfo=UTC), state=SessionState.CONNECTED)
-    await BotStatuses(database).record([UserState(owner.user, session, None, None)])
+    await BotStatuses(database).record([UserState(owner.user, session, None, ())])
     path = f"/rest/v1/bot_status?select=is_connected&user_id=eq.{owner.user}"
     assert await supabase_server.as_person(owner, "GET", path) == (200, [{"is_connected": True}])
     assert await supabase_server.as_person(stranger, "GET", path) == (200, [])
