@@ -22,9 +22,10 @@ import msgspec
 from services.paper_broker.catalogue import BUILT_IN
 from tests.bench.candle_witness import Notes, Task
 from tests.bench.result import Result
-from tests.integration.nats_server import NatsServer, free_port
+from tests.integration.nats_server import NatsServer
 from tests.integration.paper_broker import PaperBroker
 from tests.integration.service_process import ServiceProcess
+from tests.ports import free_port
 
 NAMES = ("e2e.candle_latency_p50_ms", "e2e.candle_latency_p99_ms")
 

@@ -2,17 +2,16 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 
 from deploy.local import facts as stack_facts
 from deploy.local.facts import Facts
 from deploy.local.settings import ROOT, LocalSettings
+from tests.ports import free_port
 from tests.processes import described, processes_with
 
 START_TIMEOUT = 150.0
@@ -21,9 +20,7 @@ START_TIMEOUT = 150.0
 
 def free_ports() -> dict[str, str]:
     """A free port for every port setting of the stack."""
-    with ExitStack() as held:
-        servers = {name: held.enter_context(socket.create_server(("127.0.0.1", 0))) for name in LocalSettings().ports()}
-        return {name: str(server.getsockname()[1]) for name, server in servers.items()}
+    return {name: str(free_port()) for name in LocalSettings().ports()}
 
 
 class Stack:

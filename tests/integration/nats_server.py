@@ -1,7 +1,6 @@
 """A real nats-server, configured as the local stack configures it."""
 
 import asyncio
-import os
 import signal
 import socket
 import subprocess
@@ -17,15 +16,9 @@ from libs.bus import Bus
 from libs.bus.permissions import ADMIN, SERVICES
 from libs.bus.topology import BUCKETS, STREAMS
 from libs.contracts.clock import SystemClock
+from tests.ports import free_port
 
 Connect = Callable[..., Awaitable[Bus]]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class NatsServer:
@@ -43,18 +36,20 @@ class NatsServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Returns when it answers; one that does not is ended."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([server_path(), "-c", self._config], stdout=log, stderr=log)
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
+        while time.monotonic() < deadline and self._process.poll() is None:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=0.2):
                 return
             time.sleep(0.02)
+        self.kill()
         raise RuntimeError(f"nats-server did not start: {self._log.read_text()}")
 
     def kill(self) -> None:
-        self._signal(signal.SIGKILL)
         if self._process is not None:
+            self._process.kill()
             self._process.wait(timeout=10)
             self._process = None
 
@@ -71,7 +66,7 @@ class NatsServer:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:
-            os.kill(self._process.pid, number)
+            self._process.send_signal(number)
 
     def environment(self, user: str) -> dict[str, str]:
         """The settings that make a service process use this server."""

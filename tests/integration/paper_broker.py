@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from services.paper_broker.faults import Fault
-from tests.integration.nats_server import free_port
 from tests.integration.service_process import ServiceProcess
+from tests.ports import free_port
 
 API_TOKEN = "paper-broker-token-of-tests"
 

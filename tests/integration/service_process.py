@@ -12,7 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.integration.nats_server import NatsServer, free_port
+from tests.integration.nats_server import NatsServer
+from tests.ports import free_port
 
 
 class ServiceProcess:

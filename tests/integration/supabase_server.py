@@ -20,7 +20,7 @@ import pytest
 from deploy.local.secrets import generate
 from deploy.local.supabase import Server
 from libs.contracts.ids import new_id
-from tests.integration.nats_server import free_port
+from tests.ports import free_port
 
 PASSWORD = "a-password-of-tests"
 """Of everybody who signs up here."""
@@ -55,7 +55,7 @@ class SupabaseServer:
         asyncio.run(self._server.prepare())
 
     def start(self) -> None:
-        """Returns when it answers requests."""
+        """Returns when it answers requests; one that does not is ended."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 self._server.command,
@@ -69,6 +69,7 @@ class SupabaseServer:
             with suppress(URLError, OSError), urlopen(self._server.health, timeout=1):  # noqa: S310 - loopback http
                 return
             time.sleep(0.05)
+        self.stop()
         raise RuntimeError(f"the Supabase-compatible server did not start: {self._log.read_text()}")
 
     def stop(self) -> None:

@@ -9,8 +9,8 @@ from libs.contracts.clock import SystemClock
 from libs.contracts.orders import OptionKind
 from libs.quadcode import Client, FixedSessionId
 from services.broker_gateway.quadcode_catalogue import QuadcodeCatalogue
-from tests.integration.nats_server import free_port
 from tests.integration.quadcode.scripted_broker import Frame, ScriptedBroker, refusal, reply
+from tests.ports import free_port
 
 EURUSD, GBPUSD, USDJPY = 76, 81, 85
 HOURS = [[0, 4_000_000_000]]

@@ -10,7 +10,7 @@ from aiohttp import web
 from deploy.local.healthy import wait_healthy
 from deploy.local.parts import Part
 from libs.service import CannotStart
-from tests.integration.nats_server import free_port
+from tests.ports import free_port
 
 Serve = Callable[..., Awaitable[Part]]
 

@@ -17,9 +17,10 @@ from libs.bus.topology import BUCKETS, STREAMS
 from libs.contracts.clock import SystemClock
 from tests.integration.edge.backend import Backend
 from tests.integration.edge.client import ORIGIN, Browser, Edge
-from tests.integration.nats_server import NatsServer, free_port
+from tests.integration.nats_server import NatsServer
 from tests.integration.service_process import ServiceProcess
 from tests.integration.supabase_server import Person, SupabaseServer
+from tests.ports import free_port
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from aiohttp import web
 from services.socket_edge.credentials import Origins
 from services.socket_edge.engine import Engine
 from tests.integration.edge.client import Browser
-from tests.integration.nats_server import free_port
+from tests.ports import free_port
 
 PING = 0.2
 

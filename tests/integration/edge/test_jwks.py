@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from services.socket_edge.errors import ApiError
 from services.socket_edge.jwks import KeySet
-from tests.integration.nats_server import free_port
+from tests.ports import free_port
 from tests.unit.socket_edge.hand_clock import HandClock
 
 

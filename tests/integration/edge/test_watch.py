@@ -20,8 +20,8 @@ from libs.service import CannotStart
 from tests.integration.edge.backend import EURUSD, HISTORY, Backend
 from tests.integration.edge.client import Edge
 from tests.integration.edge.stack import Stack
-from tests.integration.nats_server import free_port
 from tests.integration.supabase_server import Person, SupabaseServer
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -3,7 +3,7 @@ from aiohttp import web
 
 from libs.quadcode import TranslationsUnavailable
 from libs.quadcode.translations import translations
-from tests.integration.nats_server import free_port
+from tests.ports import free_port
 
 
 class Texts:

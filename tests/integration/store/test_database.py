@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestServer
 from libs.contracts.ids import new_id
 from libs.store import Database, StoreRefused, StoreUnavailable
 from libs.store.people import People
-from tests.integration.nats_server import free_port
 from tests.integration.supabase_server import SupabaseServer
+from tests.ports import free_port
 
 KEY = "sb_secret_of_a_server_that_is_not_there"
 

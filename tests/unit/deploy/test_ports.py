@@ -5,6 +5,7 @@ import pytest
 
 from deploy.local.ports import require_free
 from libs.service import CannotStart
+from tests.ports import free_port
 
 
 @pytest.fixture
@@ -16,11 +17,6 @@ def listener() -> Iterator[socket.socket]:
 def port_of(server: socket.socket) -> int:
     port: int = server.getsockname()[1]
     return port
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return port_of(server)
 
 
 def test_free_ports_pass() -> None:
