@@ -242,12 +242,11 @@ class Session:
             await self._publish(SessionState.CONNECTING, "connection to the broker lost")
 
     async def _publish(self, state: SessionState, reason: str = "") -> None:
-        desired = self._wanted()
         status = SessionStatus(
             user=self._user,
             at=self._bus.clock.now(),
             state=state,
-            request=desired.id if desired else "",
+            request=self._request(),
             reason=reason,
         )
         known = self._published
@@ -265,10 +264,9 @@ class Session:
         unsettled, now and then all the same."""
         await self._report_loss(reason)
         await self._publish(SessionState.FAILED, reason)
-        desired = self._wanted()
-        refused = desired.id if desired else ""
+        refused = self._request()
         until = self._bus.clock.monotonic() + _BACKOFF[1]
-        while self.needed and (latest := self._wanted()) is not None and latest.id == refused:
+        while self.needed and self._request() == refused:
             if self._unsettled() and self._bus.clock.monotonic() > until:
                 return
             self.woken.clear()
@@ -289,10 +287,21 @@ class Session:
                 await self.woken.wait()
 
     async def _stand_by(self, pause: float) -> None:
-        """Between tries; cut short when the user asks for something else, or the gateways are others."""
-        seconds = pause + self._rank() * _STAND_BY
-        if seconds and self.needed:
+        """Between tries; cut short when the user asks for something else, or other gateways come before this one.
+
+        Not by the user's orders: whoever hands over a session would take it back before the other one tries.
+        """
+        circumstances = self._request(), self._rank()
+        until = self._bus.clock.monotonic() + pause + self._rank() * _STAND_BY
+        while self.needed and (self._request(), self._rank()) == circumstances:
+            left = until - self._bus.clock.monotonic()
+            if left <= 0:
+                return
             self.woken.clear()
             with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(left):
                     await self.woken.wait()
+
+    def _request(self) -> str:
+        desired = self._wanted()
+        return desired.id if desired else ""

@@ -39,11 +39,11 @@ class Sessions:
 
     async def start(self) -> None:
         """Returns when it is known who wants a session, what is unsettled, and which gateways there are."""
-        await self._members.start()
         self._orders = await self._bus.mirror(
             ORDERS, ">", OrderRecord, self._order_changed, keep=lambda record: not record.state.final
         )
         self._desired = await self._bus.mirror(DESIRED, keys.desired_session("*"), DesiredSession, self._desire_changed)
+        await self._members.start()  # at last: from now on it is handed sessions
 
     async def run(self) -> None:
         """Until cancelled; then every session is given up in order."""

@@ -11,6 +11,7 @@ import pytest
 
 from libs.bus import Consumer, Delivery
 from libs.bus.lease import Holder
+from libs.bus.members import Member, ranking
 from libs.bus.topology import FEEDS, LEASES, MARKET
 from libs.contracts import subjects
 from libs.contracts.ids import new_id
@@ -103,16 +104,15 @@ async def test_one_that_joins_is_handed_its_share_and_everybody_trades_on(rig: R
     await asyncio.gather(*(rig.connect(user, account) for user, account in USERS.items()))
     traders = {user: Trader(rig, user) for user in USERS}
     trading = [asyncio.create_task(trader.trade()) for trader in traders.values()]
-    before = await holders(rig)
+    first = (await holders(rig)).values()
     await rig.start_gateway()
 
     async def shared() -> bool:
-        now = await holders(rig)
-        return now.keys() == set(USERS) and len(set(now.values())) == 2
+        gateways = {entry.value.instance for entry in await rig.bus.bucket(LEASES).entries("member.gateway.*", Member)}
+        return await holders(rig) == {user: ranking(gateways, user)[0] for user in USERS} and len(gateways) == 2
 
     await until(shared, timeout=30)
-    after = await holders(rig)
-    moved = {user for user in USERS if after[user] != before.get(user)}
+    moved = {user for user, instance in (await holders(rig)).items() if instance not in first}
     opened = {user: len(traders[user].opened) for user in moved}
 
     async def moved_ones_trade() -> bool:
