@@ -24,10 +24,10 @@ from libs.bus.keyvalue import KeyValue
 from libs.bus.lease import Lease
 from libs.bus.mirror import Mirror, OnChange
 from libs.bus.past import read_past
+from libs.bus.requests import Requests
 from libs.bus.topology import LEASES, Bucket, Stream
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode, encode
-from libs.contracts.ids import new_id
 from libs.contracts.rpc import Endpoint
 
 T = TypeVar("T")
@@ -71,10 +71,9 @@ class Bus:
         self.instance = instance
         self.clock = clock
         self._client = client
-        self._jetstream = JetStream(client)
+        self._requests = Requests(client)
+        self._jetstream = JetStream(client, self._requests)
         self._mirrors: set[Mirror[Any]] = set()
-        self._probe: NatsSubscription | None = None
-        self._echoes: dict[bytes, asyncio.Future[None]] = {}
         self._on_closed: Callable[[], None] | None = None
         self._connected_once = False
         self._closing = False
@@ -127,6 +126,7 @@ class Bus:
                     disconnected_cb=_disconnected,
                     closed_cb=closed,
                 )
+                await bus._requests.open()
         except (NatsError, TimeoutError, OSError) as error:
             bus._closing = True
             await client.close()  # it leaves the socket of its last try open
@@ -144,23 +144,10 @@ class Bus:
         A message to ourselves, because nats-py 2.16's `flush` is none: its PING overtakes commands that still wait
         in the buffer (field-notes §B3), and one that times out breaks the reader when its PONG comes after all.
         """
-        if self._probe is None:
-            self._probe = await self._client.subscribe(self._client.new_inbox(), cb=self._echoed)
-        token = new_id().encode()
-        echo = self._echoes[token] = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(_ROUND_TRIP_TIMEOUT):
-                await self._client.publish(self._probe.subject, token)
-                await echo
+            await self._requests.echo(_ROUND_TRIP_TIMEOUT)
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"no round trip to NATS: {error!r}") from error
-        finally:
-            del self._echoes[token]
-
-    async def _echoed(self, message: Msg) -> None:
-        echo = self._echoes.get(message.data)
-        if echo is not None and not echo.done():
-            echo.set_result(None)
 
     async def close(self) -> None:
         """Everything published is delivered to the server first, as far as it still answers."""
@@ -282,7 +269,7 @@ class Bus:
         timeout: float | None = None,
     ) -> A:
         """Raises RpcError; UNAVAILABLE means that nothing was done, TIMEOUT that nobody knows."""
-        return await rpc.call(self._client, endpoint, request, subject, timeout)
+        return await rpc.call(self._requests, endpoint, request, subject, timeout)
 
     async def serve(self, service: str, handlers: Mapping[Endpoint[Any, Any], rpc.Handler[Any, Any]]) -> rpc.Served:
         """Answer endpoints as one of the instances of a micro service (`nats micro ls` lists it)."""

@@ -11,6 +11,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from libs.bus.cancellation import cancellable
 from libs.bus.errors import BusError, BusUnavailable
+from libs.bus.requests import Requests
 from libs.bus.topology import DEDUPE_WINDOW, Bucket, Stream
 
 MESSAGE_ID = "Nats-Msg-Id"
@@ -44,8 +45,8 @@ _decode_ack = msgspec.json.Decoder(_Ack).decode
 class JetStream:
     """Storing messages and declaring streams over one connection."""
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, client: Client, requests: Requests) -> None:
+        self._requests = requests
         self.api: JetStreamContext = client.jetstream(timeout=5.0)
 
     async def store(self, subject: str, data: bytes, headers: Mapping[str, str], timeout: float) -> int:
@@ -55,8 +56,7 @@ class JetStream:
         known (a timeout says nothing: the message may be stored), BusError when the server refused it.
         """
         try:
-            with cancellable():
-                reply = await self._client.request(subject, data, timeout=timeout, headers=dict(headers) or None)
+            reply = await self._requests.ask(subject, data, timeout, headers)
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{subject}: not confirmed ({type(error).__name__})") from error
         ack = _decode_ack(reply.data)

@@ -15,8 +15,8 @@ from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER, Request
 from nats.micro.service import Service
 from prometheus_client import Histogram
 
-from libs.bus.cancellation import cancellable
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
+from libs.bus.requests import Requests, TooManyRequests
 from libs.contracts.codec import decode, encode
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.contracts.subjects import rpc as rpc_subject
@@ -33,26 +33,26 @@ _CONCURRENCY = 256
 _duration = Histogram("pregao_rpc_seconds", "Time to answer a request", ["endpoint", "outcome"])
 
 
-async def call(client: Client, endpoint: Endpoint[Q, A], request: Q, subject: str | None, timeout: float | None) -> A:
+async def call(
+    requests: Requests, endpoint: Endpoint[Q, A], request: Q, subject: str | None, timeout: float | None
+) -> A:
     """Raises RpcError: UNAVAILABLE when nobody serves it (nothing was done), TIMEOUT when the outcome is unknown."""
     where = subject or rpc_subject(endpoint.service, endpoint.name)
-    if not client.is_connected:
+    if not requests.connected:
         # nats-py would keep the request, and send it when nobody waits for it any more.
         raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is not connected")
     try:
-        with cancellable():
-            reply = await client.request(
-                where, encode(request), timeout=timeout or endpoint.timeout, headers=headers() or None
-            )
+        reply = await requests.ask(where, encode(request), timeout or endpoint.timeout, headers())
     except NoRespondersError as error:
         raise RpcError(ErrorCode.UNAVAILABLE, f"nobody answers {where}") from error
     except ConnectionClosedError as error:
         raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is closed") from error
+    except TooManyRequests as error:
+        raise RpcError(ErrorCode.UNAVAILABLE, f"{where} was not asked: {error}") from error
     except (NatsError, TimeoutError) as error:
         raise RpcError(ErrorCode.TIMEOUT, f"no answer from {where} in time") from error
-    code = (reply.headers or {}).get(ERROR_CODE_HEADER)
-    if code is not None:
-        raise RpcError(ErrorCode(code), (reply.headers or {}).get(ERROR_HEADER, ""))
+    if reply.headers and (code := reply.headers.get(ERROR_CODE_HEADER)) is not None:
+        raise RpcError(ErrorCode(code), reply.headers.get(ERROR_HEADER, ""))
     return decode(reply.data, endpoint.response)
 
 
