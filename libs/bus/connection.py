@@ -238,8 +238,9 @@ class Bus:
         await consumption.start()
         return consumption
 
-    def bucket(self, bucket: Bucket) -> KeyValue:
-        return KeyValue(self._jetstream, bucket, self.clock)
+    def bucket(self, bucket: Bucket, timeout: float = 5.0) -> KeyValue:
+        """`timeout`: seconds that each of its requests may take."""
+        return KeyValue(self._jetstream, bucket, self.clock, timeout)
 
     async def mirror(
         self,

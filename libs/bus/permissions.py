@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from libs.bus.topology import (
     ACCOUNTS,
     ALERTS,
+    ANSWERS,
     BOTS,
     CATALOGUE,
     DEAD_LETTERS,
@@ -19,6 +20,7 @@ from libs.bus.topology import (
     MARKET,
     ORDERS,
     PLATFORM,
+    RATES,
     SESSIONS,
     SIGNALS,
     TRADES,
@@ -77,8 +79,8 @@ _NEEDS = {
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),
     "edge": _Needs(
-        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE),
-        appends=("$KV.feeds.edge.>",),
+        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, RATES, ANSWERS),
+        appends=("$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),
         hears=("market.candle.*.*", "ledger.*.*", "account.*.*", subjects.ALL_BOT_STATES, "alert.*"),
         calls=(
             "rpc.gateway.connect", "rpc.gateway.disconnect", "rpc.gateway.catalogue", "rpc.gateway.candles",

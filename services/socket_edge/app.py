@@ -7,7 +7,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
+from libs.bus import Bus
+from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, RATES
 from libs.contracts.clock import Clock
 from libs.service import Service
 from libs.service.health import listen
@@ -15,23 +16,28 @@ from libs.store import Database
 from libs.store.people import People
 from libs.store.scanner import Signals
 from services.socket_edge import routes
+from services.socket_edge.addresses import Addresses
 from services.socket_edge.assets import Assets
 from services.socket_edge.bot_api import BotApi
 from services.socket_edge.candle_hub import CandleHub
 from services.socket_edge.credentials import Origins
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Gate, Handler, serve
+from services.socket_edge.documents import serve_documents
 from services.socket_edge.engine import Engine
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.jwks import KeySet
+from services.socket_edge.limits import Limits
 from services.socket_edge.market_api import MarketApi
 from services.socket_edge.middleware import answer_in_json, cross_origin, identify
+from services.socket_edge.once import Once
 from services.socket_edge.platform_api import PlatformApi
+from services.socket_edge.rates import RateLimiter
 from services.socket_edge.roles import Roles
-from services.socket_edge.routes import Route
+from services.socket_edge.route import Rate, Route
 from services.socket_edge.scanner_api import ScannerApi
-from services.socket_edge.service_api import ServiceApi
+from services.socket_edge.service_api import VERSION, ServiceApi
 from services.socket_edge.settings import Settings
 from services.socket_edge.sockets import Sockets
 from services.socket_edge.state import State
@@ -43,13 +49,13 @@ _MAX_BODY = 1024 * 1024
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus, clock = service.bus, service.clock
-    await bus.ensure(ACCOUNTS, BOTS, CATALOGUE, FEEDS)
+    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, RATES)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with aiohttp.ClientSession() as http, await Database.connect(settings.supabase_url, secret_key) as database:
         people = People(database)
         origins = Origins(settings.edge_cors_origins)
         verifier = _verifier(settings, http, clock)
-        gate = Gate(verifier, Roles(people.role, clock), origins)
+        gate = Gate(verifier, Roles(people.role, clock), origins, _limits(settings, bus))
         engine = Engine(origins)
         fanout = Fanout(engine)
 
@@ -71,7 +77,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
         )
-        async with _listening(_web_app(gate, origins, engine, handlers), settings):
+        async with _listening(_web_app(gate, Once(bus), origins, engine, handlers), settings):
             yield
         await hub.demand.withdraw()
 
@@ -83,6 +89,17 @@ def _verifier(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> 
         find_key=KeySet(http, jwks, clock).find if jwks is not None else None,
         issuer=settings.supabase_jwt_issuer,
     )
+
+
+def _limits(settings: Settings, bus: Bus) -> Limits:
+    of_user = {
+        Rate.POLL: settings.edge_rate_poll,
+        Rate.READ: settings.edge_rate_read,
+        Rate.WRITE: settings.edge_rate_write,
+        Rate.COSTLY: settings.edge_rate_costly,
+    }
+    addresses = Addresses(settings.edge_trusted_proxies)
+    return Limits(RateLimiter(bus, bus.clock), addresses, of_user, settings.edge_rate_of_address)
 
 
 def _handlers(
@@ -119,10 +136,11 @@ def _handlers(
 
 
 def _web_app(
-    gate: Gate, origins: Origins, engine: Engine, handlers: Mapping[Route[Any, Any], Handler]
+    gate: Gate, once: Once, origins: Origins, engine: Engine, handlers: Mapping[Route[Any, Any], Handler]
 ) -> web.Application:
     web_app = web.Application(client_max_size=_MAX_BODY, middlewares=[identify, cross_origin(origins), answer_in_json])
-    serve(web_app, gate, handlers)
+    serve(web_app, gate, once, handlers)
+    serve_documents(web_app, handlers, VERSION)
     engine.server.attach(web_app)
 
     async def cut_everybody_off(_: web.Application) -> None:

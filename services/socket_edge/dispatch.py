@@ -2,23 +2,31 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any, Generic
 
-from aiohttp import web
+from aiohttp import ETag, web
 from msgspec import Struct
 
+from libs.bus import request_id
 from libs.contracts.codec import Message
+from libs.contracts.rpc import RpcError
 from libs.service.logging import user_id
 from services.socket_edge import credentials, wire
 from services.socket_edge.credentials import Origins
-from services.socket_edge.errors import ApiError, forbidden
+from services.socket_edge.errors import ApiError, forbidden, of_rpc
 from services.socket_edge.identity import TokenVerifier
+from services.socket_edge.limits import Limits
+from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
+from services.socket_edge.once import Answer, Once
 from services.socket_edge.reading import from_json, from_query
 from services.socket_edge.requests import OfUser
 from services.socket_edge.roles import Roles
-from services.socket_edge.routes import Access, Body, Query, Route
+from services.socket_edge.route import Access, Body, Query, Route
+from services.socket_edge.wire import JSON, vary
 
-JSON = "application/json"
+_WORTH_COMPRESSING = 1024
+"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,8 @@ class Call(Generic[Query, Body]):
     """On whose behalf; empty on public routes."""
     query: Query
     body: Body
+    address: str = ""
+    """The client's."""
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct]]]
@@ -37,17 +47,26 @@ Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct]]]
 class Gate:
     """Lets a request through to its handler."""
 
-    def __init__(self, verifier: TokenVerifier, roles: Roles, origins: Origins) -> None:
+    def __init__(self, verifier: TokenVerifier, roles: Roles, origins: Origins, limits: Limits) -> None:
         self._verifier = verifier
         self._roles = roles
         self._origins = origins
+        self._limits = limits
 
     async def admit(self, request: web.Request, route: Route[Query, Body]) -> Call[Query, Body]:
-        """Raises ApiError: 401 without a valid token, 403 for what is another's, 400 or 415 for what cannot be read."""
-        caller = "" if route.access is Access.PUBLIC else await self._caller(request, route)
+        """Raises ApiError: 429 for too many, 401 without a valid token, 403 for what is another's, 400 or 415 for what
+        cannot be read."""
+        address = self._limits.address(request)
+        if route.access is Access.PUBLIC:
+            caller = ""
+            await self._limits.of_stranger(route.rate, address)
+        else:
+            await self._limits.of_address(route.rate, address)
+            caller = await self._caller(request, route)
+            await self._limits.of_user(route.rate, caller)
         query = from_query({**request.query, **request.match_info}, route.query)
         body = await _body(request, route.body)
-        return Call(await self._on_behalf_of(caller, query, body), query, body)
+        return Call(await self._on_behalf_of(caller, query, body), query, body, address)
 
     async def _caller(self, request: web.Request, route: Route[Query, Body]) -> str:
         credential = credentials.find(request.headers.get("Authorization"), request.cookies)
@@ -55,7 +74,7 @@ class Gate:
         if route.changes:
             self._origins.check_intent(credential, request.headers.get("Origin"), request.host)
         user_id.set(identity.user)
-        if route.access is Access.ADMIN and not await self._roles.is_admin(identity.user):
+        if route.access.roles and not await self._roles.may(identity.user, route.access):
             raise forbidden("Access denied. Admin role required.")
         return identity.user
 
@@ -64,7 +83,7 @@ class Gate:
         others = named - {caller}
         if not others:
             return caller
-        if len(named) > 1 or not await self._roles.is_admin(caller):
+        if len(named) > 1 or not await self._roles.may(caller, Access.ADMIN):
             raise forbidden("userId is somebody else's")
         return others.pop()
 
@@ -76,17 +95,49 @@ async def _body(request: web.Request, type_: type[Body]) -> Body:
     return from_json(data, type_)
 
 
-def serve(app: web.Application, gate: Gate, handlers: Mapping[Route[Any, Any], Handler]) -> None:
+def serve(app: web.Application, gate: Gate, once: Once, handlers: Mapping[Route[Any, Any], Handler]) -> None:
     """Adds every route with its handler."""
     for route, handler in handlers.items():
-        app.router.add_route(route.method, route.path, _endpoint(gate, route, handler))
+        app.router.add_route(route.method, route.path, _endpoint(gate, once, route, handler))
 
 
 def _endpoint(
-    gate: Gate, route: Route[Any, Any], handler: Handler
+    gate: Gate, once: Once, route: Route[Any, Any], handler: Handler
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def endpoint(request: web.Request) -> web.StreamResponse:
-        answer = await handler(await gate.admit(request, route))
-        return web.Response(body=wire.encode(answer), content_type=JSON)
+        call = await gate.admit(request, route)
+        key = request.headers.get(IDEMPOTENCY_KEY) if route.changes else None
+        if key is None:
+            return _response(request, route, 200, wire.encode(await handler(call)))
+
+        async def act() -> Answer:
+            try:
+                return Answer(status=200, body=wire.encode(await handler(call)).decode())
+            except (ApiError, RpcError) as error:
+                refusal = error if isinstance(error, ApiError) else of_rpc(error)
+                if refusal.status >= 500:
+                    raise
+                return Answer(status=refusal.status, body=wire.encode(refusal.body(request_id.get())).decode())
+
+        asked = b"\n".join((request.method.encode(), request.path_qs.encode(), await request.read()))
+        answer = await once.answer(call.user or call.address, key, asked, act)
+        return _response(request, route, answer.status, answer.body.encode())
 
     return endpoint
+
+
+def _response(request: web.Request, route: Route[Any, Any], status: int, body: bytes) -> web.Response:
+    if not route.etag:
+        response = web.Response(status=status, body=body, content_type=JSON)
+    else:
+        tag = blake2b(body, digest_size=12).hexdigest()
+        if any(each.value in (tag, "*") for each in request.if_none_match or ()):
+            response = web.Response(status=304)
+        else:
+            response = web.Response(status=status, body=body, content_type=JSON)
+        response.etag = ETag(tag, is_weak=True)
+        response.headers["Cache-Control"] = "private, no-cache"
+    if response.status == 200 and len(body) >= _WORTH_COMPRESSING:
+        response.enable_compression()
+        vary(response, "Accept-Encoding")
+    return response

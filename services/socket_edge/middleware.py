@@ -14,8 +14,8 @@ from libs.service.logging import user_id
 from libs.store import StoreUnavailable
 from services.socket_edge import wire
 from services.socket_edge.credentials import Origins
-from services.socket_edge.dispatch import JSON
 from services.socket_edge.errors import ApiError, internal, invalid, of_rpc, unavailable
+from services.socket_edge.wire import JSON, vary
 
 log = structlog.get_logger()
 
@@ -24,9 +24,19 @@ REQUEST_ID = "X-Request-Id"
 _USABLE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
-    "Access-Control-Allow-Headers": "authorization, content-type, x-request-id",
+    "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, if-none-match, x-request-id",
     "Access-Control-Max-Age": "600",
 }
+_PRECAUTIONS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "Server": "pregao",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""Of every answer that says nothing else (OWASP secure headers)."""
 _CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 _duration = Histogram("pregao_edge_request_seconds", "Time to answer a request", ["route", "status"])
@@ -41,6 +51,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     response = await handler(request)
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id.get()
+        for name, value in _PRECAUTIONS.items():
+            response.headers.setdefault(name, value)
     return response
 
 
@@ -70,6 +82,7 @@ def cross_origin(origins: Origins) -> Middleware:
         preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         response = web.Response(status=204, headers=_PREFLIGHT) if preflight else await handler(request)
         response.headers.update(_allowing(origin))
+        vary(response, "Origin")
         return response
 
     return middleware
@@ -79,8 +92,7 @@ def _allowing(origin: str) -> dict[str, str]:
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Expose-Headers": f"{REQUEST_ID}, Retry-After",
-        "Vary": "Origin",
+        "Access-Control-Expose-Headers": f"{REQUEST_ID}, ETag, Retry-After",
     }
 
 

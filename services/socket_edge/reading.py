@@ -9,6 +9,7 @@ import msgspec
 from services.socket_edge.errors import ApiError, invalid
 
 T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
 
 _PATH = re.compile(r"(?P<message>.*?)(?: - at `\$\.?(?P<path>[^`]*)`)?", re.DOTALL)
 _NAMED = re.compile(r"(?:in|field|Expected) `(?P<name>[A-Za-z]\w*)`(?: in \w+ mode)?$")
@@ -24,8 +25,13 @@ def from_json(data: bytes, type_: type[T]) -> T:
         raise invalid("The body is not valid JSON") from None
 
 
-def from_query(query: Mapping[str, str], type_: type[T]) -> T:
-    return from_builtins(dict(query), type_, strict=False)
+def from_query(query: Mapping[str, str], type_: type[S]) -> S:
+    """What the type does not know is left aside: clients add numbers to get past caches."""
+    known = {name: query[name] for name in type_.__struct_encode_fields__ if name in query}
+    for name, text in known.items():
+        if text.lower() == "null":  # which msgspec takes for None
+            raise invalid(f"{name}: Expected a value, got `{text}`", name)
+    return from_builtins(known, type_, strict=False)
 
 
 def from_builtins(value: object, type_: type[T], *, strict: bool = True) -> T:

@@ -16,11 +16,16 @@ AssetText = Annotated[str, Meta(min_length=1, max_length=80)]
 """A catalogue key or display name."""
 
 
-class Nothing(Message, frozen=True, kw_only=True):
+class Request(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A body with anything else in it is refused: a misspelt field must not be taken for one left out. Of a query what
+    is not known is left aside (`from_query`)."""
+
+
+class Nothing(Request, frozen=True, kw_only=True):
     pass
 
 
-class OfUser(Message, frozen=True, kw_only=True, rename="camel"):
+class OfUser(Request, frozen=True, kw_only=True, rename="camel"):
     user_id: UUID | None = None
     """Whom it is about: the caller unless an administrator names somebody else."""
 
@@ -38,24 +43,24 @@ class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
     config: BotConfig = BotConfig()
 
 
-class PlatformRequest(Message, frozen=True, kw_only=True):
+class PlatformRequest(Request, frozen=True, kw_only=True):
     platform: Platform
 
 
-class LimitsRequest(Message, frozen=True, kw_only=True, rename="camel"):
+class LimitsRequest(Request, frozen=True, kw_only=True, rename="camel"):
     user_id: UUID
     limits: UserLimits
 
 
-class LimitsQuery(Message, frozen=True, kw_only=True, rename="camel"):
+class LimitsQuery(Request, frozen=True, kw_only=True, rename="camel"):
     user_id: UUID
 
 
-class AssetsQuery(Message, frozen=True, kw_only=True):
+class AssetsQuery(Request, frozen=True, kw_only=True):
     category: Category | None = None
 
 
-class CandlesQuery(Message, frozen=True, kw_only=True):
+class CandlesQuery(Request, frozen=True, kw_only=True):
     asset: AssetText
     timeframe: int
     """Seconds."""
@@ -63,16 +68,16 @@ class CandlesQuery(Message, frozen=True, kw_only=True):
     """Brought into 1..1000."""
 
 
-class RankQuery(Message, frozen=True, kw_only=True):
+class RankQuery(Request, frozen=True, kw_only=True):
     rank: Literal["win_rate", "wilson"] = "win_rate"
     """`wilson`: by what the win rate is at least, so that many signals count for more than a few lucky ones."""
 
 
-class PerformanceQuery(Message, frozen=True, kw_only=True):
+class PerformanceQuery(Request, frozen=True, kw_only=True):
     by: Literal["asset", "strategy"] = "asset"
 
 
-class ActiveQuery(Message, frozen=True, kw_only=True, rename="camel"):
+class ActiveQuery(Request, frozen=True, kw_only=True, rename="camel"):
     active_id: int
 
 

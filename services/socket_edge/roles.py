@@ -1,16 +1,16 @@
-"""Who is an administrator, asked of the database at most once a minute per user."""
+"""Who has which role, asked of the database at most every five seconds per user."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
 from libs.contracts.clock import Clock
+from services.socket_edge.route import Access
 
 RoleOf = Callable[[str], Awaitable[str | None]]
-"""The role of a user by their id; None for who is no (active) administrator."""
+"""The role of a user by their id; None for who has none, or no longer."""
 
-_KEPT_SECONDS = 60.0
+_KEPT_SECONDS = 5.0
 _KEPT_USERS = 1000
-_ADMINISTRATORS = ("admin", "super_admin")
 
 
 class Roles:
@@ -19,8 +19,9 @@ class Roles:
         self._clock = clock
         self._known: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
 
-    async def is_admin(self, user: str) -> bool:
-        return await self._role(user) in _ADMINISTRATORS
+    async def may(self, user: str, access: Access) -> bool:
+        """Whether the user has one of the roles that this needs."""
+        return await self._role(user) in access.roles
 
     async def _role(self, user: str) -> str | None:
         now = self._clock.monotonic()

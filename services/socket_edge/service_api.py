@@ -7,9 +7,10 @@ from libs.contracts import rpc
 from services.socket_edge import requests, responses, routes
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Call
+from services.socket_edge.route import Route
 
 VERSION = "2.0.0"
-_ENDPOINTS: dict[str, routes.Route[Any, Any]] = {
+_ENDPOINTS: dict[str, Route[Any, Any]] = {
     "status": routes.STATUS,
     "connect": routes.CONNECT,
     "disconnect": routes.DISCONNECT,

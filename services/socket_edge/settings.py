@@ -1,7 +1,8 @@
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from libs.service import ServiceSettings, SigningSecret, SupabaseSettings
@@ -21,6 +22,18 @@ class Settings(SupabaseSettings, ServiceSettings):
         f"http://localhost:{port}" for port in _CLIENT_PORTS
     )
     """Origins of browsers that may call, separated by commas; the edge's own origin always may."""
+    edge_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Networks of the proxies before the edge, separated by commas: only their `X-Forwarded-For` and `-Proto` count."""
+    edge_rate_poll: int = Field(default=600, ge=1)
+    """Requests of one user in a minute, at once or spread, that are answered from memory…"""
+    edge_rate_read: int = Field(default=240, ge=1)
+    """…that read elsewhere…"""
+    edge_rate_write: int = Field(default=60, ge=1)
+    """…that change something…"""
+    edge_rate_costly: int = Field(default=20, ge=1)
+    """…and that are work for the broker or a risk, such as connecting and starting a bot."""
+    edge_rate_of_address: int = Field(default=10, ge=1)
+    """How many times as much may come from one address; without a token, as much as from one user."""
     supabase_jwt_secret: SigningSecret | None = None
     """Of projects that sign access tokens with HS256."""
     supabase_jwt_issuer: str | None = None
@@ -33,7 +46,7 @@ class Settings(SupabaseSettings, ServiceSettings):
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value
 
-    @field_validator("edge_cors_origins", mode="before")
+    @field_validator("edge_cors_origins", "edge_trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

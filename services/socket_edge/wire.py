@@ -1,8 +1,11 @@
-"""JSON as clients read it: money as numbers."""
+"""How answers are written: JSON as clients read it, with money as numbers."""
 
 from typing import Any
 
 import msgspec
+from aiohttp import web
+
+JSON = "application/json"
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -18,3 +21,9 @@ def dumps(value: Any, **_: object) -> str:
 
 def loads(text: str | bytes) -> Any:
     return msgspec.json.decode(text)
+
+
+def vary(response: web.StreamResponse, header: str) -> None:
+    """Caches must tell answers apart by this header of the request, too."""
+    named = response.headers.get("Vary")
+    response.headers["Vary"] = f"{named}, {header}" if named else header

@@ -24,7 +24,7 @@ from tests.messages import a_closing, a_score, a_settlement, an_active, an_openi
 EURUSD = Feed(76, 60)
 GBPUSD = Feed(81, 60)
 START = 1_790_000_000
-HISTORY = 5
+HISTORY = 20
 """Candles that are past."""
 
 

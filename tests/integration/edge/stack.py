@@ -31,7 +31,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(directory: Path, supabase: SupabaseServer) -> AsyncIterator[Stack]:
+async def running(directory: Path, supabase: SupabaseServer, **variables: str) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as stack:
         nats = NatsServer(directory)
         nats.start()
@@ -42,7 +42,7 @@ async def running(directory: Path, supabase: SupabaseServer) -> AsyncIterator[St
         await backend.start()
         port = free_port()
         addresses = {"PREGAO_EDGE_PORT": str(port), "PREGAO_EDGE_CORS_ORIGINS": ORIGIN}
-        environment = nats.environment("edge") | supabase.environment | addresses
+        environment = nats.environment("edge") | supabase.environment | addresses | variables
         process = ServiceProcess("services.socket_edge", environment, directory / "edge.log")
         stack.push_async_callback(process.stop)
         await process.start()

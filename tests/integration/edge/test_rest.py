@@ -9,7 +9,7 @@ from libs.contracts import rpc
 from libs.contracts.account import SessionState
 from libs.contracts.bots import Activity, BotState
 from libs.contracts.rpc import ErrorCode, RpcError
-from tests.integration.edge.backend import Backend
+from tests.integration.edge.backend import HISTORY, Backend
 from tests.integration.edge.client import ORIGIN, Edge
 from tests.integration.edge.stack import Stack, eventually
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -24,7 +24,6 @@ PROTECTED = (
     ("GET", "/api/bot/balance"),
     ("GET", "/api/bot/status"),
     ("GET", "/api/bot/runtime-status"),
-    ("GET", "/api/assets"),
     ("GET", "/api/candles"),
     ("GET", "/api/crm/stats"),
     ("POST", "/api/bot/preview"),
@@ -249,7 +248,7 @@ async def test_assets_by_category(edge: Edge, person: Person) -> None:
 
 async def test_candles(edge: Edge, person: Person) -> None:
     status, body = await edge.get("/api/candles", person, params={"asset": "gbp/usd otc", "timeframe": "60"})
-    assert (status, body["asset"], body["timeframe"], body["count"]) == (200, "GBPUSD-OTC", 60, 5)
+    assert (status, body["asset"], body["timeframe"], body["count"]) == (200, "GBPUSD-OTC", 60, HISTORY)
     first, second, *_ = body["candles"]
     assert second["time"] - first["time"] == 60
     assert set(first) == {"time", "open", "high", "low", "close", "volume"}
@@ -338,7 +337,7 @@ async def test_whatever_is_wrong_the_answer_is_json(
 
 
 async def test_a_request_id_goes_through(edge: Edge) -> None:
-    _, body, headers = await edge.ask("GET", "/api/assets", headers={"X-Request-Id": "from-client-1"})
+    _, body, headers = await edge.ask("GET", "/api/candles", headers={"X-Request-Id": "from-client-1"})
     assert body["requestId"] == headers["x-request-id"] == "from-client-1"
     _, _, headers = await edge.ask("GET", "/health", headers={"X-Request-Id": "not usable {}" + "x" * 100})
     assert len(headers["x-request-id"]) == 36

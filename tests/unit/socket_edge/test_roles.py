@@ -2,6 +2,7 @@ import pytest
 
 from services.socket_edge import roles
 from services.socket_edge.roles import Roles
+from services.socket_edge.route import Access
 from tests.messages import OTHER_USER, USER
 from tests.unit.socket_edge.hand_clock import HandClock
 
@@ -19,21 +20,29 @@ class Directory:
 
 
 @pytest.mark.parametrize(
-    ("role", "admin"), [("admin", True), ("super_admin", True), ("support", False), ("analyst", False), (None, False)]
+    ("role", "allowed"),
+    [
+        (None, set[Access]()),
+        ("analyst", {Access.STAFF}),
+        ("support", {Access.STAFF, Access.SUPPORT}),
+        ("admin", {Access.STAFF, Access.SUPPORT, Access.ADMIN}),
+        ("super_admin", {Access.STAFF, Access.SUPPORT, Access.ADMIN, Access.SUPER_ADMIN}),
+        ("owner", set[Access]()),
+    ],
 )
-async def test_only_administrators_are(role: str | None, admin: bool) -> None:
-    directory = Directory(**{USER: role})
-    assert await Roles(directory.role_of, HandClock()).is_admin(USER) is admin
+async def test_a_role_allows_what_is_its_own(role: str | None, allowed: set[Access]) -> None:
+    known = Roles(Directory(**{USER: role}).role_of, HandClock())
+    assert {access for access in Access if await known.may(USER, access)} == allowed
 
 
-async def test_the_database_is_asked_once_a_minute() -> None:
+async def test_the_database_is_asked_every_five_seconds() -> None:
     clock, directory = HandClock(), Directory(**{USER: "admin"})
     known = Roles(directory.role_of, clock)
-    await known.is_admin(USER)
+    await known.may(USER, Access.ADMIN)
     directory.by_user[USER] = None
-    assert await known.is_admin(USER)
-    clock.advance(61)
-    assert not await known.is_admin(USER)
+    assert await known.may(USER, Access.ADMIN)
+    clock.advance(5.1)
+    assert not await known.may(USER, Access.ADMIN)
     assert directory.asked == 2
 
 
@@ -42,5 +51,5 @@ async def test_it_forgets_whom_it_heard_of_first(monkeypatch: pytest.MonkeyPatch
     directory = Directory()
     known = Roles(directory.role_of, HandClock())
     for user in (USER, OTHER_USER, USER):
-        await known.is_admin(user)
+        await known.may(user, Access.ADMIN)
     assert directory.asked == 3

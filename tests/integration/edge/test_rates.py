@@ -1,0 +1,97 @@
+"""So many requests a minute, from one edge or from several."""
+
+import asyncio
+from datetime import datetime
+
+import pytest
+
+from libs.bus import Bus
+from libs.contracts.account import SessionState
+from services.socket_edge.errors import ApiError
+from services.socket_edge.rates import RateLimiter
+from tests.integration.edge.backend import Backend
+from tests.integration.edge.client import Edge
+from tests.integration.edge.stack import Stack
+from tests.integration.nats_server import NatsServer
+from tests.integration.supabase_server import Person
+from tests.messages import OTHER_USER, USER
+from tests.unit.socket_edge.hand_clock import HandClock
+
+LIMIT = 40
+
+
+async def passed(limiter: RateLimiter, times: int, user: str = USER, limit: int = LIMIT) -> int:
+    """How many of so many requests at once were let through."""
+    asked = (limiter.spend("read", "user", user, limit) for _ in range(times))
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert all(answer is None or isinstance(answer, ApiError) for answer in answers)
+    return sum(answer is None for answer in answers)
+
+
+async def test_several_edges_together_let_no_more_through_than_one(bus: Bus) -> None:
+    clock = HandClock()
+    edges = [RateLimiter(bus, clock) for _ in range(3)]
+    assert sum(await asyncio.gather(*(passed(edge, LIMIT) for edge in edges))) == LIMIT
+    assert await passed(edges[0], 5, OTHER_USER) == 5, "another user's are their own"
+
+
+async def test_the_bucket_refills_evenly(bus: Bus) -> None:
+    clock = HandClock()
+    limiter = RateLimiter(bus, clock)
+    assert await passed(limiter, 2 * LIMIT) == LIMIT
+    clock.advance(15)
+    assert await passed(limiter, LIMIT) == LIMIT // 4
+    clock.advance(3600)
+    assert await passed(limiter, 2 * LIMIT) == LIMIT, "and is never more than full"
+
+
+async def test_who_is_refused_is_told_when_to_come_back(bus: Bus) -> None:
+    clock = HandClock()
+    limiter = RateLimiter(bus, clock)
+    await passed(limiter, 4, limit=4)
+    with pytest.raises(ApiError) as refused:
+        await limiter.spend("read", "user", USER, 4)
+    assert (refused.value.status, refused.value.headers["Retry-After"]) == (429, "15")
+    clock.advance(15)
+    assert await passed(limiter, 4, limit=4) == 1
+
+
+async def test_without_the_bus_an_edge_counts_alone(bus: Bus, nats_server: NatsServer) -> None:
+    clock = HandClock()
+    limiter = RateLimiter(bus, clock)
+    nats_server.freeze()
+    try:
+        before = datetime.now().astimezone()
+        assert await passed(limiter, 2 * LIMIT) == LIMIT
+        assert (datetime.now().astimezone() - before).total_seconds() < 5
+    finally:
+        nats_server.thaw()
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_restart_forgives_nothing_and_a_forged_address_helps_nobody(
+    own_stack: Stack, person: Person, somebody_else: Person
+) -> None:
+    edge: Edge = own_stack.edge
+    await own_stack.backend.session(person.user, SessionState.CONNECTED)
+
+    async def connects(who: Person, **headers: str) -> int:
+        status, _, _ = await edge.ask("POST", "/api/bot/connect", who, json={}, headers=headers)
+        return status
+
+    answers = [await connects(person) for _ in range(25)]
+    assert (answers.count(200), answers.count(429)) == (20, 5)
+    await edge.process.stop()
+    await edge.process.start()
+    assert await connects(person, **{"X-Forwarded-For": "198.51.100.7"}) == 429
+    assert await connects(somebody_else) == 200
+    status, _ = await edge.get("/api/bot/status", person)
+    assert status == 200, "what is answered from memory has its own limit"
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_strangers_share_what_their_address_may_ask(own_stack: Stack, backend: Backend) -> None:
+    edge = own_stack.edge
+    answers = [(await edge.ask("GET", "/api/assets"))[0] for _ in range(610)]
+    assert answers[:600].count(200) == 600
+    assert answers[600:].count(429) >= 8, "meanwhile one or two were refilled"
