@@ -31,6 +31,8 @@ class PlanProgress(Message, frozen=True, kw_only=True, omit_defaults=True):
     step: int = 0
     wins: int = 0
     profit: Decimal = Decimal(0)
+    of: str = ""
+    """Stands for the plan with its numbers; under another one, these mean nothing."""
 
 
 class PastTrade(Message, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -87,6 +89,8 @@ class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
     locks: tuple[Lock, ...] = ()
     recent: tuple[PastTrade, ...] = ()
     """As many, and as old, as the configured protections need."""
+    rules: str = ""
+    """Stands for the part of the configuration by which the day, the locks and the recent trades were counted."""
 
     @property
     def bot(self) -> BotId:

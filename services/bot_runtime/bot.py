@@ -19,6 +19,7 @@ from services.bot_runtime.journal import Journal
 from services.bot_runtime.platform import UserGate
 from services.bot_runtime.policy import Account, Entry, Offer, Policy, Refusal
 from services.bot_runtime.recovery import resume
+from services.bot_runtime.restore import adapted
 from services.bot_runtime.run import Run
 from services.bot_runtime.status import says_the_same, status_of
 
@@ -131,6 +132,9 @@ class Bot:
             if not self._owned():
                 raise NotOwned(self._desired.user)
             await self._look_after_orders()
+            if not self._policy.fits(self._run.score):
+                await self._adapt()
+                continue
             if (ended := self._run.ended) is not None:
                 await self._settle(ended)
                 continue
@@ -172,6 +176,8 @@ class Bot:
         """By what is known at this moment; nothing is awaited between it and the order."""
         if not self._may_open() or not self._owned() or not self._connected():
             return None
+        if not self._policy.fits(self._run.score):
+            return None  # the configuration has changed a moment ago
         now, account, config = self._desk.clock.now(), self._account(), self._desired.config
         taken = {record.order.active_id for record in self._run.open} if config.mode == "auto" else set[int]()
         for choice in choices(config, board, self._desk.actives, now):
@@ -307,6 +313,12 @@ class Bot:
             self._log.error("order_record_gone", order_id=order.order_id)
             record = msgspec.structs.replace(known, state=OrderState.UNKNOWN, code=RejectCode.UNDECIDED)
         self._run.learn(record)
+
+    async def _adapt(self) -> None:
+        """The configuration has changed."""
+        score = await adapted(self._desk.bus, self._run.score, self._policy, self._desk.clock.now())
+        await self._journal.count(score)
+        self._run.score = score
 
     async def _settle(self, record: OrderRecord) -> None:
         score = self._run.scored(record, self._policy, self._desk.clock.now())

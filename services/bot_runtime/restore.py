@@ -1,4 +1,4 @@
-"""A run's first score: what earlier trades on its account have to say, read back from their events."""
+"""What earlier trades on its account have to say to a run, read back from their events."""
 
 from datetime import datetime
 
@@ -21,5 +21,17 @@ async def restored(bus: Bus, user: str, run: str, policy: Policy, now: datetime)
     """With the trades of the day and of the protections' lookback in it: a daily goal that was reached stays reached,
     in whatever run. Raises BusUnavailable."""
     fresh = fresh_score(user, run, policy.config.account_type, now)
-    closed = await bus.past(TRADES, subjects.trade(user, OrderState.CLOSED), TradeClosed, policy.since(now))
-    return policy.rebuilt(fresh, (Trade.of(event.order, event.settlement, event.at) for event in closed), now)
+    return policy.rebuilt(fresh, await _settled(bus, user, policy.since(now)), now)
+
+
+async def adapted(bus: Bus, score: Score, policy: Policy, now: datetime) -> Score:
+    """The score of a run whose configuration has changed, with what it carries on read back: another time zone has
+    other days, other protections look at other trades. Raises BusUnavailable."""
+    settled = await _settled(bus, score.user, policy.since(now))
+    counted = (trade for trade in settled if trade.run != score.run or score.counts(trade.sequence))
+    return policy.adapted(score, counted, now)
+
+
+async def _settled(bus: Bus, user: str, since: datetime) -> list[Trade]:
+    closed = await bus.past(TRADES, subjects.trade(user, OrderState.CLOSED), TradeClosed, since)
+    return [Trade.of(event.order, event.settlement, event.at) for event in closed]

@@ -4,8 +4,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 
+import msgspec
+from msgspec.structs import replace
+
 from libs.contracts.bots import BotConfig, TradingState
-from libs.contracts.score import Day, Score
+from libs.contracts.ids import derived_id
+from libs.contracts.score import Day, PlanProgress, Score
 from services.bot_runtime.policy.calendar import Calendar
 from services.bot_runtime.policy.losses import loss_limits
 from services.bot_runtime.policy.plan import CENT
@@ -27,6 +31,11 @@ class Policy:
         self.loss_limits = loss_limits(config)
         self._scoring = Scoring(config, self.plan, self.calendar)
         self._platform = platform
+        self._plan_told = _told(config.stake_plan)
+        limits = config.limits
+        self._rules_told = _told(
+            config.time_zone, config.mode, config.protections, limits.cooldown_after_trade, limits.cooldown_after_loss
+        )  # fmt: skip
         self._rules: tuple[Rule, ...] = (
             *([platform] if platform is not None else []),
             *self.loss_limits,
@@ -47,10 +56,30 @@ class Policy:
 
     def rebuilt(self, fresh: Score, trades: Iterable[Trade], at: datetime) -> Score:
         """A score that holds nothing yet, with these trades in it, in order; what is told again is counted once."""
+        score = replace(fresh, rules=self._rules_told, plan=PlanProgress(of=self._plan_told))
         once = {trade.order_id: trade for trade in trades}
         for trade in once.values():
-            fresh = self.after(fresh, trade, at)
-        return fresh
+            score = self.after(score, trade, at)
+        return score
+
+    def fits(self, score: Score) -> bool:
+        """Whether the score was counted by these rules; if not, it must be adapted before it is judged by."""
+        return (score.rules, score.plan.of) == (self._rules_told, self._plan_told)
+
+    def adapted(self, score: Score, trades: Iterable[Trade], at: datetime) -> Score:
+        """The score of a run that goes on under these rules: the trades, all that count from `since` on, say what it
+        carries on. Its stake plan goes on if it is the same, and begins anew if not."""
+        blank = Score(id="", user=score.user, at=at, run="", account_type=score.account_type, sequence=0)
+        carried = self.rebuilt(blank, trades, at)
+        return replace(
+            score,
+            rules=carried.rules,
+            plan=score.plan if score.plan.of == carried.plan.of else carried.plan,
+            day=carried.day,
+            losses_on=carried.losses_on,
+            locks=carried.locks,
+            recent=carried.recent,
+        )
 
     def since(self, now: datetime) -> datetime:
         """Trades decided earlier than this have no bearing on a new run's score."""
@@ -82,3 +111,8 @@ class Policy:
         yield from (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)
         if self._platform is not None:
             yield from self._platform.caps(situation)
+
+
+def _told(*parts: object) -> str:
+    """Stands for them: short, and the same whenever they are."""
+    return derived_id("rules", msgspec.json.encode(parts).decode())

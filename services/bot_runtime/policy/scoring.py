@@ -52,7 +52,7 @@ class Scoring:
             losses_in_a_row=row,
             peak=max(score.peak, total),
             opening_balance=trade.worth if score.trades == 0 else score.opening_balance,
-            plan=self._plan.after(score.plan, trade),
+            plan=replace(self._plan.after(score.plan, trade), of=score.plan.of),
         )
 
     def _in_day(self, score: Score, trade: Trade) -> Score:

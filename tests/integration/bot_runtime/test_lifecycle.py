@@ -6,6 +6,7 @@ import pytest
 
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotState, BotStatus
+from libs.contracts.money import DalembertPlan, OscarsGrindPlan
 from libs.contracts.rpc import PAUSE_BOT, RECONFIGURE_BOT, RESUME_BOT, ErrorCode, RpcError, StartBot
 from services.bot_runtime import labels
 from tests.integration.bot_runtime.conftest import StartRuntime
@@ -97,6 +98,41 @@ async def test_a_change_counts_from_the_next_order_and_keeps_the_score(
     assert (order.stake, order.active_id, order.sequence) == (D(3), 2, 2)
     await gateway.settle(order, "-3")
     assert (await observer.score(2)).total == D("5.20")
+
+
+async def test_what_the_day_has_lost_is_not_forgotten_with_another_time_zone(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    """Where it is always a later day than in the other: its trades would not count there."""
+    await start_runtime()
+    await observer.start_bot(config=BotConfig(amount=D(40), stop_loss=D(100), time_zone="Pacific/Kiritimati"))
+    await gateway.settle(await gateway.next_order(), "-40")
+    await observer.score(1)
+    await reconfigure(observer, BotConfig(amount=D(40), stop_loss=D(100), time_zone="Etc/GMT+12"))
+    for number, stake in enumerate(("40", "20"), 2):
+        order = await gateway.next_order()
+        assert order.stake == D(stake)
+        await gateway.settle(order, f"-{stake}")
+        await observer.score(number)
+    await observer.label("Bot stopped - Stop Loss reached: R$ -100.00")
+
+
+async def test_a_position_that_is_open_when_the_stake_plan_changes_is_counted_once(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    await start_runtime()
+    await observer.start_bot(config=BotConfig(amount=D(10), stake_plan=DalembertPlan(max_units=5)))
+    await gateway.settle(await gateway.next_order(), "-10")
+    await observer.score(1)
+    order = await gateway.next_order()
+    assert order.stake == D(20)
+    await reconfigure(observer, BotConfig(amount=D(10), stake_plan=OscarsGrindPlan(max_units=5)))
+    await gateway.settle(order, "-20")
+    assert (await observer.score(2)).total == D(-30)
+    order = await gateway.next_order()
+    assert order.stake == D(10), "the new plan begins with its first unit"
+    await gateway.settle(order, "8.20")
+    assert (await observer.score(3)).day.profit == D("-21.80")
 
 
 async def test_what_cannot_be_is_not_changed(start_runtime: StartRuntime, gateway: Gateway, observer: Observer) -> None:

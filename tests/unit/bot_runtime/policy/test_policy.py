@@ -1,5 +1,7 @@
 """What is true of every stake, whatever the plan, the results and the market."""
 
+from collections.abc import Iterable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.orders import TradeResult
-from services.bot_runtime.policy import Account, Entry, Offer, Policy
+from libs.contracts.score import Score
+from services.bot_runtime.policy import Account, Entry, Offer, Policy, Trade
 from tests.messages import NOW, a_score
-from tests.unit.bot_runtime.policy.builders import KINDS, RESULTS, D, Trader, a_config
+from tests.unit.bot_runtime.policy.builders import KINDS, RESULTS, D, Trader, a_config, a_trade
 
+TODAY = "2026-11-24"
 CENTS = st.decimals("0.01", 50, places=2)
 
 
@@ -49,3 +53,52 @@ def test_the_greatest_configuration_is_still_capped() -> None:
     policy = Policy(config)
     verdict = policy.judge(a_score(losses_in_a_row=6), Account(D(10**9)), Offer(76, 82), NOW)
     assert verdict == Entry(D(10000))
+
+
+LOST = [a_trade(decided=NOW - timedelta(hours=hours), sequence=4 - hours, order_id=f"{hours}") for hours in (3, 2, 1)]
+"""Before noon UTC, which is after ten at night in Auckland."""
+
+
+def under(policy: Policy, trades: Iterable[Trade] = LOST) -> Score:
+    return policy.rebuilt(a_score(), trades, NOW)
+
+
+def changed(score: Score, **fields: Any) -> Score:
+    """The run goes on under another configuration."""
+    policy = Policy(a_config(**fields))
+    assert not policy.fits(score)
+    score = policy.adapted(score, [trade for trade in LOST if trade.decided >= policy.since(NOW)], NOW)
+    assert policy.fits(score)
+    return score
+
+
+def test_a_run_that_goes_on_in_another_time_zone_has_that_zones_day() -> None:
+    there = under(Policy(a_config(timeZone="Pacific/Kiritimati")))
+    assert (there.day.date, there.day.trades) == ("2026-11-25", 2)
+    unheld: dict[str, Any] = {"stopLoss": 50, "protections": {"assetHold": None}}
+    here = changed(there, **unheld)
+    assert (here.day.date, here.day.profit, here.total) == (TODAY, D(-30), D(-30))
+    verdict = Trader(a_config(amount=40, **unheld), score=here).judge()
+    assert verdict == Entry(D(20)), "what was lost today counts"
+
+
+def test_protections_that_are_chosen_later_look_back_as_well() -> None:
+    score = under(Policy(a_config()))
+    guard = {"assetHold": None, "stoplossGuard": {"tradeLimit": 3, "lookback": 240, "stopDuration": 600}}
+    assert [lock.rule for lock in changed(score, protections=guard).locks] == ["stoplossGuard"]
+    locked = under(Policy(a_config(protections=guard)))
+    assert changed(locked, protections={"assetHold": None}).locks == (), "and one that is chosen no more lets go"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_another_stake_plan_begins_anew_and_the_same_goes_on(kind: str) -> None:
+    """A row of Masaniello's that is half done would be a D'Alembert that has lost for hours."""
+    plan = {"stakePlan": {"kind": "dalembert", "maxUnits": 20}}
+    score = under(Policy(a_config(**plan)))
+    assert score.plan.step == 3
+    assert changed(score, timeZone="Europe/London", **plan).plan == score.plan
+    if "stakePlan" in KINDS[kind]:
+        adapted = changed(score, **KINDS[kind])
+        assert adapted.plan == under(Policy(a_config(**KINDS[kind])), ()).plan
+        assert adapted.total == D(-30)
+    assert changed(score, stakePlan={"kind": "dalembert", "maxUnits": 2}).plan.step == 0

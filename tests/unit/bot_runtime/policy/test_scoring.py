@@ -140,8 +140,8 @@ def history(drawn: list[tuple[str, int, int]], earlier: int) -> list[Trade]:
 
 
 def plainly(score: Score) -> Score:
-    """Without what only says when it was counted."""
-    return replace(score, id="", at=NOW)
+    """Without what only says when and by which rules it was counted."""
+    return replace(score, id="", at=NOW, rules="", plan=replace(score.plan, of=""))
 
 
 @given(settings=SETTINGS, plan=PLANS, drawn=HISTORIES, earlier=st.just(99) | st.integers(0, 25), data=st.data())
