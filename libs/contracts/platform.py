@@ -20,7 +20,7 @@ class UserLimits(Message, frozen=True, kw_only=True, rename="camel", forbid_unkn
     max_stake: Decimal | None = None
     max_trades_per_day: Annotated[int, Meta(ge=1, le=10000)] | None = None
     max_daily_loss: Decimal | None = None
-    """Per trading day and account type; stakes are lowered so that it is never passed."""
+    """Per day of UTC and account type; stakes are lowered so that it is never passed."""
     max_open_positions: Annotated[int, Meta(ge=1, le=10)] | None = None
 
     def __post_init__(self) -> None:

@@ -14,13 +14,13 @@ class Day(Message, frozen=True, kw_only=True, omit_defaults=True):
     """A trading day of one account type, over all runs. A trade belongs to the day in which it was decided."""
 
     date: str = ""
-    """ISO date in the configuration's time zone; empty before the first trade."""
+    """ISO date; empty before the first trade."""
     opening_balance: Decimal | None = None
     """What the account was worth when the day's first trade was decided."""
     profit: Decimal = Decimal(0)
     trades: int = 0
     hour: int = 0
-    """The last clock hour in which a trade was decided, in hours since the epoch…"""
+    """The last clock hour in which a trade was decided (`Calendar.hour_of`)…"""
     hour_trades: int = 0
     """…and how many were."""
 
@@ -84,6 +84,9 @@ class Score(Message, frozen=True, kw_only=True, omit_defaults=True):
     """What the account was worth when the run's first trade was decided."""
     plan: PlanProgress = PlanProgress()
     day: Day = Day()
+    """In the configuration's time zone."""
+    utc_day: Day = Day()
+    """For the limits that administrators set: users cannot move its midnight."""
     losses_on: dict[int, int] = msgspec.field(default_factory=dict)
     """By active: losses of the day since its last win there."""
     locks: tuple[Lock, ...] = ()

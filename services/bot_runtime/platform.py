@@ -1,6 +1,7 @@
 """What administrators allow, as they last said."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from libs.contracts.clock import Clock
 from libs.contracts.platform import Platform, PlatformRecord, UserLimits, UserLimitsRecord
 from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError, SetPlatform, SetUserLimits
 from services.bot_runtime.policy import Refusal, Rule, Situation
-from services.bot_runtime.policy.calendar import Calendar
+from services.bot_runtime.policy.calendar import UTC_DAYS
 from services.bot_runtime.policy.losses import SMALLEST_STAKE, StopLoss
 from services.bot_runtime.policy.rules import OpenPositions, TradesPerDay
 
@@ -82,17 +83,18 @@ class PlatformRules:
 
 
 class UserGate:
-    """What administrators allow one user, as a money rule."""
+    """What administrators allow one user, as a money rule. Its days are those of UTC: who chose another time zone would
+    begin a new one, and with it lose or trade again what the limits let them."""
 
     def __init__(self, rules: PlatformRules, user: str, config: BotConfig) -> None:
         self._rules = rules
         self._user = user
         self._account_type = config.account_type
-        self._calendar = Calendar(config.time_zone)
 
     def refuses(self, situation: Situation) -> Refusal | None:
         if reason := self._rules.obstacle(self._user, self._account_type):
             return Refusal(reason)
+        situation = _in_utc(situation)
         return next(filter(None, (rule.refuses(situation) for rule in self._limits())), None)
 
     def caps(self, situation: Situation) -> Iterable[Decimal]:
@@ -100,7 +102,7 @@ class UserGate:
         if limits.max_stake is not None:
             yield limits.max_stake
         if limits.max_daily_loss is not None:
-            left = StopLoss(limits.max_daily_loss, SMALLEST_STAKE).left(situation)
+            left = StopLoss(limits.max_daily_loss, SMALLEST_STAKE).left(_in_utc(situation))
             yield left if left is not None else Decimal(0)
 
     def _limits(self) -> Iterator[Rule]:
@@ -108,9 +110,13 @@ class UserGate:
         if limits.max_daily_loss is not None:
             yield StopLoss(limits.max_daily_loss, min(SMALLEST_STAKE, limits.max_daily_loss))
         if limits.max_trades_per_day is not None:
-            yield TradesPerDay(limits.max_trades_per_day, self._calendar)
+            yield TradesPerDay(limits.max_trades_per_day, UTC_DAYS)
         if limits.max_open_positions is not None:
             yield OpenPositions(limits.max_open_positions)
+
+
+def _in_utc(situation: Situation) -> Situation:
+    return replace(situation, day=situation.utc_day)
 
 
 class PlatformDesk:

@@ -9,7 +9,8 @@ from libs.contracts.money import TradingWindow
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WEEK = 8
 """Days to look ahead for the next opening: today's may be over."""
-_HOUR = 3600
+_HOUR = timedelta(hours=1)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - of any clock
 
 
 class Calendar:
@@ -27,6 +28,13 @@ class Calendar:
 
     def day_end(self, at: datetime) -> datetime:
         return self._at(self._local_date(at) + timedelta(days=1), time())
+
+    def hour_of(self, at: datetime) -> int:
+        """Clock hours since 1970: the local ones, so that no day begins within one. One that clocks repeat is one."""
+        return (self._local(at) - _EPOCH) // _HOUR
+
+    def hour_end(self, at: datetime) -> datetime:
+        return at + _HOUR - (self._local(at) - _EPOCH) % _HOUR
 
     def is_open(self, windows: tuple[TradingWindow, ...], at: datetime) -> bool:
         yesterday = self._local_date(at) - timedelta(days=1)
@@ -46,16 +54,14 @@ class Calendar:
                     yield self._at(day, opens), self._at(last, closes)
 
     def _local_date(self, at: datetime) -> date:
-        return at.astimezone(self.zone).date()
+        return self._local(at).date()
+
+    def _local(self, at: datetime) -> datetime:
+        """What clocks show, without the zone: differences of such times are of clocks."""
+        return at.astimezone(self.zone).replace(tzinfo=None)
 
     def _at(self, day: date, of_day: time) -> datetime:
         return datetime.combine(day, of_day, self.zone).astimezone(UTC)
 
 
-def hour_of(at: datetime) -> int:
-    """Clock hours since the epoch."""
-    return int(at.timestamp()) // _HOUR
-
-
-def hour_end(at: datetime) -> datetime:
-    return datetime.fromtimestamp((hour_of(at) + 1) * _HOUR, UTC)
+UTC_DAYS = Calendar("UTC")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from libs.contracts.bots import BotConfig, TradingState
 from libs.contracts.ids import derived_id
 from libs.contracts.score import Day, PlanProgress, Score
-from services.bot_runtime.policy.calendar import Calendar
+from services.bot_runtime.policy.calendar import UTC_DAYS, Calendar
 from services.bot_runtime.policy.losses import loss_limits
 from services.bot_runtime.policy.plan import CENT
 from services.bot_runtime.policy.plans import plan_of
@@ -76,6 +76,7 @@ class Policy:
             rules=carried.rules,
             plan=score.plan if score.plan.of == carried.plan.of else carried.plan,
             day=carried.day,
+            utc_day=carried.utc_day,
             losses_on=carried.losses_on,
             locks=carried.locks,
             recent=carried.recent,
@@ -104,13 +105,18 @@ class Policy:
         return Entry(min(wanted, *(cap.quantize(CENT, ROUND_DOWN) for cap in caps)))
 
     def situation(self, score: Score, account: Account, now: datetime, offer: Offer | None = None) -> Situation:
-        date = self.calendar.day_of(now)
-        return Situation(score, score.day if score.day.date == date else Day(date=date), account, offer, now)
+        day, utc_day = _today(score.day, self.calendar, now), _today(score.utc_day, UTC_DAYS, now)
+        return Situation(score, day, utc_day, account, offer, now)
 
     def _left(self, situation: Situation) -> Iterable[Decimal]:
         yield from (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)
         if self._platform is not None:
             yield from self._platform.caps(situation)
+
+
+def _today(known: Day, calendar: Calendar, now: datetime) -> Day:
+    date = calendar.day_of(now)
+    return known if known.date == date else Day(date=date)
 
 
 def _told(*parts: object) -> str:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from libs.contracts.bots import BotConfig, TradingState
 from libs.contracts.money import TradingWindow
-from services.bot_runtime.policy.calendar import Calendar, hour_end, hour_of
+from services.bot_runtime.policy.calendar import Calendar
 from services.bot_runtime.policy.plan import Plan
 from services.bot_runtime.policy.situation import Refusal, Rule, Situation
 
@@ -70,13 +70,14 @@ class TradesPerHour:
     """Trades count in the clock hour in which they are decided; open ones in the present one, to be sure."""
 
     limit: int
+    calendar: Calendar
 
     def refuses(self, situation: Situation) -> Refusal | None:
         day, now = situation.score.day, situation.now
-        done = day.hour_trades if day.hour == hour_of(now) else 0
+        done = day.hour_trades if day.hour == self.calendar.hour_of(now) else 0
         if done + situation.account.open_positions < self.limit:
             return None
-        return Refusal(f"{self.limit} trades in this hour", hour_end(now))
+        return Refusal(f"{self.limit} trades in this hour", self.calendar.hour_end(now))
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def entry_rules(config: BotConfig, plan: Plan, calendar: Calendar) -> tuple[Rule
     if limits.max_trades_per_day is not None:
         rules.append(TradesPerDay(limits.max_trades_per_day, calendar))
     if limits.max_trades_per_hour is not None:
-        rules.append(TradesPerHour(limits.max_trades_per_hour))
+        rules.append(TradesPerHour(limits.max_trades_per_hour, calendar))
     return (
         *rules,
         Locked(),

@@ -9,7 +9,7 @@ from libs.contracts.bots import BotConfig
 from libs.contracts.ids import derived_id
 from libs.contracts.orders import TradeResult
 from libs.contracts.score import Day, Lock, PastTrade, Score
-from services.bot_runtime.policy.calendar import Calendar, hour_of
+from services.bot_runtime.policy.calendar import UTC_DAYS, Calendar
 from services.bot_runtime.policy.plan import Plan
 from services.bot_runtime.policy.protections import MOST, protections
 from services.bot_runtime.policy.trade import Trade
@@ -28,7 +28,8 @@ class Scoring:
 
     def since(self, now: datetime) -> datetime:
         """Trades decided earlier than this have no bearing on a new run's score."""
-        return self._calendar.day_start(now - self._reach)
+        since = now - self._reach
+        return min(self._calendar.day_start(since), UTC_DAYS.day_start(since))
 
     def after(self, score: Score, trade: Trade, at: datetime) -> Score:
         """With the trade in it. Of another account type it counts nowhere; of another run, not in the run's totals."""
@@ -56,19 +57,9 @@ class Scoring:
         )
 
     def _in_day(self, score: Score, trade: Trade) -> Score:
-        date, hour, day = self._calendar.day_of(trade.decided), hour_of(trade.decided), score.day
-        if date < day.date:
-            return score  # a position that was opened before midnight ends after one of today's
-        if date > day.date:
-            day, score = Day(date=date, opening_balance=trade.worth), replace(score, losses_on={})
-        day = replace(
-            day,
-            profit=day.profit + trade.profit,
-            trades=day.trades + 1,
-            hour=max(hour, day.hour),
-            hour_trades=day.hour_trades + 1 if hour == day.hour else day.hour_trades if hour < day.hour else 1,
-        )
-        return replace(score, day=day)
+        day = _with(score.day, trade, self._calendar)
+        losses_on = score.losses_on if day.date == score.day.date else {}
+        return replace(score, day=day, utc_day=_with(score.utc_day, trade, UTC_DAYS), losses_on=losses_on)
 
     def _remembered(self, score: Score, trade: Trade) -> Score:
         if self._holds:
@@ -95,6 +86,22 @@ class Scoring:
             if lock.until > trade.ended.timestamp() and (known is None or lock.until > known.until):
                 kept[lock.active_id] = lock
         return replace(score, locks=tuple(kept[active_id] for active_id in sorted(kept)))
+
+
+def _with(day: Day, trade: Trade, calendar: Calendar) -> Day:
+    """The day of the latest trade, with that trade in it if it is of that day."""
+    date, hour = calendar.day_of(trade.decided), calendar.hour_of(trade.decided)
+    if date < day.date:
+        return day  # a position that was opened before midnight ends after one of today's
+    if date > day.date:
+        day = Day(date=date, opening_balance=trade.worth)
+    return replace(
+        day,
+        profit=day.profit + trade.profit,
+        trades=day.trades + 1,
+        hour=max(hour, day.hour),
+        hour_trades=day.hour_trades + 1 if hour == day.hour else day.hour_trades if hour < day.hour else 1,
+    )
 
 
 def passed(score: Score, sequence: int, at: datetime) -> Score:

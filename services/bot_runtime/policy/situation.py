@@ -39,6 +39,7 @@ class Situation:
     score: Score
     day: Day
     """Today's: what `score` holds, or an empty one after midnight."""
+    utc_day: Day
     account: Account
     offer: Offer | None
     """None: whether anything at all may be bought."""

@@ -13,6 +13,7 @@ from libs.contracts.score import Day
 from services.bot_runtime.platform import PLATFORM_KEY, PlatformRules, UserGate, limits_key
 from services.bot_runtime.policy import Account, Entry, Offer, Policy, Refusal
 from tests.messages import NOW, OTHER_USER, USER, a_score
+from tests.unit.bot_runtime.policy.builders import a_trade
 
 D = Decimal
 TODAY = "2026-11-24"
@@ -33,7 +34,7 @@ def rules(platform: Platform | None = None, limits: UserLimits | None = None) ->
 def judged(told: PlatformRules, profit: str = "0", *, open_positions: int = 0, **config: object) -> Entry | Refusal:
     wanted = BotConfig(amount=D(50), max_open_positions=5, **config)  # type: ignore[arg-type]
     policy = Policy(wanted, UserGate(told, USER, wanted))
-    score = a_score(day=Day(date=TODAY, profit=D(profit), trades=4))
+    score = a_score(utc_day=Day(date=TODAY, profit=D(profit), trades=4))
     account = Account(D(1000), at_risk=D(10) * open_positions, open_positions=open_positions)
     return policy.judge(score, account, OFFER, NOW)
 
@@ -69,6 +70,20 @@ def test_trades_of_a_day_and_open_positions_are_limited() -> None:
     told = rules(limits=UserLimits(max_open_positions=2))
     assert judged(told, open_positions=1) == Entry(D(50))
     assert isinstance(judged(told, open_positions=2), Refusal)
+
+
+def test_a_day_lasts_until_midnight_utc_wherever_a_user_says_to_be() -> None:
+    """Here it is tomorrow already, and there still yesterday."""
+    told = rules(limits=UserLimits(max_daily_loss=D(100)))
+    for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
+        wanted = BotConfig(amount=D(50), time_zone=zone)
+        policy = Policy(wanted, UserGate(told, USER, wanted))
+        early = NOW.replace(hour=1)
+        score = policy.after(a_score(), a_trade("-70", stake=D(70), decided=early, ended=early), early)
+        later, tomorrow = NOW.replace(hour=23), NOW.replace(day=25, hour=0)
+        assert score.day.date != policy.calendar.day_of(later), zone
+        assert policy.judge(score, Account(D(1000)), OFFER, later) == Entry(D(30))
+        assert policy.judge(score, Account(D(1000)), OFFER, tomorrow) == Entry(D(50))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.contracts.money import TradingWindow
-from services.bot_runtime.policy.calendar import Calendar, hour_end, hour_of
+from services.bot_runtime.policy.calendar import Calendar
 
 ZONES = [
     "UTC",
@@ -104,5 +104,14 @@ def test_the_next_opening_is_open_and_the_first(
 
 def test_clock_hours() -> None:
     moment = at("2026-11-24T12:34:56Z")
-    assert hour_end(moment) == at("2026-11-24T13:00Z")
-    assert hour_of(hour_end(moment)) == hour_of(moment) + 1
+    assert Calendar("UTC").hour_end(moment) == at("2026-11-24T13:00Z")
+    assert Calendar("Asia/Kathmandu").hour_end(moment) == at("2026-11-24T13:15Z")
+
+
+@given(moment=MOMENTS, zone=st.sampled_from([*ZONES, "Australia/Lord_Howe"]))
+def test_every_moment_is_in_its_hour_and_every_hour_in_a_day(moment: datetime, zone: str) -> None:
+    calendar = Calendar(zone)
+    end = calendar.hour_end(moment)
+    assert moment < end <= moment + timedelta(hours=1)
+    assert calendar.hour_of(end - timedelta(microseconds=1)) <= calendar.hour_of(moment)
+    assert calendar.hour_of(calendar.day_end(moment)) > calendar.hour_of(moment)

@@ -78,6 +78,7 @@ def test_a_run_that_goes_on_in_another_time_zone_has_that_zones_day() -> None:
     unheld: dict[str, Any] = {"stopLoss": 50, "protections": {"assetHold": None}}
     here = changed(there, **unheld)
     assert (here.day.date, here.day.profit, here.total) == (TODAY, D(-30), D(-30))
+    assert here.utc_day == there.utc_day
     verdict = Trader(a_config(amount=40, **unheld), score=here).judge()
     assert verdict == Entry(D(20)), "what was lost today counts"
 

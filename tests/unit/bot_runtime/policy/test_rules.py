@@ -65,6 +65,19 @@ def test_trades_of_an_hour() -> None:
     assert isinstance(trader.judge(), Entry)
 
 
+def test_trades_of_an_hour_in_which_no_day_begins() -> None:
+    """In Nepal hours begin at a quarter past those of UTC, and days with them."""
+    config = a_config(limits={"maxTradesPerHour": 2}, timeZone="Asia/Kathmandu")
+    midnight = datetime.fromisoformat("2026-11-24T18:15:00Z")
+    trader = Trader(config)
+    trader.now = midnight - timedelta(minutes=10)
+    assert len(trader.play([W, W])) == 2
+    assert trader.judge() == Refusal("2 trades in this hour", midnight)
+    trader.now = midnight
+    assert len(trader.play([W, W])) == 2
+    assert trader.judge() == Refusal("2 trades in this hour", midnight + timedelta(hours=1))
+
+
 def test_trades_of_a_day() -> None:
     trader = Trader(a_config(limits={"maxTradesPerDay": 2}, timeZone="America/Sao_Paulo"))
     assert len(trader.play([W, W])) == 2
