@@ -65,21 +65,22 @@ _NEEDS = {
         uses=(TRADES, SIGNALS, ALERTS, ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM),
         appends=(
             "trade.*.rejected", "alert.>", "scanner.signal.>", "$KV.desired.bot.>", "$KV.orders.>", "$KV.bots.>",
-            "$KV.feeds.bots.>", "$KV.leases.bots.>", "$KV.leases.member.bots.*", "$KV.platform.>",
+            "$KV.feeds.bots.>", "$KV.leases.bots.>", "$KV.leases.member.bots.*",
+            "$KV.platform.platform", "$KV.platform.user.*",
         ),
         hears=("market.closed.*.*", "trade.*.*"),
         calls=("rpc.gateway.candles", "rpc.gateway.*.order", "rpc.gateway.*.sell"),
         serves=("rpc.bots.>",),
     ),
     "analytics": _Needs(
-        uses=(TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES),
-        appends=("ledger.>", "alert.>", "scanner.ranking", "$KV.leases.analytics.>"),
+        uses=(TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM),
+        appends=("ledger.>", "alert.>", "scanner.ranking", "$KV.leases.analytics.>", "$KV.platform.barred.*"),
         calls=("rpc.gateway.candles",),
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),
     "edge": _Needs(
-        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, RATES, ANSWERS),
+        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, PLATFORM, RATES, ANSWERS),
         appends=("$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),
         hears=("market.candle.*.*", "ledger.*.*", "account.*.*", subjects.ALL_BOT_STATES, "alert.*"),
         calls=(

@@ -16,6 +16,11 @@ def balance(user: str) -> str:
     return f"{user}.balance"
 
 
+def barred(user: str) -> str:
+    """Of `platform`."""
+    return f"barred.{user}"
+
+
 def desired_session(user: str) -> str:
     """Of `desired`."""
     return f"session.{user}"

@@ -28,6 +28,14 @@ class UserLimits(Message, frozen=True, kw_only=True, rename="camel", forbid_unkn
         check(self, {"max_stake": money, "max_daily_loss": money})
 
 
+class BarredUser(Message, frozen=True, kw_only=True):
+    """Who may not come in: banned or deleted at the Auth server (KV `platform`). Nothing is done for them any more, and
+    their bots stop."""
+
+    user: str
+    at: datetime
+
+
 class Platform(Message, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     maintenance: bool = False
     """The kill switch: no bot starts and none opens anything; what is open is followed to its end."""

@@ -32,6 +32,8 @@ class ErrorCode(StrEnum):
     ALREADY_RUNNING = "ALREADY_RUNNING"
     NOT_RUNNING = "NOT_RUNNING"
     NOT_PAUSED = "NOT_PAUSED"
+    SUSPENDED = "SUSPENDED"
+    """The user was banned."""
     MAINTENANCE = "MAINTENANCE"
     """The kill switch is on."""
     LIMIT_REACHED = "LIMIT_REACHED"
@@ -172,7 +174,7 @@ START_BOT = Endpoint(
     "bots", "start", StartBot, BotStatus,
     (
         ErrorCode.ALREADY_RUNNING, ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND,
-        ErrorCode.MAINTENANCE, ErrorCode.LIMIT_REACHED,
+        ErrorCode.SUSPENDED, ErrorCode.MAINTENANCE, ErrorCode.LIMIT_REACHED,
     ),
 )  # fmt: skip
 STOP_BOT = Endpoint("bots", "stop", StopBot, BotStatus, (ErrorCode.NOT_RUNNING,))

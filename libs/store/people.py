@@ -1,5 +1,8 @@
 """Tables `profiles` and `admin_users`, and how many people there are."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 import msgspec
 
 from libs.store.database import Database
@@ -47,6 +50,19 @@ class People:
         row = {"user_id": user, "email": email, "role": role, "is_active": True}
         query = self._database.client.table("admin_users").upsert(row, on_conflict="email")
         await self._database.execute(query, "admin_users")
+
+    async def barred(self, known: Iterable[str]) -> set[str]:
+        """Everybody who is banned now, and of these users those who are gone."""
+        return set(msgspec.convert(await self._database.call("barred_users", known=list(known)), list[str]))
+
+    async def ended(self, sessions: Iterable[str]) -> set[str]:
+        """Of these sessions of the Auth server those that were logged out, or whose user is gone."""
+        return set(msgspec.convert(await self._database.call("ended_sessions", known=list(sessions)), list[str]))
+
+    async def ban(self, user: str, until: datetime | None) -> bool:
+        """Ban until then and end all sessions; None lifts the ban. False: there is no such user."""
+        arguments = {"target": user, "until": until.isoformat() if until is not None else None}
+        return bool(await self._database.call("ban_user", **arguments))
 
     async def counts(self) -> Counts:
         return read_rows(await self._database.call("crm_stats"), Counts)[0]

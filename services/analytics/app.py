@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS, LEASES, LEDGER, SIGNALS, TRADES
+from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS, LEASES, LEDGER, PLATFORM, SIGNALS, TRADES
 from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS
 from libs.service import Service
 from libs.store import Database
 from libs.store.bot_status import BotStatuses
+from libs.store.people import People
 from libs.store.scanner import Signals, Window
 from libs.store.trades import Trades
 from services.analytics import ledger, signals, statuses
+from services.analytics.barring import Barring
 from services.analytics.ledger import Ledger
 from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
@@ -23,7 +25,7 @@ from services.analytics.verdicts import Verdicts
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(TRADES, LEDGER, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES)
+    await bus.ensure(TRADES, LEDGER, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
@@ -38,6 +40,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         running += [await bus.consume(consumer, users.follow) for consumer in statuses.CONSUMERS]
         served = await bus.serve("analytics", {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer})
         service.background(statistics.run(), "scanner statistics")
+        service.background(Barring(bus, People(database)).run(), "barring")
         yield
         await served.stop()
         await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -10,10 +10,11 @@ import structlog
 
 from libs.bus import Bus, BusUnavailable, Entry
 from libs.bus.topology import PLATFORM
+from libs.contracts import keys
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig
 from libs.contracts.clock import Clock
-from libs.contracts.platform import Platform, PlatformRecord, UserLimits, UserLimitsRecord
+from libs.contracts.platform import BarredUser, Platform, PlatformRecord, UserLimits, UserLimitsRecord
 from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError, SetPlatform, SetUserLimits
 from services.bot_runtime.policy import Refusal, Rule, Situation
 from services.bot_runtime.policy.calendar import UTC_DAYS
@@ -23,6 +24,7 @@ from services.bot_runtime.policy.rules import OpenPositions, TradesPerDay
 log = structlog.get_logger()
 
 PLATFORM_KEY = "platform"
+BARRED = "This account is suspended"
 
 N = TypeVar("N", int, Decimal)
 
@@ -37,6 +39,7 @@ class PlatformRules:
     def __init__(self) -> None:
         self.platform = Platform()
         self._limits: dict[str, UserLimits] = {}
+        self._barred: set[str] = set()
         self._changed: Callable[[], None] | None = None
 
     async def follow(self, bus: Bus, changed: Callable[[], None]) -> None:
@@ -44,6 +47,7 @@ class PlatformRules:
         self._changed = changed
         await bus.mirror(PLATFORM, PLATFORM_KEY, PlatformRecord, self._platform_changed)
         await bus.mirror(PLATFORM, limits_key("*"), UserLimitsRecord, self._limits_changed)
+        await bus.mirror(PLATFORM, keys.barred("*"), BarredUser, self._barred_changed)
 
     def limits(self, user: str) -> UserLimits:
         """The platform's and the user's own, whichever is stricter."""
@@ -53,6 +57,10 @@ class PlatformRules:
     def notice(self) -> str:
         """Of a maintenance, for people."""
         return self.platform.notice or "Trading is paused for maintenance"
+
+    def barred(self, user: str) -> bool:
+        """Whether the user may not even come in: nothing is done for them any more."""
+        return user in self._barred
 
     def obstacle(self, user: str, account_type: AccountType) -> str:
         """Why nothing may be opened now, for people; empty if it may."""
@@ -77,6 +85,14 @@ class PlatformRules:
             self._limits[user] = entry.value.value
         self._tell()
 
+    def _barred_changed(self, key: str, entry: Entry[BarredUser] | None) -> None:
+        user = key.removeprefix(keys.barred(""))
+        if entry is None:
+            self._barred.discard(user)
+        else:
+            self._barred.add(user)
+        self._tell()
+
     def _tell(self) -> None:
         if self._changed is not None:
             self._changed()
@@ -92,6 +108,8 @@ class UserGate:
         self._account_type = config.account_type
 
     def refuses(self, situation: Situation) -> Refusal | None:
+        if self._rules.barred(self._user):
+            return Refusal(BARRED, final=True)
         if reason := self._rules.obstacle(self._user, self._account_type):
             return Refusal(reason)
         situation = _in_utc(situation)

@@ -18,7 +18,7 @@ from services.bot_runtime import labels
 from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
-from services.bot_runtime.platform import PlatformRules
+from services.bot_runtime.platform import BARRED, PlatformRules
 from services.bot_runtime.policy import Account, Policy
 from services.bot_runtime.policy.preview import preview
 from services.bot_runtime.restore import restored
@@ -140,6 +140,8 @@ class Endpoints:
         return await self._tell(await self._journal(known.bot), desired, state, label)
 
     async def _check(self, request: StartBot) -> None:
+        if self._platform.barred(request.user):
+            raise RpcError(ErrorCode.SUSPENDED, BARRED)
         if self._platform.platform.maintenance:
             raise RpcError(ErrorCode.MAINTENANCE, self._platform.notice)
         if self._running() >= self._platform.platform.max_bots:

@@ -8,7 +8,7 @@ import aiohttp
 from aiohttp import web
 
 from libs.bus import Bus
-from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, RATES
+from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, PLATFORM, RATES
 from libs.contracts.clock import Clock
 from libs.service import Service
 from libs.service.health import listen
@@ -40,6 +40,7 @@ from services.socket_edge.scanner_api import ScannerApi
 from services.socket_edge.service_api import VERSION, ServiceApi
 from services.socket_edge.settings import Settings
 from services.socket_edge.sockets import Sockets
+from services.socket_edge.standing import Standing
 from services.socket_edge.state import State
 from services.socket_edge.user_events import UserEvents
 
@@ -49,25 +50,28 @@ _MAX_BODY = 1024 * 1024
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus, clock = service.bus, service.clock
-    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, RATES)
+    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, PLATFORM, RATES)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with aiohttp.ClientSession() as http, await Database.connect(settings.supabase_url, secret_key) as database:
         people = People(database)
         origins = Origins(settings.edge_cors_origins)
         verifier = _verifier(settings, http, clock)
-        gate = Gate(verifier, Roles(people.role, clock), origins, _limits(settings, bus))
+        standing = Standing(people, clock)
+        gate = Gate(verifier, standing, Roles(people.role, clock), origins, _limits(settings, bus))
         engine = Engine(origins)
         fanout = Fanout(engine)
 
+        await standing.follow(bus)
         state = await State.follow(bus)
         assets = Assets(state.catalogue)
         events = UserEvents(fanout, clock)
         await events.follow(bus)
         hub = CandleHub(bus, fanout)
-        sockets = Sockets(engine, fanout, verifier, assets, hub, events, clock)
+        sockets = Sockets(engine, fanout, verifier, standing, assets, hub, events, clock)
         dependencies = Dependencies(bus, database.reachable)
 
         service.background(dependencies.watch(), "dependencies")
+        service.background(standing.watch(), "standing")
         service.background(hub.demand.run(), "demand")
         service.background(sockets.look_after(), "sockets")
         handlers = _handlers(

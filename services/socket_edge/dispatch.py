@@ -23,6 +23,7 @@ from services.socket_edge.reading import from_json, from_query
 from services.socket_edge.requests import OfUser
 from services.socket_edge.roles import Roles
 from services.socket_edge.route import Access, Body, Query, Route
+from services.socket_edge.standing import Standing
 from services.socket_edge.wire import JSON, vary
 
 _WORTH_COMPRESSING = 1024
@@ -47,8 +48,11 @@ Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct]]]
 class Gate:
     """Lets a request through to its handler."""
 
-    def __init__(self, verifier: TokenVerifier, roles: Roles, origins: Origins, limits: Limits) -> None:
+    def __init__(
+        self, verifier: TokenVerifier, standing: Standing, roles: Roles, origins: Origins, limits: Limits
+    ) -> None:
         self._verifier = verifier
+        self._standing = standing
         self._roles = roles
         self._origins = origins
         self._limits = limits
@@ -71,6 +75,7 @@ class Gate:
     async def _caller(self, request: web.Request, route: Route[Query, Body]) -> str:
         credential = credentials.find(request.headers.get("Authorization"), request.cookies)
         identity = await self._verifier.verify(credential.token)
+        self._standing.check(identity)
         if route.changes:
             self._origins.check_intent(credential, request.headers.get("Origin"), request.host)
         user_id.set(identity.user)

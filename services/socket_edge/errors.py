@@ -71,6 +71,7 @@ _OF_RPC: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.ALREADY_RUNNING: (400, "Bot is already running"),
     ErrorCode.NOT_RUNNING: (400, "Bot is not running"),
     ErrorCode.NOT_PAUSED: (400, "Bot is not paused"),
+    ErrorCode.SUSPENDED: (403, "This account is suspended"),
     ErrorCode.MAINTENANCE: (503, ""),
     ErrorCode.LIMIT_REACHED: (409, ""),
     ErrorCode.NO_BALANCE: (400, ""),
@@ -107,6 +108,10 @@ def unauthorized(message: str) -> ApiError:
 
 def forbidden(message: str) -> ApiError:
     return ApiError(403, "FORBIDDEN", message)
+
+
+def suspended() -> ApiError:
+    return of_rpc(RpcError(ErrorCode.SUSPENDED, ""))
 
 
 def not_connected() -> ApiError:

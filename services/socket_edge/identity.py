@@ -25,6 +25,8 @@ _ROLE = "authenticated"
 class Identity:
     user: str
     expires_at: datetime
+    session: str = ""
+    """At the Auth server; empty if the token does not name one."""
 
 
 class TokenVerifier:
@@ -51,7 +53,7 @@ class TokenVerifier:
             raise unauthorized(f"Invalid or expired token ({type(error).__name__})") from None
         if claims.get("role") != _ROLE:
             raise unauthorized("This token is not a user's")
-        return Identity(_user(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC))
+        return Identity(_user(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC), _session(claims))
 
     async def _key(self, header: dict[str, object]) -> tuple[str | jwt.PyJWK, str]:
         """The algorithm follows from the kind of key we hold, never from the token alone: an HS256 signature is
@@ -64,6 +66,13 @@ class TokenVerifier:
             if key is not None and key.algorithm_name == algorithm:
                 return key, key.algorithm_name
         raise jwt.InvalidKeyError("no key for this token")
+
+
+def _session(claims: dict[str, object]) -> str:
+    try:
+        return str(UUID(str(claims["session_id"])))
+    except (KeyError, ValueError):
+        return ""
 
 
 def _user(subject: object) -> str:

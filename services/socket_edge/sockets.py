@@ -25,6 +25,7 @@ from services.socket_edge.identity import Identity, TokenVerifier
 from services.socket_edge.market_api import candle_size
 from services.socket_edge.reading import from_builtins
 from services.socket_edge.requests import CandleSubscription
+from services.socket_edge.standing import Standing
 from services.socket_edge.user_events import UserEvents, room
 
 log = structlog.get_logger()
@@ -51,6 +52,7 @@ class Sockets:
         engine: Engine,
         fanout: Fanout,
         verifier: TokenVerifier,
+        standing: Standing,
         assets: Assets,
         hub: CandleHub,
         events: UserEvents,
@@ -59,6 +61,7 @@ class Sockets:
         self._engine = engine
         self._fanout = fanout
         self._verifier = verifier
+        self._standing = standing
         self._assets = assets
         self._hub = hub
         self._events = events
@@ -70,7 +73,8 @@ class Sockets:
         engine.server.on("unsubscribe-candles", self._unsubscribe)
 
     async def look_after(self) -> None:
-        """Until cancelled: cuts off who floods us and whose token has expired; removes what lost connections left."""
+        """Until cancelled: cuts off who floods us and whose token has expired or session has ended; removes what lost
+        connections left."""
         while True:
             await asyncio.sleep(_LOOK_AFTER)
             self._fanout.enforce()
@@ -80,6 +84,15 @@ class Sockets:
                     self._forget(sid)
                 elif connection.identity.expires_at + _GRACE < now:
                     self._fanout.cut(sid, "token_expired")
+                elif not self._in_good_standing(connection.identity):
+                    self._fanout.cut(sid, "ended")
+
+    def _in_good_standing(self, identity: Identity) -> bool:
+        try:
+            self._standing.check(identity)
+        except ApiError:
+            return False
+        return True
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: object) -> None:
         given = auth.get("token") if isinstance(auth, dict) else None
@@ -89,6 +102,7 @@ class Sockets:
                 environ.get("HTTP_AUTHORIZATION"), cookies, given if isinstance(given, str) else None
             )
             identity = await self._verifier.verify(credential.token)
+            self._standing.check(identity)
         except ApiError as error:
             raise Refused(error.code.lower(), {"code": error.code, "error": error.message}) from None
         self._connections[sid] = _Connection(identity)

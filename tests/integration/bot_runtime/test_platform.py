@@ -3,9 +3,11 @@
 import pytest
 
 from libs.bus import Bus
+from libs.bus.topology import PLATFORM as BUCKET
+from libs.contracts import keys
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotConfig
-from libs.contracts.platform import Platform, UserLimits
+from libs.contracts.bots import BotConfig, BotState
+from libs.contracts.platform import BarredUser, Platform, UserLimits
 from libs.contracts.rpc import (
     PLATFORM,
     SET_PLATFORM,
@@ -22,7 +24,7 @@ from services.bot_runtime import labels
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
-from tests.messages import OTHER_USER, USER
+from tests.messages import NOW, OTHER_USER, USER
 
 ADMIN = "01890a5d-ac96-774b-bcce-b302099a8059"
 
@@ -108,3 +110,27 @@ async def test_a_user_without_real_money_trades_on_the_demo_account_only(
     with pytest.raises(RpcError, match="accountType") as raised:
         await observer.start_bot(config=BotConfig(account_type=AccountType.REAL))
     assert raised.value.code is ErrorCode.INVALID_REQUEST
+
+
+async def test_the_bots_of_who_is_barred_stop_and_are_not_started(
+    bus: Bus, gateway: Gateway, observer: Observer
+) -> None:
+    await gateway.connect(OTHER_USER)
+    await observer.start_bot()
+    order = await gateway.next_order()
+    await bus.bucket(BUCKET).put(keys.barred(USER), BarredUser(user=USER, at=NOW))
+    await observer.label(labels.STOPPING)
+    await gateway.settle(order, "8.20")
+    status = await observer.label("Bot stopped - This account is suspended")
+    assert (status.state, (await observer.score(1)).wins) == (BotState.STOPPED, 1)
+    with pytest.raises(RpcError) as refused:
+        await observer.start_bot()
+    assert refused.value.code is ErrorCode.SUSPENDED
+    await observer.start_bot(OTHER_USER)
+    await bus.bucket(BUCKET).delete(keys.barred(USER))
+    while True:
+        try:
+            await observer.start_bot()
+        except RpcError:
+            continue
+        break

@@ -1,0 +1,61 @@
+"""Who may not come in, told to everybody who lets people in or acts for them.
+
+The Auth server knows who is banned or deleted, and tells nobody. It is asked again and again, so that it does not
+matter who did it and where: an administrator here, or one at the Auth server itself.
+"""
+
+import asyncio
+
+import structlog
+
+from libs.bus import Bus, BusError, Mirror
+from libs.bus.topology import BOTS, PLATFORM
+from libs.contracts import keys
+from libs.contracts.bots import BotStatus
+from libs.contracts.platform import BarredUser
+from libs.store import StoreError
+from libs.store.people import People
+
+_PERIOD = 1.5
+"""Seconds between two questions. Together with what follows a ban counts within five."""
+_RETRY = 0.5
+
+log = structlog.get_logger()
+
+
+class Barring:
+    """Of all processes one asks."""
+
+    def __init__(self, bus: Bus, people: People) -> None:
+        self._bus = bus
+        self._people = people
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        barred = await self._bus.mirror(PLATFORM, keys.barred("*"), BarredUser)
+        bots = await self._bus.mirror(BOTS, keys.bot_status(keys.EVERY_BOT), BotStatus)
+        lease = self._bus.lease("analytics.barring")
+        try:
+            while True:
+                if lease.held or await lease.acquire():
+                    await self._turn(barred, bots)
+                    await asyncio.sleep(_PERIOD)
+                else:
+                    await asyncio.sleep(_RETRY)
+        finally:
+            await lease.release()
+
+    async def _turn(self, barred: Mirror[BarredUser], bots: Mirror[BotStatus]) -> None:
+        known = {entry.value.user for _, entry in barred.items()}
+        acting = {entry.value.user for _, entry in bots.items() if entry.value.state.alive}
+        try:
+            now = await self._people.barred(known | acting)
+            platform = self._bus.bucket(PLATFORM)
+            for user in now - known:
+                await platform.put(keys.barred(user), BarredUser(user=user, at=self._bus.clock.now()))
+                log.warning("user_barred", user=user)
+            for user in known - now:
+                await platform.delete(keys.barred(user))
+                log.warning("user_admitted_again", user=user)
+        except (StoreError, BusError) as error:
+            log.warning("barred_users_not_known", error=str(error))

@@ -1,0 +1,79 @@
+"""Whether a valid token still lets its user in: access tokens outlive logouts and bans (crm-and-reliability §E3).
+
+Bans are told by analytics. Whether a session was ended only the Auth server's tables know: of all sessions that were
+used here lately they are asked every two seconds.
+"""
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+
+from libs.bus import Bus
+from libs.bus.topology import PLATFORM
+from libs.contracts import keys
+from libs.contracts.clock import Clock
+from libs.contracts.platform import BarredUser
+from libs.store import StoreError
+from libs.store.people import People
+from services.socket_edge.errors import suspended, unauthorized
+from services.socket_edge.identity import Identity
+
+_PERIOD = 2.0
+_RECENT = 10.0
+"""Seconds after its last use for which a session is asked about."""
+_AT_ONCE = 2000
+_REMEMBERED = 50_000
+"""Sessions that ended; their tokens are valid for an hour at most."""
+
+log = structlog.get_logger()
+
+
+class Standing:
+    def __init__(self, people: People, clock: Clock) -> None:
+        self._people = people
+        self._clock = clock
+        self._barred: set[str] = set()
+        self._used: OrderedDict[str, float] = OrderedDict()
+        """When each session was used last, in monotonic seconds, the oldest first."""
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    async def follow(self, bus: Bus) -> None:
+        """Who is barred, current when it returns and from then on."""
+
+        def changed(key: str, entry: object) -> None:
+            user = key.removeprefix(keys.barred(""))
+            (self._barred.discard if entry is None else self._barred.add)(user)
+
+        await bus.mirror(PLATFORM, keys.barred("*"), BarredUser, changed)
+
+    def check(self, identity: Identity) -> None:
+        """Raises ApiError: 403 for who is banned, 401 for a session that was ended."""
+        if identity.user in self._barred:
+            raise suspended()
+        if identity.session:
+            if identity.session in self._ended:
+                raise unauthorized("This session was ended")
+            self._used[identity.session] = self._clock.monotonic()
+            self._used.move_to_end(identity.session)
+
+    async def watch(self) -> None:
+        """Until cancelled: learn which sessions were ended."""
+        while True:
+            await asyncio.sleep(_PERIOD)
+            try:
+                await self._ask()
+            except StoreError as error:
+                log.warning("ended_sessions_not_known", error=str(error))
+
+    async def _ask(self) -> None:
+        oldest = self._clock.monotonic() - _RECENT
+        while self._used and next(iter(self._used.values())) < oldest:
+            self._used.popitem(last=False)
+        recent = list(self._used)
+        for start in range(0, len(recent), _AT_ONCE):
+            for session in await self._people.ended(recent[start : start + _AT_ONCE]):
+                self._ended[session] = None
+                self._used.pop(session, None)
+        while len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
