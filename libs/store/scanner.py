@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
+from postgrest import AsyncQueryRequestBuilder
 
 from libs.contracts.ids import derived_id
 from libs.contracts.market import Feed
@@ -150,16 +151,16 @@ class Signals:
         query = self._database.client.table(_PERFORMANCES).select("*").gte("total_signals", RANKED_FROM)
         query = query.order("wilson_lower" if rank == "wilson" else "win_rate", desc=True)
         query = query.order("total_signals", desc=True).order("last_updated", desc=True).order("id").limit(limit)
-        return read_rows(await self._database.execute(query, _PERFORMANCES), ScannerRow)
+        return await self._performances(query)
 
     async def of_active(self, active_id: int) -> list[ScannerRow]:
         query = self._database.client.table(_PERFORMANCES).select("*").eq("active_id", str(active_id))
-        return read_rows(await self._database.execute(query.order("timeframe"), _PERFORMANCES), ScannerRow)
+        return await self._performances(query.order("timeframe"))
 
     async def updated(self, limit: int) -> list[ScannerRow]:
         """What changed last."""
         query = self._database.client.table(_PERFORMANCES).select("*").order("last_updated", desc=True)
-        return read_rows(await self._database.execute(query.order("id").limit(limit), _PERFORMANCES), ScannerRow)
+        return await self._performances(query.order("id").limit(limit))
 
     async def strategies(self) -> list[StrategyTotal]:
         """Every strategy and timeframe, the one that is best with most certainty first."""
@@ -168,6 +169,9 @@ class Signals:
     async def latest(self, limit: int) -> list[SignalRow]:
         query = self._database.client.table(_TRADES).select("*").order("signal_timestamp", desc=True)
         return read_rows(await self._database.execute(query.order("id").limit(limit), _TRADES), SignalRow)
+
+    async def _performances(self, query: AsyncQueryRequestBuilder) -> list[ScannerRow]:
+        return read_rows(await self._database.execute(query, _PERFORMANCES), ScannerRow)
 
     async def _record(self, signals: list[dict[str, object]], closes: Iterable[Close]) -> int:
         decisive = [

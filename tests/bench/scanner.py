@@ -94,7 +94,7 @@ def _candles(feed: Feed, newest: int, count: int, random: Random) -> list[Candle
 
 
 async def _rows() -> tuple[float, float]:
-    """Rows inserted and decided per second, and the seconds to count them all when a tenth is new."""
+    """Rows inserted and decided per second, and the seconds to bring the statistics in line when a tenth is new."""
     with TemporaryDirectory() as directory:
         async with (
             _supabase(Path(directory) / "supabase") as server,

@@ -64,9 +64,8 @@ def rows_of(person: Person) -> dict[str, dict[str, object]]:
             "signal_direction": "CALL", "signal_price": 1,
         },
         "strategy_performance": {
-            "strategy_id": key, "active_id": "1", "ativo_nome": "EUR/USD", "timeframe": 60, "total_signals": 1,
-            "total_wins": 1, "total_losses": 0, "total_ties": 0, "total_timeouts": 0, "win_rate": 100,
-            "wilson_lower": 20.65, "window_seconds": 3600, "last_signal": "2026-11-24T00:00:00Z",
+            "strategy_id": key, "active_id": "1", "ativo_nome": "EUR/USD", "timeframe": 60, "total_wins": 1,
+            "total_losses": 0, "total_ties": 0, "total_timeouts": 0, "last_signal": "2026-11-24T00:00:00Z",
         },
         "system_config": {"key": key, "value": 1},
         "trade_history": {

@@ -148,6 +148,36 @@ async def test_only_what_changed_is_written_and_what_is_empty_is_deleted(signals
     assert (await signals.updated(10), await signals.strategies(), await signals.latest(10)) == ([], [], [])
 
 
+WRITES = (
+    """insert into public.strategy_trades (
+      active_id, ativo_nome, timeframe, strategy_id, signal_timestamp, signal_direction, signal_price, result
+    )
+    select (n % 3)::text, 'x', 60, 's' || n % 2, now(), 'CALL', 1, (array['PENDING', 'WIN', 'LOSS', 'TIE'])[1 + n % 4]
+    from generate_series(1, 60) n;""",
+    "update public.strategy_trades set result = 'TIMEOUT' where result = 'PENDING';",
+    "update public.strategy_trades set result = 'WIN' where result = 'LOSS' and active_id = '1';",
+    "delete from public.strategy_trades where result = 'TIE' or active_id = '2';",
+)
+COUNTS = """
+select active_id, strategy_id, total_wins, total_losses, total_ties, total_timeouts from public.strategy_performance
+where total_wins + total_losses + total_ties + total_timeouts > 0 order by 1, 2
+"""
+SIGNALS = """
+select active_id, strategy_id, count(*) filter (where result = 'WIN') as total_wins,
+  count(*) filter (where result = 'LOSS') as total_losses, count(*) filter (where result = 'TIE') as total_ties,
+  count(*) filter (where result = 'TIMEOUT') as total_timeouts
+from public.strategy_trades where result <> 'PENDING' group by 1, 2 order by 1, 2
+"""
+
+
+def test_the_counts_follow_the_signals_whatever_writes_them(catalog: Catalog) -> None:
+    for done in range(1, len(WRITES) + 1):
+        change = "".join(WRITES[:done])
+        counted, signals = catalog.ask((change, COUNTS), (change, SIGNALS))
+        assert counted == signals
+        assert signals
+
+
 async def test_a_signal_counts_as_long_as_its_window_says(signals: Signals) -> None:
     await outcomes(signals, wins=1, losses=0, size=10)
     await outcomes(signals, wins=1, losses=0, size=3600)
