@@ -39,11 +39,11 @@ run: setup
 watch: setup
 	@exec $(BIN)/python -m deploy.local.watch
 
-# Tests that start servers mostly wait, so that four files at a time fit two cores; the whole stack has the machine to itself.
+# Tests that start servers mostly wait, so that five files at a time fit two cores.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
-	$(BIN)/pytest tests/integration -n 4 --dist loadfile
-	$(BIN)/pytest tests/e2e
+	$(BIN)/pytest tests/integration -n 5 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
 
 N ?= 5000
 MINUTES ?= 10

@@ -12,6 +12,8 @@ from deploy.local.facts import Facts
 from tests.e2e.stack import Stack
 from tests.e2e.user import User, log_in, money, until
 
+pytestmark = pytest.mark.takes(65)
+
 DEMO_AT_BROKER = "2000001"
 
 

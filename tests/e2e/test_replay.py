@@ -19,7 +19,10 @@ SPEED = 60
 SIZE = 10
 """Seconds of a candle; each has ten minutes of the file in it."""
 
-pytestmark = pytest.mark.skipif(not MARKET.exists(), reason=f"the recorded months are not in {MARKET}")
+pytestmark = [
+    pytest.mark.takes(60),
+    pytest.mark.skipif(not MARKET.exists(), reason=f"the recorded months are not in {MARKET}"),
+]
 
 
 class Bar(NamedTuple):

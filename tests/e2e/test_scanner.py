@@ -10,6 +10,8 @@ from libs.store.scanner import SignalRow
 from tests.e2e.stack import Stack
 from tests.e2e.user import User, until
 
+pytestmark = pytest.mark.takes(45)
+
 ASSET, SIZE = "EURUSD-OTC", 10
 
 

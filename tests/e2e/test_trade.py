@@ -8,6 +8,8 @@ import pytest
 from tests.e2e.stack import Stack
 from tests.e2e.user import Json, Socket, User, log_in, money
 
+pytestmark = pytest.mark.takes(45)
+
 CANDLES = {"asset": "EURUSD-OTC", "timeframe": 5, "strategy": "hybrid"}
 BOT = {"mode": "auto", "strategy": "aggressive", "amount": 25, "maxTimeframe": 10, "accountType": "demo"}
 

@@ -1,6 +1,7 @@
 """A real Supabase-compatible server with this repository's migrations, run as the local stack runs it."""
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -138,9 +139,15 @@ class SupabaseServer:
 
 @pytest.fixture(scope="session")
 def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of a server that was migrated and never started; to be copied, not changed."""
-    directory = tmp_path_factory.mktemp("migrated")
-    SupabaseServer(directory).prepare()
+    """The directory of a server that was migrated and never started; every worker copies it, and nobody changes it."""
+    mine = tmp_path_factory.getbasetemp()
+    directory = (mine.parent if "PYTEST_XDIST_WORKER" in os.environ else mine) / "migrated"
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not directory.exists():
+            in_the_making = directory.with_suffix(".new")
+            SupabaseServer(in_the_making).prepare()
+            in_the_making.rename(directory)
     return directory
 
 

@@ -22,6 +22,8 @@ from tests.integration.service_process import ServiceProcess, StartService
 from tests.integration.supabase_server import SupabaseServer
 from tests.messages import a_candle
 
+pytestmark = pytest.mark.takes(65)
+
 pytestmark = pytest.mark.timeout(90)
 
 SIZE = 60

@@ -16,6 +16,8 @@ from tests.integration.paper_broker import PaperBroker, StartPaperBroker
 from tests.integration.service_process import StartService
 from tests.messages import USER
 
+pytestmark = pytest.mark.takes(35)
+
 BROKER_USER = 4711
 TICKERS = ("EURUSD-OTC", "GBPUSD-OTC", "USDJPY-OTC")
 ROUND = 40.0

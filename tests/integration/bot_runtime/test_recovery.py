@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
 from msgspec.structs import replace
 
 from libs.bus import Bus
@@ -22,6 +23,8 @@ from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.service_process import ServiceProcess
 from tests.messages import USER
+
+pytestmark = pytest.mark.takes(55)
 
 D = Decimal
 

@@ -14,6 +14,8 @@ from tests.integration.broker_gateway.rig import Rig, until
 from tests.integration.broker_gateway.test_kinds import timed
 from tests.integration.service_process import ServiceProcess
 
+pytestmark = pytest.mark.takes(40)
+
 EURUSD = 76
 
 

@@ -10,6 +10,8 @@ from tests.chaos.crowd import gathered
 from tests.chaos.lives import hidden_matrix, matrix, sold_matrix
 from tests.integration.broker_gateway.rig import Rig
 
+pytestmark = pytest.mark.takes(110)
+
 
 @pytest.mark.timeout(150)
 async def test_every_fault_at_every_moment_of_a_blitz_order_and_of_a_binary_one_that_is_sold(rig: Rig) -> None:

@@ -12,6 +12,8 @@ from libs.contracts.rpc import RpcError
 from tests.integration.broker_gateway.rig import BROKER_USER, Rig, until
 from tests.integration.nats_server import eventually
 
+pytestmark = pytest.mark.takes(58)
+
 
 async def trading(rig: Rig) -> None:
     """The user is connected and the broker's catalogue is known."""

@@ -17,6 +17,8 @@ from tests.integration.broker_gateway.rig import BROKER_USER, SYSTEM_USER, Rig, 
 from tests.integration.nats_server import eventually
 from tests.messages import OTHER_USER, USER
 
+pytestmark = pytest.mark.takes(90)
+
 EURUSD = 76
 
 

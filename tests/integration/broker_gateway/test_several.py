@@ -20,6 +20,8 @@ from libs.contracts.orders import OrderState
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.broker_gateway.rig import Rig, until
 
+pytestmark = pytest.mark.takes(45)
+
 USERS = {str(UUID(int=number)): 6000 + number for number in range(1, 21)}
 """User and account at the broker."""
 FEED = Feed(76, 1)

@@ -6,6 +6,8 @@ from tests.integration.broker_port.quadcode_venue import QuadcodeVenue
 from tests.integration.broker_port.session_cases import SessionCases
 from tests.integration.broker_port.venue import Witness
 
+pytestmark = pytest.mark.takes(45)
+
 
 class TestSession(SessionCases):
     @pytest.fixture

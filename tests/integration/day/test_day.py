@@ -13,6 +13,8 @@ from tests.integration.paper_broker import StartPaperBroker
 from tests.integration.service_process import StartService
 from tests.integration.supabase_server import SupabaseServer
 
+pytestmark = pytest.mark.takes(80)
+
 _BOTS = int(os.environ.get("PREGAO_CHAOS_BOTS", "40"))
 _MINUTES = float(os.environ.get("PREGAO_CHAOS_MINUTES", "1"))
 _SEED = int(os.environ.get("PREGAO_CHAOS_SEED", "1"))

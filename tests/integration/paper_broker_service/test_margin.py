@@ -12,6 +12,8 @@ from services.paper_broker.faults import SuspendActive
 from tests.integration.paper_broker import PaperBroker, StartPaperBroker
 from tests.integration.paper_broker_service.wire import EURUSD, USER, Frame, Wire, connected
 
+pytestmark = pytest.mark.takes(40)
+
 BTC = 2270
 ADA = {
     "id": USER,

@@ -33,6 +33,8 @@ from libs.quadcode.translations import translations
 from tests.integration.nats_server import eventually
 from tests.integration.paper_broker import PaperBroker
 
+pytestmark = pytest.mark.takes(40)
+
 USER = 5150
 EURUSD = 76
 ROOT = Path(__file__).parents[3]

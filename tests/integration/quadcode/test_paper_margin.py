@@ -25,6 +25,8 @@ from services.paper_broker.faults import SuspendActive
 from tests.integration.nats_server import eventually
 from tests.integration.paper_broker import PaperBroker, StartPaperBroker
 
+pytestmark = pytest.mark.takes(25)
+
 USER = 5150
 EURUSD, GOLD, BTC = 76, 2086, 2270
 ACTIVES = {"forex": EURUSD, "cfd": GOLD, "crypto": BTC}
@@ -134,10 +136,7 @@ async def test_a_position_is_followed_from_order_to_history(client: Client, ada:
     assert all(each["amount"] == each["ledger"] for each in await ada.balances(USER))
 
 
-@pytest.mark.parametrize("kind", TriggerType)
-async def test_every_kind_of_protection_is_understood(
-    start_paper_broker: StartPaperBroker, accounts: str, kind: TriggerType
-) -> None:
+async def test_every_kind_of_protection_is_understood(start_paper_broker: StartPaperBroker, accounts: str) -> None:
     """Three pips away on both sides, where time is fast: one of them comes true soon."""
     broker = await start_paper_broker(PREGAO_PAPER_ACCOUNTS=accounts, PREGAO_PAPER_CLOCK_SPEED="60")
     session_ids = FixedSessionId(await broker.session(USER))
@@ -146,21 +145,23 @@ async def test_every_kind_of_protection_is_understood(
         terms = await _terms(client, margin, await _order(client, margin))
         heard: list[Position] = []
         await client.positions.watch(heard.append)
-        price = Decimal(str((await _quote(client)).ask))
-        loss, profit = {
-            TriggerType.PRICE: (price - distance, price + distance),
-            TriggerType.PIPS: (Decimal(3), Decimal(3)),
-            TriggerType.DELTA: (distance, distance),
-            TriggerType.PNL: (terms.pip_value * 3, terms.pip_value * 3),
-        }[kind]
-        order = await _order(client, margin, stop_loss=Trigger(loss, kind), take_profit=Trigger(profit, kind))
-        await margin.market(order)
-        await eventually(lambda: heard and heard[-1].closed, timeout=40)
-    closed = heard[-1]
-    opened = float(price) if kind is TriggerType.PRICE else closed.open_quote
-    assert closed.close_quote is not None
-    assert closed.close_reason == ("take_profit" if closed.close_quote > opened else "stop_loss")
-    assert abs(closed.close_quote - opened) > 0.00029
+        around: dict[int, Decimal | None] = {}
+        for kind in TriggerType:
+            price = Decimal(str((await _quote(client)).ask))
+            loss, profit = {
+                TriggerType.PRICE: (price - distance, price + distance),
+                TriggerType.PIPS: (Decimal(3), Decimal(3)),
+                TriggerType.DELTA: (distance, distance),
+                TriggerType.PNL: (terms.pip_value * 3, terms.pip_value * 3),
+            }[kind]
+            order = await _order(client, margin, stop_loss=Trigger(loss, kind), take_profit=Trigger(profit, kind))
+            around[await margin.market(order)] = price if kind is TriggerType.PRICE else None
+        await eventually(lambda: len([each for each in heard if each.closed]) == len(around), timeout=40)
+    for closed in (each for each in heard if each.closed):
+        assert closed.close_quote is not None
+        by = closed.close_quote - float(around[closed.order_ids[0]] or closed.open_quote)
+        assert closed.close_reason == ("take_profit" if by > 0 else "stop_loss")
+        assert abs(by) > 0.00029
 
 
 async def _quote(client: Client) -> Quote:
