@@ -122,20 +122,23 @@ class Day:
     async def _kill(self) -> None:
         number = self._chance.randrange(len(self._processes) + 1)
         if number == len(self._processes):
-            self.deaths.append("nats killed")
+            self._tell("nats killed")
             self._nats.kill()
             self._nats.start()
             return
         process = self._processes[number]
         if self._chance.random() < 0.3:
-            self.deaths.append(f"{process.module} {number} frozen")
+            self._tell(f"{process.module} {number} frozen")
             process.pause()
             await asyncio.sleep(self._chance.uniform(*_FROZEN))
             process.resume()
         else:
-            self.deaths.append(f"{process.module} {number} killed")
+            self._tell(f"{process.module} {number} killed")
             await process.kill()
             await process.start()
+
+    def _tell(self, death: str) -> None:
+        self.deaths.append(f"{self._bus.clock.now():%H:%M:%S.%f} {death}")
 
     async def _start(self, player: Player) -> None:
         async def connect() -> None:
