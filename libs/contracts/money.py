@@ -207,6 +207,6 @@ class Preview(Message, frozen=True, kw_only=True, rename="camel"):
     ended_by: str
     """What then keeps it from trading; empty if nothing does after so many."""
     worst_loss: Decimal
-    """Whatever happens, the results from now to the end of the trading day do not sum to a greater loss."""
+    """Whatever happens, the results of the trading day, from the first trade on, do not sum to a greater loss."""
     bounded_by: str
-    """The field that says so; `balance` if only the balance does."""
+    """The field, of the configuration or of what administrators allow, that says so; `balance` if only that does."""

@@ -106,6 +106,7 @@ class UserGate:
         self._rules = rules
         self._user = user
         self._account_type = config.account_type
+        self._max_stake = config.max_stake
 
     def refuses(self, situation: Situation) -> Refusal | None:
         if self._rules.barred(self._user):
@@ -122,6 +123,14 @@ class UserGate:
         if limits.max_daily_loss is not None:
             left = StopLoss(limits.max_daily_loss, SMALLEST_STAKE).left(_in_utc(situation))
             yield left if left is not None else Decimal(0)
+
+    def bounds(self, situation: Situation) -> Iterable[tuple[Decimal, str]]:
+        limits, situation = self._rules.limits(self._user), _in_utc(situation)
+        if limits.max_daily_loss is not None:
+            left = StopLoss(limits.max_daily_loss, SMALLEST_STAKE).left(situation)
+            yield left if left is not None else Decimal(0), "maxDailyLoss"
+        if limits.max_trades_per_day is not None:
+            yield (limits.max_trades_per_day - situation.day.trades) * self._max_stake, "maxTradesPerDay"
 
     def _limits(self) -> Iterator[Rule]:
         limits = self._rules.limits(self._user)

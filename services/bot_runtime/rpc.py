@@ -18,7 +18,7 @@ from services.bot_runtime import labels
 from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
-from services.bot_runtime.platform import BARRED, PlatformRules
+from services.bot_runtime.platform import BARRED, PlatformRules, UserGate
 from services.bot_runtime.policy import Account, Policy
 from services.bot_runtime.policy.preview import preview
 from services.bot_runtime.restore import restored
@@ -88,7 +88,7 @@ class Endpoints:
         async with _certain():
             balance = await self._balance(request)
             await self._check_config(request)
-            policy, now = Policy(request.config), self._clock.now()
+            policy, now = self._policy(request), self._clock.now()
             score = await restored(self._bus, request.user, "", policy, now)
             offers = self._payouts(request.config, now)
             active_id, payout = min(offers, key=lambda offer: offer[1], default=(0, _USUAL_PAYOUT))
@@ -151,13 +151,16 @@ class Endpoints:
 
     async def _check_rules(self, request: StartBot) -> None:
         """What ends a run at once, such as a daily goal that was reached before, lets none begin."""
-        policy, now = Policy(request.config), self._clock.now()
-        if not policy.ends_with_day:
+        policy, now = self._policy(request), self._clock.now()
+        if not policy.ends_with_day and self._platform.limits(request.user).max_daily_loss is None:
             return
         score = await restored(self._bus, request.user, "", policy, now)
         refusal = policy.obstacle(score, Account(await self._balance(request)), now)
         if refusal is not None and refusal.final:
             raise RpcError(ErrorCode.LIMIT_REACHED, refusal.reason)
+
+    def _policy(self, request: StartBot) -> Policy:
+        return Policy(request.config, UserGate(self._platform, request.user, request.config))
 
     async def _balance(self, request: StartBot) -> Decimal:
         """Of exactly the account type asked for."""

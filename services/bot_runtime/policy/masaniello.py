@@ -42,7 +42,7 @@ class Masaniello(Plan):
         if payout <= 0 or wins <= 0 or trades < wins:
             return Decimal(0)
         part = 1 - price(trades - 1, wins, payout) / price(trades, wins, payout)
-        return min(left, max(left * part, CENT)).quantize(CENT, ROUND_DOWN)  # what is left is never passed
+        return max(left * part, CENT).quantize(CENT, ROUND_DOWN)  # with less than a cent left it is finished
 
     def after(self, progress: PlanProgress, trade: Trade) -> PlanProgress:
         if trade.result is TradeResult.TIE:

@@ -43,6 +43,17 @@ class Policy:
             *entry_rules(config, self.plan, self.calendar),
         )
 
+    def bounds(self, situation: Situation) -> Iterable[tuple[Decimal, str]]:
+        """What the limits let be lost until the trading day ends, with the name of each."""
+        yield from ((left, limit.name) for limit in self.loss_limits if (left := limit.left(situation)) is not None)
+        if (most := self.config.limits.max_trades_per_day) is not None:
+            yield (most - situation.day.trades) * self.config.max_stake, "maxTradesPerDay"
+        if (at_most := self.plan.bound()) is not None:
+            yield at_most, "stakePlan"
+        now = situation.now
+        if self._platform is not None and UTC_DAYS.day_end(now) >= self.calendar.day_end(now):
+            yield from self._platform.bounds(situation)
+
     @property
     def ends_with_day(self) -> bool:
         """Whether what happened earlier in the day can end a run."""

@@ -1,26 +1,24 @@
 """What a configuration can cost, worked out by the policy itself before the bot starts."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from libs.contracts.money import Preview
 from libs.contracts.score import Score
 from services.bot_runtime.policy.policy import Policy
-from services.bot_runtime.policy.situation import Account, Entry, Offer, Refusal
+from services.bot_runtime.policy.situation import Account, Entry, Offer
 from services.bot_runtime.policy.trade import Trade
 
 MOST_TRADES = 100
 """As many losses in a row are played through."""
 
-_LASTS = timedelta(milliseconds=1)
-"""Of a trade that is played through: they shall all be on one day."""
-
 
 def preview(policy: Policy, score: Score, balance: Decimal, payout: int, now: datetime, active_id: int = 0) -> Preview:
     """From this score and balance on. Without an active (auto mode) every trade is on another one, so that locks of one
     asset change nothing."""
-    stakes, ended_by = _all_lost(policy, score, balance, payout, now, active_id)
-    worst, bounded_by = min(_bounds(policy, score, balance, now))
+    stakes, ended_by, begins = _all_lost(policy, score, balance, payout, now, active_id)
+    bounds = policy.bounds(policy.situation(score, Account(balance), begins))
+    worst, bounded_by = min([(balance, "balance"), *bounds])
     return Preview(
         stakes=stakes,
         loss=sum(stakes, Decimal(0)),
@@ -30,44 +28,30 @@ def preview(policy: Policy, score: Score, balance: Decimal, payout: int, now: da
     )
 
 
-def _bounds(policy: Policy, score: Score, balance: Decimal, now: datetime) -> list[tuple[Decimal, str]]:
-    """What each limit lets be lost today, with its field."""
-    situation = policy.situation(score, Account(balance), now)
-    bounds = [(balance, "balance")]
-    bounds += [(left, limit.name) for limit in policy.loss_limits if (left := limit.left(situation)) is not None]
-    most, at_most = policy.config.limits.max_trades_per_day, policy.plan.bound()
-    if most is not None:
-        bounds.append(((most - situation.day.trades) * policy.config.max_stake, "maxTradesPerDay"))
-    if at_most is not None:
-        bounds.append((at_most, "stakePlan"))
-    return bounds
-
-
 def _all_lost(
     policy: Policy, score: Score, balance: Decimal, payout: int, now: datetime, active_id: int
-) -> tuple[tuple[Decimal, ...], str]:
+) -> tuple[tuple[Decimal, ...], str, datetime]:
+    """The stakes, what ends them, and when they begin. They take no time, so that no day ends among them."""
     stakes: list[Decimal] = []
-    day = ""
+    begins: datetime | None = None
     while len(stakes) < MOST_TRADES:
         offer = Offer(active_id or -1 - len(stakes), payout)
         verdict = policy.judge(score, Account(balance), offer, now)
         if isinstance(verdict, Entry):
-            day = policy.calendar.day_of(now)
+            begins = begins or now
             score = policy.after(score, _lost(score, offer, verdict.stake, balance, now), now)
-            balance, now = balance - verdict.stake, now + _LASTS
+            balance -= verdict.stake
             stakes.append(verdict.stake)
-        elif _today(policy, verdict, day, now):
-            now = verdict.until or now
+        elif verdict.until is not None and _delays(policy, verdict.until, begins, now):
+            now = verdict.until
         else:
-            return tuple(stakes), verdict.reason
-    return tuple(stakes), ""
+            return tuple(stakes), verdict.reason, begins or now
+    return tuple(stakes), "", begins or now
 
 
-def _today(policy: Policy, refusal: Refusal, day: str, now: datetime) -> bool:
-    """Whether it only delays what can still be lost on the day on which the trades began."""
-    if refusal.until is None or refusal.until <= now:
-        return False
-    return day in ("", policy.calendar.day_of(refusal.until))
+def _delays(policy: Policy, until: datetime, begins: datetime | None, now: datetime) -> bool:
+    """Whether what can be lost on the day of the first trade is only delayed by that."""
+    return until > now and (begins is None or until < policy.calendar.day_end(begins))
 
 
 def _lost(score: Score, offer: Offer, stake: Decimal, balance: Decimal, now: datetime) -> Trade:
@@ -78,7 +62,7 @@ def _lost(score: Score, offer: Offer, stake: Decimal, balance: Decimal, now: dat
         account_type=score.account_type,
         active_id=offer.active_id,
         decided=now,
-        ended=now + _LASTS,
+        ended=now,
         stake=stake,
         profit=-stake,
         worth=balance,

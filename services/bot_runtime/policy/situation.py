@@ -76,3 +76,7 @@ class Gate(Rule, Protocol):
     def caps(self, situation: Situation) -> Iterable[Decimal]:
         """No stake is higher than any of these."""
         ...
+
+    def bounds(self, situation: Situation) -> Iterable[tuple[Decimal, str]]:
+        """What can be lost until the day of UTC ends, with the limit that says so."""
+        ...

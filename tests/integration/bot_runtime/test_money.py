@@ -187,6 +187,8 @@ async def test_no_stake_is_higher_than_an_administrator_allows(
     await start_runtime()
     limits = UserLimits(max_stake=D(4), max_daily_loss=D(6))
     await bus.call(SET_PLATFORM, SetPlatform(by=USER, platform=Platform(limits=limits)))
+    can = await bus.call(PREVIEW_BOT, StartBot(user=USER, config=config(amount=10)))
+    assert (can.stakes, can.worst_loss, can.bounded_by) == ((D(4), D(2)), D(6), "maxDailyLoss")
     await observer.start_bot(config=config(amount=10))
     order = await gateway.next_order()
     assert order.stake == D(4)
@@ -195,3 +197,6 @@ async def test_no_stake_is_higher_than_an_administrator_allows(
     assert order.stake == D(2)
     await gateway.settle(order, "-2")
     await observer.label("Bot stopped - Stop Loss reached: R$ -6.00")
+    with pytest.raises(RpcError, match="Stop Loss") as raised:
+        await observer.start_bot(config=config(amount=10))
+    assert raised.value.code is ErrorCode.LIMIT_REACHED

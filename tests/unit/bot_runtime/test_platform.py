@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from libs.bus import Entry as Stored
@@ -12,6 +13,7 @@ from libs.contracts.platform import Platform, PlatformRecord, UserLimits, UserLi
 from libs.contracts.score import Day
 from services.bot_runtime.platform import PLATFORM_KEY, PlatformRules, UserGate, limits_key
 from services.bot_runtime.policy import Account, Entry, Offer, Policy, Refusal
+from services.bot_runtime.policy.preview import preview
 from tests.messages import NOW, OTHER_USER, USER, a_score
 from tests.unit.bot_runtime.policy.builders import a_trade
 
@@ -84,6 +86,18 @@ def test_a_day_lasts_until_midnight_utc_wherever_a_user_says_to_be() -> None:
         assert score.day.date != policy.calendar.day_of(later), zone
         assert policy.judge(score, Account(D(1000)), OFFER, later) == Entry(D(30))
         assert policy.judge(score, Account(D(1000)), OFFER, tomorrow) == Entry(D(50))
+
+
+def test_a_preview_keeps_to_what_administrators_allow() -> None:
+    told = rules(limits=UserLimits(max_stake=D(30), max_daily_loss=D(100), max_trades_per_day=9))
+    wanted = BotConfig(amount=D(50), max_stake=D(50))
+    score = a_score(utc_day=Day(date=TODAY, profit=D(-20), trades=7))
+    can = preview(Policy(wanted, UserGate(told, USER, wanted)), score, D(1000), 82, NOW)
+    assert (can.stakes, can.ended_by) == ((D(30),) * 2, "9 trades today")
+    assert (can.worst_loss, can.bounded_by) == (D(80), "maxDailyLoss")
+    wanted = msgspec.structs.replace(wanted, time_zone="America/Sao_Paulo")
+    can = preview(Policy(wanted, UserGate(told, USER, wanted)), score, D(1000), 82, NOW)
+    assert can.bounded_by == "balance", "the limits begin anew before the day ends"
 
 
 @pytest.mark.parametrize(

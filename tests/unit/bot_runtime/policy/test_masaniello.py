@@ -2,10 +2,13 @@
 
 from decimal import Decimal
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from libs.contracts.orders import TradeResult
+from libs.contracts.score import PlanProgress
 from services.bot_runtime.policy import Entry, Refusal
 from services.bot_runtime.policy.masaniello import price
 from tests.unit.bot_runtime.policy.builders import D, Trader, a_config
@@ -29,6 +32,28 @@ def test_the_stakes_of_a_small_row() -> None:
     assert trader.trade(L, payout=100) == D("30.00")
     assert trader.trade(W, payout=100) == D("60.00")
     assert trader.score.total == D("30.00")
+
+
+def test_a_row_that_is_nearly_sure_stakes_a_cent() -> None:
+    """Fifty trades of which one must win: the plan's own part of the capital is a millionth of a cent."""
+    trader = a_trader("1", 50, 1)
+    assert trader.stake(payout=100) == D("0.01")
+
+
+@pytest.mark.parametrize(("lost", "stake"), [("99.985", "0.01"), ("99.99", "0.01"), ("98.505", "1.49")])
+def test_the_last_cents_are_staked_whole_and_never_more_than_there_are(lost: str, stake: str) -> None:
+    """Brokers that pay fractions of cents leave some."""
+    trader = a_trader("100", 3, 3)
+    trader.score = replace(trader.score, plan=PlanProgress(step=2, wins=2, profit=-D(lost)))
+    assert trader.stake() == D(stake)
+
+
+def test_less_than_a_cent_is_the_end_of_a_row() -> None:
+    trader = a_trader("100", 9, 3)
+    trader.score = replace(trader.score, plan=PlanProgress(step=2, wins=1, profit=D("-99.991")))
+    verdict = trader.judge()
+    assert isinstance(verdict, Refusal)
+    assert verdict.final
 
 
 @given(data=st.data(), payout=st.integers(50, 100))

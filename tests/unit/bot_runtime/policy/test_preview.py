@@ -1,5 +1,6 @@
 """What a configuration can cost: told before, and not exceeded after."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +63,32 @@ def test_what_the_day_has_lost_already_is_not_lost_again() -> None:
     today = a_score(day=Day(date="2026-11-24", profit=D(-70), trades=3, opening_balance=D(1000)))
     told = preview(policy, today, D(930), 82, NOW)
     assert (told.stakes, told.worst_loss) == ((D(30),), D(30))
+
+
+def test_trades_of_today_are_not_there_to_be_lost_again() -> None:
+    policy = Policy(a_config(amount=10, maxStake=15, limits={"maxTradesPerDay": 3}))
+    told = preview(policy, a_score(day=Day(date="2026-11-24", trades=2)), D(1000), 82, NOW)
+    assert (told.stakes, told.ended_by) == ((D(10),), "3 trades today")
+    assert (told.worst_loss, told.bounded_by) == (D(15), "maxTradesPerDay")
+
+
+def test_a_day_that_ends_in_a_moment_is_still_the_only_one() -> None:
+    policy = Policy(a_config(amount=40, stopLoss=100, limits={"cooldownAfterLoss": 1}, timeZone="America/Sao_Paulo"))
+    midnight = datetime.fromisoformat("2026-11-25T03:00:00Z")
+    for before, stakes in ((timedelta(microseconds=1), 1), (timedelta(seconds=1), 1), (timedelta(seconds=2.5), 2)):
+        told = preview(policy, a_score(), D(1000), 82, midnight - before)
+        assert told.stakes == (D(40),) * stakes, before
+        assert told.worst_loss == D(100)
+    policy = Policy(a_config(amount=40, stopLoss=100, timeZone="America/Sao_Paulo"))
+    assert preview(policy, a_score(), D(1000), 82, midnight - timedelta(microseconds=1)).loss == D(100)
+
+
+def test_when_nothing_is_traded_before_tomorrow_it_is_tomorrow_that_is_told_of() -> None:
+    window = {"opens": "09:00", "closes": "10:00"}
+    policy = Policy(a_config(amount=40, stopLoss=100, limits={"tradingHours": [window]}))
+    today = a_score(day=Day(date="2026-11-24", profit=D(-70), trades=3, opening_balance=D(1000)))
+    told = preview(policy, today, D(930), 82, NOW)
+    assert (told.loss, told.worst_loss) == (D(100), D(100))
 
 
 def test_trading_hours_only_delay_it_and_locks_of_one_asset_matter_in_manual_mode() -> None:

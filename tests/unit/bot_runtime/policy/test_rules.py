@@ -132,6 +132,9 @@ class Maintenance:
     def caps(self, situation: Situation) -> Iterable[Decimal]:
         return ()
 
+    def bounds(self, situation: Situation) -> Iterable[tuple[Decimal, str]]:
+        return ()
+
 
 def test_the_platforms_rules_are_asked_first() -> None:
     policy = Policy(a_config(dailyGoalEnabled=True), Maintenance())
