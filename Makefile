@@ -7,13 +7,14 @@ export PREGAO_LOCAL_DIR
 BIN := $(VENV)/bin
 READY := $(VENV)/requirements.stamp
 
-.PHONY: help setup run watch test chaos lint bench lock settings clean
+.PHONY: help setup run watch test test-browser chaos lint bench lock settings clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make run      install, migrate and start everything; Ctrl-C stops it'
 	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
 	@echo 'make test     unit, integration and end-to-end tests'
+	@echo 'make test-browser what a trader sees, in a real Chromium'
 	@echo 'make chaos    N random schedules of faults from seed SEED on, then BOTS bots for MINUTES while processes die'
 	@echo 'make lint     ruff, mypy, import-linter'
 	@echo 'make bench    all figures, or those of ONLY=name'
@@ -44,6 +45,9 @@ test: setup
 	$(BIN)/pytest tests/unit -n 2
 	$(BIN)/pytest tests/integration -n 5 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
+
+test-browser: setup
+	$(BIN)/pytest tests/browser
 
 N ?= 5000
 MINUTES ?= 10

@@ -1,10 +1,11 @@
 """How the edge is put together."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
+import structlog
 from aiohttp import web
 
 from libs.bus import Bus
@@ -32,6 +33,7 @@ from services.socket_edge.limits import Limits
 from services.socket_edge.market_api import MarketApi
 from services.socket_edge.middleware import answer_in_json, cross_origin, identify
 from services.socket_edge.once import Once
+from services.socket_edge.pages import Pages
 from services.socket_edge.platform_api import PlatformApi
 from services.socket_edge.rates import RateLimiter
 from services.socket_edge.roles import Roles
@@ -43,6 +45,8 @@ from services.socket_edge.sockets import Sockets
 from services.socket_edge.standing import Standing
 from services.socket_edge.state import State
 from services.socket_edge.user_events import UserEvents
+
+log = structlog.get_logger()
 
 _MAX_BODY = 1024 * 1024
 
@@ -56,13 +60,13 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         people = People(database)
         origins = Origins(settings.edge_cors_origins)
         verifier = _verifier(settings, http, clock)
-        standing = Standing(people, clock)
-        gate = Gate(verifier, standing, Roles(people.role, clock), origins, _limits(settings, bus))
         engine = Engine(origins)
         fanout = Fanout(engine)
 
+        standing, state = Standing(people, clock), await State.follow(bus)
         await standing.follow(bus)
-        state = await State.follow(bus)
+        roles = Roles(people.role, clock)
+        gate = Gate(verifier, standing, roles, origins, _limits(settings, bus), _only_user(settings, state))
         assets = Assets(state.catalogue)
         events = UserEvents(fanout, clock)
         await events.follow(bus)
@@ -81,7 +85,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
         )
-        async with _listening(_web_app(gate, Once(bus), origins, engine, handlers), settings):
+        async with _listening(_web_app(gate, Once(bus), origins, engine, handlers, _pages(settings)), settings):
             yield
         await hub.demand.withdraw()
 
@@ -93,6 +97,18 @@ def _verifier(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> 
         find_key=KeySet(http, jwks, clock).find if jwks is not None else None,
         issuer=settings.supabase_jwt_issuer,
     )
+
+
+def _only_user(settings: Settings, state: State) -> Callable[[], str | None] | None:
+    if settings.edge_auth == "strict":
+        return None
+    log.warning("requests_without_a_token_are_believed", setting="PREGAO_EDGE_AUTH=legacy")
+    return state.only_user
+
+
+def _pages(settings: Settings) -> Pages | None:
+    directory = settings.edge_client_dir
+    return None if directory is None else Pages(directory, settings.edge_admin_dir)
 
 
 def _limits(settings: Settings, bus: Bus) -> Limits:
@@ -140,12 +156,20 @@ def _handlers(
 
 
 def _web_app(
-    gate: Gate, once: Once, origins: Origins, engine: Engine, handlers: Mapping[Route[Any, Any], Handler]
+    gate: Gate,
+    once: Once,
+    origins: Origins,
+    engine: Engine,
+    handlers: Mapping[Route[Any, Any], Handler],
+    pages: Pages | None,
 ) -> web.Application:
-    web_app = web.Application(client_max_size=_MAX_BODY, middlewares=[identify, cross_origin(origins), answer_in_json])
+    middlewares = [identify, cross_origin(origins), answer_in_json, *([pages.front] if pages is not None else [])]
+    web_app = web.Application(client_max_size=_MAX_BODY, middlewares=middlewares)
     serve(web_app, gate, once, handlers)
     serve_documents(web_app, handlers, VERSION)
     engine.server.attach(web_app)
+    if pages is not None:
+        pages.serve(web_app)
 
     async def cut_everybody_off(_: web.Application) -> None:
         await engine.shutdown()

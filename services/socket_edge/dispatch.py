@@ -14,7 +14,7 @@ from libs.contracts.rpc import RpcError
 from libs.service.logging import user_id
 from services.socket_edge import credentials, wire
 from services.socket_edge.credentials import Origins
-from services.socket_edge.errors import ApiError, forbidden, of_rpc
+from services.socket_edge.errors import ApiError, forbidden, not_connected, of_rpc
 from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.limits import Limits
 from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
@@ -49,31 +49,45 @@ class Gate:
     """Lets a request through to its handler."""
 
     def __init__(
-        self, verifier: TokenVerifier, standing: Standing, roles: Roles, origins: Origins, limits: Limits
+        self,
+        verifier: TokenVerifier,
+        standing: Standing,
+        roles: Roles,
+        origins: Origins,
+        limits: Limits,
+        only_user: Callable[[], str | None] | None,
     ) -> None:
+        """`only_user()`: the one with a session to the broker. With it, a request without a token comes from whom it
+        names, or else from that one (api-contract §2.2, `legacy`)."""
         self._verifier = verifier
         self._standing = standing
         self._roles = roles
         self._origins = origins
         self._limits = limits
+        self._only_user = only_user
 
     async def admit(self, request: web.Request, route: Route[Query, Body]) -> Call[Query, Body]:
         """Raises ApiError: 429 for too many, 401 without a valid token, 403 for what is another's, 400 or 415 for what
         cannot be read."""
         address = self._limits.address(request)
         if route.access is Access.PUBLIC:
-            caller = ""
             await self._limits.of_stranger(route.rate, address)
-        else:
-            await self._limits.of_address(route.rate, address)
-            caller = await self._caller(request, route)
+            return Call("", _query(request, route.query), await _body(request, route.body), address)
+        await self._limits.of_address(route.rate, address)
+        caller = await self._caller(request, route)
+        if caller is not None:
             await self._limits.of_user(route.rate, caller)
-        query = from_query({**request.query, **request.match_info}, route.query)
-        body = await _body(request, route.body)
+        query, body = _query(request, route.query), await _body(request, route.body)
         return Call(await self._on_behalf_of(caller, query, body), query, body, address)
 
-    async def _caller(self, request: web.Request, route: Route[Query, Body]) -> str:
-        credential = credentials.find(request.headers.get("Authorization"), request.cookies)
+    async def _caller(self, request: web.Request, route: Route[Query, Body]) -> str | None:
+        """None for a request without a token that is let through all the same."""
+        try:
+            credential = credentials.find(request.headers.get("Authorization"), request.cookies)
+        except ApiError:
+            if self._only_user is None or route.access is not Access.USER:
+                raise
+            return None
         identity = await self._verifier.verify(credential.token)
         self._standing.check(identity)
         if route.changes:
@@ -83,14 +97,27 @@ class Gate:
             raise forbidden("Access denied. Admin role required.")
         return identity.user
 
-    async def _on_behalf_of(self, caller: str, *parts: object) -> str:
+    async def _on_behalf_of(self, caller: str | None, *parts: object) -> str:
         named = {str(part.user_id) for part in parts if isinstance(part, OfUser) and part.user_id is not None}
+        if caller is None:
+            return self._believed(named)
         others = named - {caller}
         if not others:
             return caller
         if len(named) > 1 or not await self._roles.may(caller, Access.ADMIN):
             raise forbidden("userId is somebody else's")
         return others.pop()
+
+    def _believed(self, named: set[str]) -> str:
+        user = named.pop() if len(named) == 1 else self._only_user() if self._only_user is not None else None
+        if user is None:
+            raise not_connected()
+        self._standing.check_user(user)
+        return user
+
+
+def _query(request: web.Request, type_: type[Query]) -> Query:
+    return from_query({**request.query, **request.match_info}, type_)
 
 
 async def _body(request: web.Request, type_: type[Body]) -> Body:

@@ -25,7 +25,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_START = "SwaggerUIBundle({url: '/openapi.json', dom_id: '#page', deepLinking: true, docExpansion: 'none'})"
+_START = "SwaggerUIBundle({url: '/openapi.json', dom_id: '#page', deepLinking: true, docExpansion: 'list'})"
 _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
 _TYPES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 

@@ -1,8 +1,9 @@
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import DirectoryPath, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
 from libs.service import ServiceSettings, SigningSecret, SupabaseSettings
@@ -22,6 +23,12 @@ class Settings(SupabaseSettings, ServiceSettings):
         f"http://localhost:{port}" for port in _CLIENT_PORTS
     )
     """Origins of browsers that may call, separated by commas; the edge's own origin always may."""
+    edge_auth: Literal["strict", "legacy"] = "strict"
+    """`legacy` believes a request without a token whom it names: for old clients on one machine, never elsewhere."""
+    edge_client_dir: DirectoryPath | None = None
+    """The traders' client as it was built: served from here, with its users' tokens…"""
+    edge_admin_dir: DirectoryPath | None = None
+    """…and the administrators', below /admin."""
     edge_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     """Networks of the proxies before the edge, separated by commas: only their `X-Forwarded-For` and `-Proto` count."""
     edge_rate_poll: int = Field(default=600, ge=1)
@@ -41,7 +48,25 @@ class Settings(SupabaseSettings, ServiceSettings):
     supabase_jwks_url: str | None = None
     """Of projects that sign with ES256 or RS256: `https://<project>.supabase.co/auth/v1/.well-known/jwks.json`."""
 
-    @field_validator("supabase_jwt_secret", "supabase_jwt_issuer", "supabase_jwks_url", mode="before")
+    @field_validator("edge_auth")
+    @classmethod
+    def _legacy_is_local(cls, auth: str, info: ValidationInfo) -> str:
+        host = str(info.data.get("edge_host"))
+        if auth == "legacy" and not (info.data.get("mode") == "local" and host in ("127.0.0.1", "::1", "localhost")):
+            raise ValueError("anybody could act for anybody: needs PREGAO_MODE=local and a loopback PREGAO_EDGE_HOST")
+        return auth
+
+    @field_validator("edge_client_dir", "edge_admin_dir")
+    @classmethod
+    def _has_a_page(cls, directory: Path | None) -> Path | None:
+        if directory is not None and not (directory / "index.html").is_file():
+            raise ValueError("there is no index.html in it")
+        return directory
+
+    @field_validator(
+        "edge_client_dir", "edge_admin_dir", "supabase_jwt_secret", "supabase_jwt_issuer", "supabase_jwks_url",
+        mode="before",
+    )  # fmt: skip
     @classmethod
     def _empty_is_none(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -49,13 +49,17 @@ class Standing:
 
     def check(self, identity: Identity) -> None:
         """Raises ApiError: 403 for who is banned, 401 for a session that was ended."""
-        if identity.user in self._barred:
-            raise suspended()
+        self.check_user(identity.user)
         if identity.session:
             if identity.session in self._ended:
                 raise unauthorized("This session was ended")
             self._used[identity.session] = self._clock.monotonic()
             self._used.move_to_end(identity.session)
+
+    def check_user(self, user: str) -> None:
+        """Raises ApiError 403 for who is banned."""
+        if user in self._barred:
+            raise suspended()
 
     async def watch(self) -> None:
         """Until cancelled: learn which sessions were ended."""

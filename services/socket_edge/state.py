@@ -47,6 +47,11 @@ class State:
         session = self.session(user)
         return session is not None and session.state is SessionState.CONNECTED
 
+    def only_user(self) -> str | None:
+        """The only one with a session to the broker; None if there is none, or more than one."""
+        users = [entry.value.user for _, entry in self._sessions.items() if self.connected(entry.value.user)]
+        return users[0] if len(users) == 1 else None
+
     def balance(self, user: str, account_type: AccountType) -> Balance | None:
         balances = self._balances.get(keys.balance(user))
         return None if balances is None else balances.of(account_type)

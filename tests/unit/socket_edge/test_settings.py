@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -65,4 +66,30 @@ def test_production_refuses_a_short_signing_secret(environment: pytest.MonkeyPat
     environment.setenv("PREGAO_MODE", "production")
     environment.setenv("PREGAO_SUPABASE_JWT_SECRET", STRONG[:31])
     with pytest.raises(CannotStart, match=r"^PREGAO_SUPABASE_JWT_SECRET: "):
+        load(Settings)
+
+
+def test_requests_without_a_token_are_believed_on_one_machine_only(environment: pytest.MonkeyPatch) -> None:
+    assert load(Settings).edge_auth == "strict"
+    environment.setenv("PREGAO_EDGE_AUTH", "legacy")
+    assert load(Settings).edge_auth == "legacy"
+    for name, value in (("PREGAO_EDGE_HOST", "0.0.0.0"), ("PREGAO_MODE", "production")):  # noqa: S104 - refused
+        with environment.context() as changed:
+            changed.setenv(name, value)
+            with pytest.raises(CannotStart, match=r"PREGAO_EDGE_AUTH: "):
+                load(Settings)
+
+
+def test_a_client_is_a_directory_with_a_page(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    environment.setenv("PREGAO_EDGE_CLIENT_DIR", str(tmp_path))
+    with pytest.raises(CannotStart, match=r"^PREGAO_EDGE_CLIENT_DIR: "):
+        load(Settings)
+    (tmp_path / "index.html").write_text("<head></head>")
+    assert load(Settings).edge_client_dir == tmp_path
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.1/8", "anywhere"])
+def test_a_proxy_is_named_by_its_network(environment: pytest.MonkeyPatch, networks: str) -> None:
+    environment.setenv("PREGAO_EDGE_TRUSTED_PROXIES", networks)
+    with pytest.raises(CannotStart, match=r"^PREGAO_EDGE_TRUSTED_PROXIES"):
         load(Settings)
