@@ -51,7 +51,8 @@ class PlatformRules:
 
     def limits(self, user: str) -> UserLimits:
         """The platform's and the user's own, whichever is stricter."""
-        return _stricter(self.platform.limits, self._limits.get(user, UserLimits()))
+        own = self._limits.get(user)
+        return self.platform.limits if own is None else _stricter(self.platform.limits, own)
 
     @property
     def notice(self) -> str:

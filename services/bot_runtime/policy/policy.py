@@ -99,25 +99,28 @@ class Policy:
 
     def obstacle(self, score: Score, account: Account, now: datetime, offer: Offer | None = None) -> Refusal | None:
         """What keeps it from trading at all or, with an offer, from taking that one; the gravest first."""
-        situation = self.situation(score, account, now, offer)
-        return next(filter(None, (rule.refuses(situation) for rule in self._rules)), None)
+        return self._refusal(self.situation(score, account, now, offer))
 
     def judge(self, score: Score, account: Account, offer: Offer, now: datetime) -> Entry | Refusal:
         """Whether to buy what is offered, and with how much: never more than `maxStake`, the balance, or what is left
         before a loss limit."""
-        refusal = self.obstacle(score, account, now, offer)
+        situation = self.situation(score, account, now, offer)
+        refusal = self._refusal(situation)
         if refusal is not None:
             return refusal
         balance = account.balance or Decimal(0)
         wanted = self.plan.stake(score, balance, offer.payout).quantize(CENT, ROUND_HALF_UP)
         if wanted <= 0:
             return Refusal(f"Waiting: a payout of {offer.payout}% has no edge...", state=TradingState.ACTIVE)
-        caps = (self.config.max_stake, balance, *self._left(self.situation(score, account, now, offer)))
+        caps = (self.config.max_stake, balance, *self._left(situation))
         return Entry(min(wanted, *(cap.quantize(CENT, ROUND_DOWN) for cap in caps)))
 
     def situation(self, score: Score, account: Account, now: datetime, offer: Offer | None = None) -> Situation:
         day, utc_day = _today(score.day, self.calendar, now), _today(score.utc_day, UTC_DAYS, now)
         return Situation(score, day, utc_day, account, offer, now)
+
+    def _refusal(self, situation: Situation) -> Refusal | None:
+        return next(filter(None, (rule.refuses(situation) for rule in self._rules)), None)
 
     def _left(self, situation: Situation) -> Iterable[Decimal]:
         yield from (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)

@@ -45,6 +45,35 @@ def test_the_same_score_is_judged_the_same(kind: str, results: list[TradeResult]
     assert again == trader.judge()
 
 
+EVERY_RULE: dict[str, Any] = {
+    "safetyStopEnabled": True, "safetyStop": 4, "dailyGoalEnabled": True, "dailyGoal": 40, "minPayout": 80,
+    "maxOpenPositions": 2, "stopLoss": 60,
+    "limits": {
+        "maxTradesPerDay": 40, "maxTradesPerHour": 20, "cooldownAfterLoss": 20, "maxDrawdown": 50,
+        "tradingHours": [{"days": ["tue"], "opens": "00:00", "closes": "23:00"}],
+    },
+    "protections": {"cooldownPeriod": {"stopDuration": 1}},
+}  # fmt: skip
+
+
+@given(
+    results=RESULTS, actives=st.lists(st.integers(1, 3), min_size=60, max_size=60), at_risk=st.integers(0, 60),
+    positions=st.integers(0, 3), payout=st.integers(79, 82), later=st.integers(0, 86_400),
+)  # fmt: skip
+def test_what_may_be_bought_means_that_nothing_keeps_it_from_trading(
+    results: list[TradeResult], actives: list[int], at_risk: int, positions: int, payout: int, later: int
+) -> None:
+    """So that a bot need not ask its rules twice."""
+    trader = Trader(a_config(**EVERY_RULE))
+    for result, active_id in zip(results, actives, strict=False):
+        if isinstance(trader.judge(active_id), Entry):
+            trader.trade(result, active_id)
+    account, now = Account(trader.balance, D(at_risk), positions), trader.now + timedelta(seconds=later)
+    verdict = trader.policy.judge(trader.score, account, Offer(1, payout), now)
+    if isinstance(verdict, Entry):
+        assert trader.policy.obstacle(trader.score, account, now) is None
+
+
 WORTH: dict[str, Any] = {"leverageEnabled": True, "leverage": 5, "maxMartingaleSteps": 6, "maxStake": 10000}
 
 
