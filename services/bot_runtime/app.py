@@ -68,6 +68,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await partitions.start()
 
     service.background(candles.fetch(), "history")
+    service.background(candles.judge(), "rounds")
     service.background(demand.run(fleet.changed), "demand")
     service.background(partitions.keep(), "partitions")
     if settings.scanner:

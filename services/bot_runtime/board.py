@@ -31,7 +31,7 @@ class Board:
     def __init__(
         self, moment: Moment, strategy: str, parameters: str, signals: Signals, at: datetime, computed: float
     ) -> None:
-        """`parameters` are told apart by, and not read."""
+        """`parameters` are compared, and not read."""
         rows = np.flatnonzero((signals.directions != NONE) & moment.ready)
         actives = moment.actives[rows]
         best_first = np.lexsort((actives, -signals.confidences[rows]))
@@ -47,6 +47,10 @@ class Board:
         self._ranked: dict[int, tuple[int, int]] = {
             int(actives[i]): (int(signals.directions[rows[i]]), int(signals.confidences[rows[i]])) for i in best_first
         }
+
+    def tells(self, size: int, strategy: str, parameters: str) -> bool:
+        """Whether it is about candles of that size, and that strategy with those parameters."""
+        return (self.size, self.strategy, self._parameters) == (size, strategy, parameters)
 
     def ranked(self) -> Iterator[int]:
         """Active ids, the surest signal first; of equal ones the lowest id."""

@@ -22,6 +22,7 @@ from services.bot_runtime.recovery import resume
 from services.bot_runtime.restore import adapted
 from services.bot_runtime.run import Run
 from services.bot_runtime.status import says_the_same, status_of
+from services.bot_runtime.strategies import followed
 
 log = structlog.get_logger()
 
@@ -138,6 +139,9 @@ class Bot:
             if (ended := self._run.ended) is not None:
                 await self._settle(ended)
                 continue
+            if (decision := self._decide()) is not None:
+                await self._enter(*decision)
+                continue
             refusal = self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
             if self._desired.running and (reason := self._reason_to_stop(refusal)):
                 await self._stop(reason)
@@ -149,21 +153,13 @@ class Bot:
 
     async def _act(self, refusal: Refusal | None) -> None:
         if self._may_open():
-            await self._trade(refusal if self._connected() else Refusal(labels.NO_CONNECTION))
+            await self._tell_trading(refusal if self._connected() else Refusal(labels.NO_CONNECTION))
             return
-        self._take_board()
         waiting, word = self._run.open[-1:], labels.STOPPING if not self._desired.running else labels.PAUSING
         if waiting:
             await self._tell(Activity.TRACKING, word, waiting[0].order)
         else:
             await self._tell(Activity.PAUSED, labels.PAUSED)
-
-    async def _trade(self, refusal: Refusal | None) -> None:
-        await self._tell_trading(refusal)
-        board = self._take_board()
-        decision = self._decide(board) if board is not None else None
-        if decision is not None:
-            await self._enter(*decision)
 
     def _take_board(self) -> Board | None:
         """One that nobody came to look at in time is worthless."""
@@ -172,13 +168,19 @@ class Bot:
             return None
         return board
 
-    def _decide(self, board: Board) -> tuple[Choice, Order] | None:
-        """By what is known at this moment; nothing is awaited between it and the order."""
-        if not self._may_open() or not self._owned() or not self._connected():
+    def _decide(self) -> tuple[Choice, Order] | None:
+        """By what is known at this moment; nothing is awaited between it and the order. The rules are asked once: that
+        they allow an entry means that nothing else keeps the bot from trading."""
+        board = self._take_board()
+        if board is None or not self._may_open() or not self._owned() or not self._connected():
             return None
-        if not self._policy.fits(self._run.score):
-            return None  # the configuration has changed a moment ago
-        now, account, config = self._desk.clock.now(), self._account(), self._desired.config
+        config = self._desired.config
+        if self._run.unknown is not None or self._desk.strategies.reason_against(config):
+            return None
+        follows = followed(config)
+        if not board.tells(self.size, follows.name, follows.parameters):
+            return None  # the user has changed what it follows since it was offered
+        now, account = self._desk.clock.now(), self._account()
         taken = {record.order.active_id for record in self._run.open} if config.mode == "auto" else set[int]()
         for choice in choices(config, board, self._desk.actives, now):
             if choice.active.id in taken:

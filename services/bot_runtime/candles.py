@@ -1,7 +1,7 @@
 """The panels of closed candles, one per size, and the rounds in which they are evaluated."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import structlog
@@ -18,13 +18,16 @@ log = structlog.get_logger()
 
 
 class Candles:
-    def __init__(self, bus: Bus, evaluate: Callable[[Panel, int], None]) -> None:
-        """`evaluate(panel, end)` is called once per size and candle end."""
+    def __init__(self, bus: Bus, evaluate: Callable[[Panel, int], Awaitable[None]]) -> None:
+        """`evaluate(panel, end)` is called once per size and candle end, one after the other."""
         self._bus = bus
         self._evaluate = evaluate
         self._watched: frozenset[Feed] = frozenset()
         self._panels: dict[int, Panel] = {}
         self._rounds: dict[int, Rounds] = {}
+        self._due: dict[int, int] = {}
+        """The newest end that is to be evaluated, by size; what was due first is first."""
+        self._any_due = asyncio.Event()
         # The newest candle of an answer may still be running.
         self._history = History(bus, lambda _: DEPTH + 1, lambda feed: feed in self._watched, self._load)
 
@@ -34,6 +37,19 @@ class Candles:
     async def fetch(self) -> None:
         """Load the histories that are missing; until cancelled."""
         await self._history.run()
+
+    async def judge(self) -> None:
+        """Evaluate the rounds as they become due; until cancelled."""
+        while True:
+            await self._any_due.wait()
+            self._any_due.clear()
+            while self._due:
+                size = next(iter(self._due))
+                end = self._due.pop(size)
+                try:
+                    await self._evaluate(self._panels[size], end)
+                except Exception:
+                    log.exception("round_failed", size=size, end=end)
 
     def watch(self, feeds: frozenset[Feed]) -> None:
         """From now on these; the candles of others are forgotten."""
@@ -65,6 +81,9 @@ class Candles:
 
     def _ensure_panel(self, size: int) -> None:
         if size not in self._panels:
-            panel = self._panels[size] = Panel(size, DEPTH)
-            later = asyncio.get_running_loop().call_later
-            self._rounds[size] = Rounds(size, partial(self._evaluate, panel), later)
+            self._panels[size] = Panel(size, DEPTH)
+            self._rounds[size] = Rounds(size, partial(self._make_due, size), asyncio.get_running_loop().call_later)
+
+    def _make_due(self, size: int, end: int) -> None:
+        self._due[size] = end
+        self._any_due.set()

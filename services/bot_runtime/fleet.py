@@ -45,6 +45,8 @@ class Fleet:
         self._partitions: dict[int, Lease] = {}
         self._keepers: dict[BotId, asyncio.Task[None]] = {}
         self._bots: dict[BotId, Bot] = {}
+        self._followers: dict[int, dict[Followed, list[Bot]]] | None = None
+        """By candle size and what they follow; None when it is to be worked out anew."""
 
     async def follow(self, bus: Bus) -> None:
         await bus.mirror(DESIRED, keys.desired_bot(keys.EVERY_BOT), DesiredBot, self._desired_changed)
@@ -79,21 +81,28 @@ class Fleet:
         """Of the bots that look for signals."""
         return [bot.desired.config for bot in self._bots.values() if bot.desired.running]
 
-    def evaluate(self, panel: Panel, end: int) -> None:
-        """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers."""
-        followers: dict[Followed, list[Bot]] = {}
-        for bot in self._bots.values():
-            config = bot.desired.config
-            if bot.size == panel.size and bot.desired.running and not self._desk.strategies.reason_against(config):
-                followers.setdefault(followed(config), []).append(bot)
-        moment, clock = Moment(panel, end), self._desk.clock
+    async def evaluate(self, panel: Panel, end: int) -> None:
+        """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers. They
+        have their turn before the next one has: no order waits for what others say."""
+        for one, bots in self._by_strategy(panel.size).items():
+            self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
+            await asyncio.sleep(0)
 
-        def said(one: Followed, signals: Signals) -> None:
-            board = Board(moment, one.name, one.parameters, signals, clock.now(), clock.monotonic())
-            for bot in followers[one]:
-                bot.offer(board)
+    def _said(self, moment: Moment, bots: Iterable[Bot], one: Followed, signals: Signals) -> None:
+        clock = self._desk.clock
+        board = Board(moment, one.name, one.parameters, signals, clock.now(), clock.monotonic())
+        for bot in bots:
+            bot.offer(board)
 
-        self._desk.strategies.evaluate(panel, followers, said)
+    def _by_strategy(self, size: int) -> dict[Followed, list[Bot]]:
+        """The bots that follow candles of that size."""
+        if self._followers is None:
+            self._followers = {}
+            for bot in self._bots.values():
+                config = bot.desired.config
+                if bot.desired.running and not self._desk.strategies.reason_against(config):
+                    self._followers.setdefault(bot.size, {}).setdefault(followed(config), []).append(bot)
+        return self._followers.get(size, {})
 
     def hear(self, record: OrderRecord) -> None:
         bot = self._bots.get(record.order.bot)
@@ -107,6 +116,8 @@ class Fleet:
                 bot.wake()
 
     def wake_all(self) -> None:
+        """What bots may follow, or do, has changed."""
+        self._followers = None
         for bot in self._bots.values():
             bot.wake()
 
@@ -119,6 +130,7 @@ class Fleet:
         bot = self._bots.get(desired.bot)
         if bot is not None:
             bot.update(desired)
+            self._followers = None
             self.changed.set()
         self._ensure(desired.bot)
 
@@ -178,4 +190,5 @@ class Fleet:
 
     def _report(self) -> None:
         _running.set(len(self._bots))
+        self._followers = None
         self.changed.set()

@@ -1,7 +1,7 @@
 """The strategies that bots follow: built-in ones, and those of users in a process of their own."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -100,18 +100,15 @@ class Strategies:
             reason = str(error)
         return f"strategy {name} cannot be used: {reason}" if reason else ""
 
-    def evaluate(self, panel: Panel, wanted: Iterable[Followed], said: Callable[[Followed, Signals], None]) -> None:
-        """Each once; `said` is called before this returns, or later for strategies of users, or never."""
-        packed: PackedPanel | None = None
-        for one in wanted:
-            strategy = _built_in(one)
-            if strategy is not None:
-                self._judge(one, strategy, panel, said)
-            elif (one, panel.size) not in self._under_way and len(self._under_way) < _MOST:
-                packed = packed or PackedPanel.of(panel)
-                task = asyncio.create_task(self._ask(one, packed, said), name=f"strategy:{one.name}")
-                self._under_way[one, panel.size] = task
-                task.add_done_callback(partial(self._done, one, panel.size))
+    def evaluate(self, one: Followed, panel: Panel, said: Callable[[Followed, Signals], None]) -> None:
+        """`said` is called before this returns, or later for strategies of users, or never."""
+        strategy = _built_in(one)
+        if strategy is not None:
+            self._judge(one, strategy, panel, said)
+        elif (one, panel.size) not in self._under_way and len(self._under_way) < _MOST:
+            task = asyncio.create_task(self._ask(one, PackedPanel.of(panel), said), name=f"strategy:{one.name}")
+            self._under_way[one, panel.size] = task
+            task.add_done_callback(partial(self._done, one, panel.size))
 
     async def hear_users(self, panel: Panel, said: Callable[[str, Signals], None]) -> None:
         """What users' strategies say with default parameters, one after the other."""

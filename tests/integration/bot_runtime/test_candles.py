@@ -1,14 +1,20 @@
 """Which candles it asks for, and how it gets them."""
 
+import asyncio
+
 from libs.bus import Bus
 from libs.bus.topology import FEEDS
+from libs.contracts import subjects
 from libs.contracts.bots import BotConfig
 from libs.contracts.market import Feed, FeedDemand
 from libs.contracts.rpc import ErrorCode, RpcError
+from libs.strategies.panel import Panel
+from services.bot_runtime.candles import Candles
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import eventually
+from tests.messages import a_candle
 
 
 async def demands(bus: Bus) -> list[set[Feed]]:
@@ -65,3 +71,23 @@ async def test_a_history_that_fails_is_asked_for_again(
     await eventually(lambda: len(runtime.logged("history_failed")) >= 2)
     gateway.history_failure = None
     assert (await gateway.next_order()).sequence == 1
+
+
+async def test_a_round_that_fails_does_not_stand_in_the_way_of_the_next(bus: Bus) -> None:
+    ends: list[int] = []
+
+    async def evaluate(panel: Panel, end: int) -> None:
+        ends.append(end)
+        if len(ends) == 1:
+            raise RuntimeError(f"{panel.size}: the first one fails")
+
+    candles = Candles(bus, evaluate)
+    await candles.follow()
+    candles.watch(frozenset({Feed(1, 10)}))
+    judging = asyncio.create_task(candles.judge())
+    for number in (1, 2):
+        candle = a_candle(active_id=1, size=10, id=number, end=number * 10)
+        await bus.publish(subjects.closed_candle(Feed(1, 10)), candle)
+        await eventually(lambda number=number: len(ends) == number)  # type: ignore[misc]
+    assert ends == [10, 20]
+    judging.cancel()

@@ -50,3 +50,11 @@ def test_other_parameters_are_another_signal() -> None:
     assert first is not None
     assert other is not None
     assert first.id != other.id
+
+
+def test_it_tells_bots_with_the_same_size_strategy_and_parameters() -> None:
+    board = a_board({7: (PUT, 55)}, parameters='{"a":1}')
+    assert board.tells(10, "scripted", '{"a":1}')
+    assert not board.tells(30, "scripted", '{"a":1}')
+    assert not board.tells(10, "balanced", '{"a":1}')
+    assert not board.tells(10, "scripted", "{}")
