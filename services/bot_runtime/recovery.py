@@ -1,19 +1,15 @@
 """A bot's run, where it was: its score, and the orders that are not in it yet."""
 
-from datetime import timedelta
-
 from libs.contracts.bots import DesiredBot
-from libs.contracts.orders import FINAL_RECORD_LIFE, OrderRecord, OrderState
+from libs.contracts.orders import OrderRecord, OrderState
 from libs.contracts.score import Score
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.policy import Policy
 from services.bot_runtime.policy.scoring import passed
-from services.bot_runtime.restore import restored
+from services.bot_runtime.restore import RECORDS_LAPSE, begun
 from services.bot_runtime.run import Run, order_id
 
-_RECORDS_LAPSE = timedelta(seconds=FINAL_RECORD_LIFE / 2)
-"""A bot that was silent for so long cannot rely on finding the records of its orders."""
 _MOST_OPEN = 10
 """Orders that can be open at once."""
 
@@ -23,10 +19,10 @@ async def resume(desk: Desk, desired: DesiredBot, journal: Journal, policy: Poli
     now = desk.clock.now()
     score, silent_since = journal.score, journal.last_word or now
     if score is None or score.run != desired.run:
-        score, silent_since = await restored(desk.bus, desired.user, desired.run, policy, now), now
+        score, silent_since = await begun(desk.bus, desired, policy, now), now
         await journal.count(score)
     records = await _uncounted(desk, desired.user, score)
-    if not records and now - silent_since > _RECORDS_LAPSE:
+    if not records and now - silent_since > RECORDS_LAPSE:
         # Orders may have been decided, settled and forgotten since: their ids must not be used again.
         for sequence in range(score.last + 1, score.last + 1 + _MOST_OPEN):
             score = passed(score, sequence, now)

@@ -1,15 +1,20 @@
 """What earlier trades on its account have to say to a run, read back from their events."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from libs.bus import Bus
 from libs.bus.topology import TRADES
 from libs.contracts import subjects
 from libs.contracts.account import AccountType
+from libs.contracts.bots import DesiredBot
 from libs.contracts.ids import derived_id
-from libs.contracts.orders import OrderState, TradeClosed
+from libs.contracts.orders import FINAL_RECORD_LIFE, OrderState, TradeClosed, TradeFailed
 from libs.contracts.score import Score
 from services.bot_runtime.policy import Policy, Trade
+from services.bot_runtime.policy.scoring import passed
+
+RECORDS_LAPSE = timedelta(seconds=FINAL_RECORD_LIFE / 2)
+"""After so long, nobody can rely on finding the record of an order that ended."""
 
 
 def fresh_score(user: str, run: str, account_type: AccountType, at: datetime) -> Score:
@@ -22,6 +27,20 @@ async def restored(bus: Bus, user: str, run: str, policy: Policy, now: datetime)
     in whatever run. Raises BusUnavailable."""
     fresh = fresh_score(user, run, policy.config.account_type, now)
     return policy.rebuilt(fresh, await _settled(bus, user, policy.since(now)), now)
+
+
+async def begun(bus: Bus, desired: DesiredBot, policy: Policy, now: datetime) -> Score:
+    """The first score of a run or, should a later one have been lost, all of it: its trades since it was started, and
+    the ids of its orders, none of which may be used again. Raises BusUnavailable."""
+    user, run, since = desired.user, desired.run, min(policy.since(now), desired.at)
+    fresh = fresh_score(user, run, policy.config.account_type, now)
+    score = policy.rebuilt(fresh, await _settled(bus, user, since), now)
+    if now - desired.at < RECORDS_LAPSE:
+        return score  # the records of what was rejected are there
+    for event in await bus.past(TRADES, subjects.trade(user, OrderState.REJECTED), TradeFailed, desired.at):
+        if event.order.run == run and not score.counts(event.order.sequence):
+            score = passed(score, event.order.sequence, now)
+    return score
 
 
 async def adapted(bus: Bus, score: Score, policy: Policy, now: datetime) -> Score:
