@@ -11,7 +11,7 @@ from decimal import Decimal
 from math import ceil
 
 from libs.contracts.bots import BotConfig
-from libs.contracts.money import AssetHold, CooldownPeriod, DrawdownGuard, LowProfitPairs, StoplossGuard
+from libs.contracts.money import AssetHold, DrawdownGuard, LowProfitPairs, StoplossGuard
 from libs.contracts.orders import TradeResult
 from libs.contracts.score import Lock, PastTrade, Score
 from services.bot_runtime.policy.trade import Trade
@@ -23,21 +23,17 @@ _ANY = 0
 _MINUTE = 60
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
     """Base; `score` has the trade in it."""
 
+    duration: int
+    """Seconds of its locks."""
+    lookback: int = 0
+    """Seconds of recent trades it needs."""
+
     name = ""
     """The field of the configuration."""
-
-    @property
-    def lookback(self) -> int:
-        """Seconds of recent trades it needs."""
-        return 0
-
-    @property
-    def duration(self) -> int:
-        """Seconds of its locks."""
-        raise NotImplementedError
 
     def locks(self, score: Score, trade: Trade) -> int | None:
         """The active to lock, 0 for all; None for no lock."""
@@ -56,14 +52,10 @@ class Protection:
         ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetHolds(Protection):
     settings: AssetHold
     name = "assetHold"
-
-    @property
-    def duration(self) -> int:
-        return self.settings.minutes * _MINUTE
 
     def locks(self, score: Score, trade: Trade) -> int | None:
         """A lapsed hold begins to count anew: the count goes on, and every `losses` of them lock."""
@@ -71,18 +63,10 @@ class AssetHolds(Protection):
         return trade.active_id if lost else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoplossGuards(Protection):
     settings: StoplossGuard
     name = "stoplossGuard"
-
-    @property
-    def lookback(self) -> int:
-        return self.settings.lookback * _MINUTE
-
-    @property
-    def duration(self) -> int:
-        return self.settings.stop_duration * _MINUTE
 
     def locks(self, score: Score, trade: Trade) -> int | None:
         active_id = trade.active_id if self.settings.per_asset else None
@@ -90,18 +74,10 @@ class StoplossGuards(Protection):
         return (active_id or _ANY) if losses >= self.settings.trade_limit else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DrawdownGuards(Protection):
     settings: DrawdownGuard
     name = "maxDrawdown"
-
-    @property
-    def lookback(self) -> int:
-        return self.settings.lookback * _MINUTE
-
-    @property
-    def duration(self) -> int:
-        return self.settings.stop_duration * _MINUTE
 
     def locks(self, score: Score, trade: Trade) -> int | None:
         recent = self._recent(score, trade)
@@ -122,18 +98,10 @@ def _fall(profits: Iterable[int], worth: Decimal) -> Decimal:
     return deepest
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LowProfits(Protection):
     settings: LowProfitPairs
     name = "lowProfitPairs"
-
-    @property
-    def lookback(self) -> int:
-        return self.settings.lookback * _MINUTE
-
-    @property
-    def duration(self) -> int:
-        return self.settings.stop_duration * _MINUTE
 
     def locks(self, score: Score, trade: Trade) -> int | None:
         recent = self._recent(score, trade, trade.active_id)
@@ -142,40 +110,25 @@ class LowProfits(Protection):
         return trade.active_id if enough and profit * 100 < self.settings.required_profit * staked else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetRest(Protection):
-    settings: CooldownPeriod
     name = "cooldownPeriod"
-
-    @property
-    def duration(self) -> int:
-        return self.settings.stop_duration * _MINUTE
 
     def locks(self, score: Score, trade: Trade) -> int | None:  # noqa: ARG002 - one shape for all protections
         return trade.active_id
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestAfterTrade(Protection):
-    seconds: int
     name = "cooldownAfterTrade"
-
-    @property
-    def duration(self) -> int:
-        return self.seconds
 
     def locks(self, score: Score, trade: Trade) -> int | None:  # noqa: ARG002 - one shape for all protections
         return _ANY
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestAfterLoss(Protection):
-    seconds: int
     name = "cooldownAfterLoss"
-
-    @property
-    def duration(self) -> int:
-        return self.seconds
 
     def locks(self, score: Score, trade: Trade) -> int | None:  # noqa: ARG002 - one shape for all protections
         return _ANY if trade.result is TradeResult.LOSS else None
@@ -184,18 +137,22 @@ class RestAfterLoss(Protection):
 def protections(config: BotConfig) -> tuple[Protection, ...]:
     chosen, limits = config.protections, config.limits
     found: list[Protection] = []
-    if chosen.asset_hold is not None and config.mode == "auto":
-        found.append(AssetHolds(chosen.asset_hold))
-    if chosen.stoploss_guard is not None:
-        found.append(StoplossGuards(chosen.stoploss_guard))
-    if chosen.max_drawdown is not None:
-        found.append(DrawdownGuards(chosen.max_drawdown))
-    if chosen.low_profit_pairs is not None:
-        found.append(LowProfits(chosen.low_profit_pairs))
-    if chosen.cooldown_period is not None:
-        found.append(AssetRest(chosen.cooldown_period))
+    if (hold := chosen.asset_hold) is not None and config.mode == "auto":
+        found.append(AssetHolds(settings=hold, duration=hold.minutes * _MINUTE))
+    if (guard := chosen.stoploss_guard) is not None:
+        found.append(StoplossGuards(settings=guard, **_spans(guard)))
+    if (drawdown := chosen.max_drawdown) is not None:
+        found.append(DrawdownGuards(settings=drawdown, **_spans(drawdown)))
+    if (low := chosen.low_profit_pairs) is not None:
+        found.append(LowProfits(settings=low, **_spans(low)))
+    if (rest := chosen.cooldown_period) is not None:
+        found.append(AssetRest(duration=rest.stop_duration * _MINUTE))
     if limits.cooldown_after_trade:
-        found.append(RestAfterTrade(limits.cooldown_after_trade))
+        found.append(RestAfterTrade(duration=limits.cooldown_after_trade))
     if limits.cooldown_after_loss:
-        found.append(RestAfterLoss(limits.cooldown_after_loss))
+        found.append(RestAfterLoss(duration=limits.cooldown_after_loss))
     return tuple(found)
+
+
+def _spans(settings: StoplossGuard | DrawdownGuard | LowProfitPairs) -> dict[str, int]:
+    return {"duration": settings.stop_duration * _MINUTE, "lookback": settings.lookback * _MINUTE}
