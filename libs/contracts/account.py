@@ -20,6 +20,8 @@ class Balance(Message, frozen=True, kw_only=True):
     """Major units of `currency`."""
     currency: str
     """ISO 4217."""
+    min_stake: Decimal | None = None
+    """The smallest the broker takes, in major units; None where it does not tell."""
 
 
 class SessionState(StrEnum):

@@ -30,6 +30,12 @@ class Accounts:
         balance = balances.of(account_type) if balances is not None else None
         return None if balance is None else balance.amount
 
+    def min_stake(self, user: str, account_type: AccountType) -> Decimal:
+        """The smallest the broker takes; 0 where it does not tell."""
+        balances = self._balances.get(user)
+        balance = balances.of(account_type) if balances is not None else None
+        return balance.min_stake or Decimal(0) if balance is not None else Decimal(0)
+
     def session_changed(self, key: str, entry: Entry[SessionStatus] | None) -> None:
         user = _user_of(key)
         if entry is not None and entry.value.state is SessionState.CONNECTED:

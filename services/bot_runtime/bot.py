@@ -211,8 +211,9 @@ class Bot:
         return active.id if active is not None else 0
 
     def _account(self) -> Account:
-        balance = self._desk.accounts.balance(self._desired.user, self._desired.config.account_type)
-        return Account(balance, self._run.at_risk, len(self._run.open))
+        which = self._desired.user, self._desired.config.account_type
+        accounts, run = self._desk.accounts, self._run
+        return Account(accounts.balance(*which), run.at_risk, len(run.open), accounts.min_stake(*which))
 
     def _owned(self) -> bool:
         return self._time_left() > 0

@@ -20,6 +20,8 @@ from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.platform import BARRED, PlatformRules, UserGate
 from services.bot_runtime.policy import Account, Policy
+from services.bot_runtime.policy.plan import UnitPlan
+from services.bot_runtime.policy.plans import plan_of
 from services.bot_runtime.policy.preview import preview
 from services.bot_runtime.restore import restored
 from services.bot_runtime.status import status_of
@@ -86,13 +88,13 @@ class Endpoints:
     async def preview(self, request: StartBot) -> Preview:
         """Raises RpcError. Starts nothing."""
         async with _certain():
-            balance = await self._balance(request)
+            account = await self._account(request)
             await self._check_config(request)
             policy, now = self._policy(request), self._clock.now()
             score = await restored(self._bus, request.user, "", policy, now)
             offers = self._payouts(request.config, now)
             active_id, payout = min(offers, key=lambda offer: offer[1], default=(0, _USUAL_PAYOUT))
-            return preview(policy, score, balance, payout, now, active_id if request.config.mode == "manual" else 0)
+            return preview(policy, score, account, payout, now, active_id if request.config.mode == "manual" else 0)
 
     async def pause(self, request: OfBots) -> BotStatus:
         """Raises RpcError. Answers at once; what is open is followed to its end. Pausing again changes nothing."""
@@ -147,7 +149,11 @@ class Endpoints:
         if self._running() >= self._platform.platform.max_bots:
             raise RpcError(ErrorCode.LIMIT_REACHED, f"{self._platform.platform.max_bots} bots run already")
         await self._check_config(request)
-        await self._balance(request)
+        account = await self._account(request)
+        smallest = min(request.config.amount, request.config.max_stake)
+        if isinstance(plan_of(request.config), UnitPlan) and smallest < account.min_stake:
+            field = "amount" if request.config.amount < account.min_stake else "maxStake"
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`config.{field}`: the broker takes {account.min_stake} or more")
 
     async def _check_rules(self, request: StartBot) -> None:
         """What ends a run at once, such as a daily goal that was reached before, lets none begin."""
@@ -155,14 +161,14 @@ class Endpoints:
         if not policy.ends_with_day and self._platform.limits(request.user).max_daily_loss is None:
             return
         score = await restored(self._bus, request.user, "", policy, now)
-        refusal = policy.obstacle(score, Account(await self._balance(request)), now)
+        refusal = policy.obstacle(score, await self._account(request), now)
         if refusal is not None and refusal.final:
             raise RpcError(ErrorCode.LIMIT_REACHED, refusal.reason)
 
     def _policy(self, request: StartBot) -> Policy:
         return Policy(request.config, UserGate(self._platform, request.user, request.config))
 
-    async def _balance(self, request: StartBot) -> Decimal:
+    async def _account(self, request: StartBot) -> Account:
         """Of exactly the account type asked for."""
         account_type = request.config.account_type
         session = await self._accounts.get(keys.session(request.user), SessionStatus)
@@ -172,7 +178,7 @@ class Endpoints:
         balance = balances.value.of(account_type) if balances is not None else None
         if balance is None:
             raise RpcError(ErrorCode.NO_BALANCE, f"there is no {account_type} balance")
-        return balance.amount
+        return Account(balance.amount, min_stake=balance.min_stake or Decimal(0))
 
     def _payouts(self, config: BotConfig, now: datetime) -> Iterable[tuple[int, int]]:
         """Active and percent of whatever it may buy."""

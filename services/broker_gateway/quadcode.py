@@ -45,6 +45,8 @@ from services.broker_gateway.ssid import SessionIds
 log = structlog.get_logger()
 
 OPEN_TIMEOUT = 8.0
+_MIN_STAKES = 2.0
+"""Seconds for them: a session is not held up by what it can do without."""
 _KINDS = {
     InstrumentType.BLITZ_OPTION: OptionKind.BLITZ,
     InstrumentType.TURBO_OPTION: OptionKind.TURBO,
@@ -119,6 +121,8 @@ class QuadcodeConnection:
         self._listener = listener
         self._payout = payout
         self._balances: dict[int, QuadcodeBalance] = {}
+        self._min_stakes: dict[str, Decimal | None] = {}
+        """By currency."""
         self._opened = False
         self._buying = 0
         self._renewed = False
@@ -239,6 +243,17 @@ class QuadcodeConnection:
     async def _refresh(self) -> None:
         self._balances = {balance.id: balance for balance in await self._client.balances.all()}
         self._tell_balances()
+        await self._learn_min_stakes()
+
+    async def _learn_min_stakes(self) -> None:
+        """Nothing depends on knowing them: the broker refuses what is too small."""
+        unknown = {balance.currency for balance in self._balances.values()} - self._min_stakes.keys()
+        with suppress(QuadcodeError, TimeoutError):
+            async with asyncio.timeout(_MIN_STAKES):
+                for currency in sorted(unknown):
+                    self._min_stakes[currency] = (await self._client.currencies.get(currency)).min_deal_amount
+        if unknown & self._min_stakes.keys():
+            self._tell_balances()
 
     async def _refresh_quietly(self) -> None:
         """After a reconnect; if the link is lost again, the next one does it."""
@@ -257,7 +272,11 @@ class QuadcodeConnection:
         self._listener.balances_changed(
             tuple(
                 Balance(
-                    id=balance.id, type=_ACCOUNT_TYPES[balance.type], amount=balance.amount, currency=balance.currency
+                    id=balance.id,
+                    type=_ACCOUNT_TYPES[balance.type],
+                    amount=balance.amount,
+                    currency=balance.currency,
+                    min_stake=self._min_stakes.get(balance.currency),
                 )
                 for balance in sorted(self._balances.values(), key=lambda balance: balance.id)
                 if balance.type in _ACCOUNT_TYPES and not balance.is_marginal

@@ -30,7 +30,7 @@ class LossLimit:
 
     def refuses(self, situation: Situation) -> Refusal | None:
         left = self.left(situation)
-        if left is None or left >= self.smallest:
+        if left is None or left >= max(self.smallest, situation.account.min_stake):
             return None
         if situation.account.at_risk:
             # Reached only if what is open is lost.

@@ -14,7 +14,7 @@ from services.bot_runtime.policy.calendar import UTC_DAYS, Calendar
 from services.bot_runtime.policy.losses import loss_limits
 from services.bot_runtime.policy.plan import CENT
 from services.bot_runtime.policy.plans import plan_of
-from services.bot_runtime.policy.rules import entry_rules, run_ends
+from services.bot_runtime.policy.rules import below_minimum, entry_rules, run_ends
 from services.bot_runtime.policy.scoring import Scoring
 from services.bot_runtime.policy.situation import Account, Entry, Gate, Offer, Refusal, Rule, Situation
 from services.bot_runtime.policy.trade import Trade
@@ -103,7 +103,7 @@ class Policy:
 
     def judge(self, score: Score, account: Account, offer: Offer, now: datetime) -> Entry | Refusal:
         """Whether to buy what is offered, and with how much: never more than `maxStake`, the balance, or what is left
-        before a loss limit."""
+        before a loss limit; nothing where that is less than the broker takes."""
         situation = self.situation(score, account, now, offer)
         refusal = self._refusal(situation)
         if refusal is not None:
@@ -113,7 +113,8 @@ class Policy:
         if wanted <= 0:
             return Refusal(f"Waiting: a payout of {offer.payout}% has no edge...", state=TradingState.ACTIVE)
         caps = (self.config.max_stake, balance, *self._left(situation))
-        return Entry(min(wanted, *(cap.quantize(CENT, ROUND_DOWN) for cap in caps)))
+        stake = min(wanted, *(cap.quantize(CENT, ROUND_DOWN) for cap in caps))
+        return Entry(stake) if stake >= account.min_stake else below_minimum(account.min_stake)
 
     def situation(self, score: Score, account: Account, now: datetime, offer: Offer | None = None) -> Situation:
         day, utc_day = _today(score.day, self.calendar, now), _today(score.utc_day, UTC_DAYS, now)

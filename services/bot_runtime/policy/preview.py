@@ -1,5 +1,6 @@
 """What a configuration can cost, worked out by the policy itself before the bot starts."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -13,12 +14,12 @@ MOST_TRADES = 100
 """As many losses in a row are played through."""
 
 
-def preview(policy: Policy, score: Score, balance: Decimal, payout: int, now: datetime, active_id: int = 0) -> Preview:
-    """From this score and balance on. Without an active (auto mode) every trade is on another one, so that locks of one
+def preview(policy: Policy, score: Score, account: Account, payout: int, now: datetime, active_id: int = 0) -> Preview:
+    """From this score and account on. Without an active (auto mode) every trade is on another one, so that locks of one
     asset change nothing."""
-    stakes, ended_by, begins = _all_lost(policy, score, balance, payout, now, active_id)
-    bounds = policy.bounds(policy.situation(score, Account(balance), begins))
-    worst, bounded_by = min([(balance, "balance"), *bounds])
+    stakes, ended_by, begins = _all_lost(policy, score, account, payout, now, active_id)
+    bounds = policy.bounds(policy.situation(score, account, begins))
+    worst, bounded_by = min([(account.balance or Decimal(0), "balance"), *bounds])
     return Preview(
         stakes=stakes,
         loss=sum(stakes, Decimal(0)),
@@ -29,14 +30,15 @@ def preview(policy: Policy, score: Score, balance: Decimal, payout: int, now: da
 
 
 def _all_lost(
-    policy: Policy, score: Score, balance: Decimal, payout: int, now: datetime, active_id: int
+    policy: Policy, score: Score, account: Account, payout: int, now: datetime, active_id: int
 ) -> tuple[tuple[Decimal, ...], str, datetime]:
     """The stakes, what ends them, and when they begin. They take no time, so that no day ends among them."""
     stakes: list[Decimal] = []
     begins: datetime | None = None
+    balance = account.balance or Decimal(0)
     while len(stakes) < MOST_TRADES:
         offer = Offer(active_id or -1 - len(stakes), payout)
-        verdict = policy.judge(score, Account(balance), offer, now)
+        verdict = policy.judge(score, replace(account, balance=balance), offer, now)
         if isinstance(verdict, Entry):
             begins = begins or now
             score = policy.after(score, _lost(score, offer, verdict.stake, balance, now), now)

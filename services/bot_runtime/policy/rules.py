@@ -132,9 +132,28 @@ class Funds:
 
     def refuses(self, situation: Situation) -> Refusal | None:
         balance = situation.account.balance
-        if balance is not None and balance >= self.least:
+        if balance is not None and balance >= max(self.least, situation.account.min_stake):
             return None
         return Refusal("Waiting for funds: the balance is below the amount per trade...")
+
+
+@dataclass(frozen=True, slots=True)
+class SmallestStake:
+    """What the plan stakes, before all caps, at the offer's payout or else at the highest there is."""
+
+    plan: Plan
+
+    def refuses(self, situation: Situation) -> Refusal | None:
+        account = situation.account
+        if account.balance is None or not account.min_stake:
+            return None
+        payout = situation.offer.payout if situation.offer is not None else 100
+        stake = self.plan.stake(situation.score, account.balance, payout)
+        return below_minimum(account.min_stake) if 0 < stake < account.min_stake else None
+
+
+def below_minimum(least: Decimal) -> Refusal:
+    return Refusal(f"Waiting: the stake is below the broker's minimum of {least}...")
 
 
 def run_ends(config: BotConfig, plan: Plan) -> tuple[Rule, ...]:
@@ -161,6 +180,7 @@ def entry_rules(config: BotConfig, plan: Plan, calendar: Calendar) -> tuple[Rule
         *rules,
         Locked(),
         Funds(plan.least()),
+        SmallestStake(plan),
         OpenPositions(config.max_open_positions),
         MinimumPayout(config.min_payout),
     )

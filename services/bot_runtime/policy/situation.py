@@ -19,6 +19,8 @@ class Account:
     at_risk: Decimal = Decimal(0)
     """Stakes of open positions and of orders on their way."""
     open_positions: int = 0
+    min_stake: Decimal = Decimal(0)
+    """The smallest the broker takes; 0 where it does not tell."""
 
     @property
     def worth(self) -> Decimal | None:

@@ -1,19 +1,23 @@
 """bots.start and bots.stop, and what they refuse."""
 
 import asyncio
+from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from libs.bus import Bus
-from libs.bus.topology import BOTS
+from libs.bus.topology import ACCOUNTS, BOTS
 from libs.contracts import keys
-from libs.contracts.account import AccountType
+from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.bots import BotConfig, BotState, BotStatus
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.messages import OTHER_USER, USER
+
+D = Decimal
 
 
 @pytest.fixture(autouse=True)
@@ -46,6 +50,20 @@ async def test_without_a_session_there_is_no_start(observer: Observer, gateway: 
 async def test_without_a_balance_of_that_type_there_is_no_start(observer: Observer, gateway: Gateway) -> None:
     await gateway.connect(OTHER_USER, types=(AccountType.REAL,))
     assert await refusal(observer, user=OTHER_USER) is ErrorCode.NO_BALANCE
+
+
+@pytest.mark.parametrize(
+    ("config", "field"), [({"amount": D(19)}, "amount"), ({"amount": D(20), "max_stake": D(19)}, "maxStake")]
+)
+async def test_less_than_the_broker_takes_is_refused_naming_the_field(
+    observer: Observer, bus: Bus, config: dict[str, Any], field: str
+) -> None:
+    pesos = Balance(id=1, type=AccountType.DEMO, amount=D(1000), currency="MXN", min_stake=D(20))
+    await bus.bucket(ACCOUNTS).put(keys.balance(USER), Balances(user=USER, at=bus.clock.now(), balances=(pesos,)))
+    with pytest.raises(RpcError, match=f"`config.{field}`: the broker takes 20 or more") as raised:
+        await observer.start_bot(config=BotConfig(**config))
+    assert raised.value.code is ErrorCode.INVALID_REQUEST
+    await observer.start_bot(config=BotConfig(amount=D(20)))
 
 
 async def test_an_asset_is_found_by_its_exact_ticker_only(observer: Observer) -> None:

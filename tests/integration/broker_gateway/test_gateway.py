@@ -43,7 +43,7 @@ async def test_connecting_answers_with_the_balances_and_publishes_them(rig: Rig)
     assert report.balances is not None
     demo = report.balances.of(AccountType.DEMO)
     assert demo is not None
-    assert (demo.amount, demo.currency) == (Decimal(10000), "USD")
+    assert (demo.amount, demo.currency, demo.min_stake) == (Decimal(10000), "USD", Decimal(1))
     assert await rig.session() is SessionState.CONNECTED
     assert await rig.balances() == report.balances
 

@@ -92,11 +92,11 @@ def test_a_preview_keeps_to_what_administrators_allow() -> None:
     told = rules(limits=UserLimits(max_stake=D(30), max_daily_loss=D(100), max_trades_per_day=9))
     wanted = BotConfig(amount=D(50), max_stake=D(50))
     score = a_score(utc_day=Day(date=TODAY, profit=D(-20), trades=7))
-    can = preview(Policy(wanted, UserGate(told, USER, wanted)), score, D(1000), 82, NOW)
+    can = preview(Policy(wanted, UserGate(told, USER, wanted)), score, Account(D(1000)), 82, NOW)
     assert (can.stakes, can.ended_by) == ((D(30),) * 2, "9 trades today")
     assert (can.worst_loss, can.bounded_by) == (D(80), "maxDailyLoss")
     wanted = msgspec.structs.replace(wanted, time_zone="America/Sao_Paulo")
-    can = preview(Policy(wanted, UserGate(told, USER, wanted)), score, D(1000), 82, NOW)
+    can = preview(Policy(wanted, UserGate(told, USER, wanted)), score, Account(D(1000)), 82, NOW)
     assert can.bounded_by == "balance", "the limits begin anew before the day ends"
 
 

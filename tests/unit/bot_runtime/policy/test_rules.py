@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.unit.bot_runtime.policy.builders import D, Trader, a_config
 
 W, L, T = TradeResult.WIN, TradeResult.LOSS, TradeResult.TIE
 TODAY = "2026-11-24"
+NO_FUNDS = "Waiting for funds: the balance is below the amount per trade..."
 
 
 def final(reason: str) -> Refusal:
@@ -123,6 +125,41 @@ def test_what_ends_the_run_is_told_before_what_only_holds() -> None:
     trader = Trader(a_config(safetyStopEnabled=True, safetyStop=1, limits={"cooldownAfterLoss": 60}))
     trader.trade(L)
     assert trader.judge() == final("Safety Stop triggered (1 losses)")
+
+
+MIN_STAKE = D(20)
+BELOW = "Waiting: the stake is below the broker's minimum of 20..."
+
+
+@pytest.mark.parametrize(
+    ("config", "balance", "verdict"),
+    [
+        ({"amount": 19.99}, 1000, Refusal(BELOW)),
+        ({"amount": 20}, 1000, Entry(D(20))),
+        ({"amount": 20, "maxStake": 19}, 1000, Refusal(BELOW)),
+        ({"stakePlan": {"kind": "percent", "percent": 2}}, 1000, Entry(D(20))),
+        ({"stakePlan": {"kind": "percent", "percent": 2}}, 999, Refusal(BELOW)),
+        ({"stakePlan": {"kind": "percent", "percent": 50}}, 19, Refusal(NO_FUNDS)),
+        ({"amount": 30, "stopLoss": 30}, 1000, Entry(D(30))),
+    ],
+)
+def test_nothing_is_staked_that_the_broker_does_not_take(config: dict[str, Any], balance: int, verdict: object) -> None:
+    policy = Policy(a_config(**config))
+    assert policy.judge(a_score(), Account(D(balance), min_stake=MIN_STAKE), Offer(76, 82), NOW) == verdict
+
+
+def test_that_the_broker_does_not_take_it_is_told_without_any_offer() -> None:
+    account = Account(D(1000), min_stake=MIN_STAKE)
+    assert Policy(a_config(amount=19)).obstacle(a_score(), account, NOW) == Refusal(BELOW)
+    assert Policy(a_config(amount=20)).obstacle(a_score(), account, NOW) is None
+
+
+def test_a_loss_limit_of_which_less_is_left_than_the_broker_takes_is_reached() -> None:
+    policy, account = Policy(a_config(amount=30, stopLoss=45)), Account(D(1000), min_stake=MIN_STAKE)
+    lost = a_score(day=Day(date=TODAY, profit=D(-30)))
+    verdict = policy.judge(lost, account, Offer(76, 82), NOW)
+    assert isinstance(verdict, Refusal)
+    assert (verdict.final, verdict.reason) == (True, "Stop Loss reached: R$ -30.00")
 
 
 class Maintenance:
