@@ -14,3 +14,5 @@ class Entry(Generic[T]):
     """The stream sequence it was stored at; grows with every write to the bucket."""
     received: float
     """Monotonic seconds."""
+    stored: float = 0.0
+    """When, by the server's clock, in epoch seconds; told by mirrors."""

@@ -78,7 +78,10 @@ class Members:
         if self._mirror is None:
             return
         since = self._bus.clock.monotonic() - _LAPSE
-        heard = {entry.value.instance for _, entry in self._mirror.items() if entry.received > since}
+        entries = [entry for _, entry in self._mirror.items()]
+        # Of one that died before this one started, the last word is new to us: but it is older than that of the living.
+        newest = max((entry.stored for entry in entries), default=0.0)
+        heard = {entry.value.instance for entry in entries if entry.received > since and entry.stored > newest - _LAPSE}
         live = frozenset(heard | {self._bus.instance})
         if live != self._live:
             log.info("members_changed", joined=sorted(live - self._live), gone=sorted(self._live - live))

@@ -171,7 +171,7 @@ class Mirror(Generic[T]):
             return
         self._expected += 1
         key = message.subject.removeprefix(self._prefix)
-        self._apply(key, message, metadata.sequence.stream)
+        self._apply(key, message, metadata)
         if self._seen is not None and metadata.num_pending == 0:
             self._snapshot_done()
 
@@ -181,7 +181,8 @@ class Mirror(Generic[T]):
         if last is not None and int(last) != self._expected - 1:
             self._stale.set()
 
-    def _apply(self, key: str, message: Msg, revision: int) -> None:
+    def _apply(self, key: str, message: Msg, metadata: Msg.Metadata) -> None:
+        revision = metadata.sequence.stream
         if message.headers and OPERATION in message.headers:
             self._remove(key)
             return
@@ -200,7 +201,9 @@ class Mirror(Generic[T]):
         if self._keep is not None and not self._keep(value):
             self._remove(key)
             return
-        entry = self._entries[key] = Entry(key, value, revision, self._clock.monotonic())
+        entry = self._entries[key] = Entry(
+            key, value, revision, self._clock.monotonic(), metadata.timestamp.timestamp()
+        )
         if self._on_change is not None:
             self._on_change(key, entry)
 

@@ -49,7 +49,8 @@ class Partitions:
         self._owner = owner
         self._lease_seconds = lease_seconds
         self._leases = {number: bus.lease(_name(number), lease_seconds) for number in range(PARTITIONS)}
-        self._taken: set[int] = set()
+        self._taken: dict[int, int] = {}
+        """With how many processes that it falls to before this one, which did not take it."""
         self._members = Members(bus, "bots", self._regroup)
         self._regrouped = asyncio.Event()
         self._holders: Mirror[Holder] | None = None
@@ -84,10 +85,12 @@ class Partitions:
         for number, lease in self._leases.items():
             rank = self._members.rank(_name(number))
             if number in self._taken:
-                if rank:
+                if rank > self._taken[number]:
                     await self._give_up(number)
+                else:
+                    self._taken[number] = rank
             elif self._free(number, now, rank) and await lease.acquire():
-                self._take(number, lease)
+                self._take(number, lease, rank)
 
     def _free(self, number: int, now: float, rank: int) -> bool:
         """For so long that it is this process's turn."""
@@ -101,16 +104,16 @@ class Partitions:
         self._drop(number)
         await self._leases[number].release()
 
-    def _take(self, number: int, lease: Lease) -> None:
+    def _take(self, number: int, lease: Lease, rank: int) -> None:
         log.info("partition_taken", partition=number)
-        self._taken.add(number)
+        self._taken[number] = rank
         lease.on_lost = partial(self._drop, number)
         self._owner.take(number, lease)
         _held.set(len(self._taken))
 
     def _drop(self, number: int) -> None:
         log.info("partition_dropped", partition=number)
-        self._taken.discard(number)
+        self._taken.pop(number, None)
         self._owner.drop(number)
         _held.set(len(self._taken))
 
