@@ -38,6 +38,8 @@ class ErrorCode(StrEnum):
     """The kill switch is on."""
     LIMIT_REACHED = "LIMIT_REACHED"
     """No more than an administrator allows."""
+    CONFLICT = "CONFLICT"
+    """It is so already, or something else is in the way; the message says what."""
     NO_BALANCE = "NO_BALANCE"
     NOT_SELLABLE = "NOT_SELLABLE"
     """Options of this kind cannot be sold before they expire."""

@@ -18,10 +18,12 @@ from libs.store.people import People
 from libs.store.scanner import Signals
 from services.socket_edge import routes
 from services.socket_edge.addresses import Addresses
+from services.socket_edge.admin_api import AdminApi
 from services.socket_edge.assets import Assets
 from services.socket_edge.bot_api import BotApi
 from services.socket_edge.candle_hub import CandleHub
 from services.socket_edge.credentials import Origins
+from services.socket_edge.crm_api import CrmApi
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Gate, Handler, serve
 from services.socket_edge.documents import serve_documents
@@ -85,6 +87,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
         )
+        handlers |= AdminApi(bus).handlers() | CrmApi(bus).handlers()
         async with _listening(_web_app(gate, Once(bus), origins, engine, handlers, _pages(settings)), settings):
             yield
         await hub.demand.withdraw()
@@ -147,7 +150,6 @@ def _handlers(
         routes.SCANNER_ASSET: scanner.asset,
         routes.COUNT_SCANNER: scanner.count,
         routes.STRATEGIES: bots.strategies,
-        routes.CRM_STATS: about.crm_stats,
         routes.PLATFORM: platform.platform,
         routes.SET_PLATFORM: platform.set_platform,
         routes.LIMITS: platform.limits,

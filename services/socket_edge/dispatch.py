@@ -72,12 +72,12 @@ class Gate:
         address = self._limits.address(request)
         if route.access is Access.PUBLIC:
             await self._limits.of_stranger(route.rate, address)
-            return Call("", _query(request, route.query), await _body(request, route.body), address)
+            return Call("", _query(request, route), await _body(request, route.body), address)
         await self._limits.of_address(route.rate, address)
         caller = await self._caller(request, route)
         if caller is not None:
             await self._limits.of_user(route.rate, caller)
-        query, body = _query(request, route.query), await _body(request, route.body)
+        query, body = _query(request, route), await _body(request, route.body)
         return Call(await self._on_behalf_of(caller, query, body), query, body, address)
 
     async def _caller(self, request: web.Request, route: Route[Query, Body]) -> str | None:
@@ -116,8 +116,9 @@ class Gate:
         return user
 
 
-def _query(request: web.Request, type_: type[Query]) -> Query:
-    return from_query({**request.query, **request.match_info}, type_)
+def _query(request: web.Request, route: Route[Query, Body]) -> Query:
+    given = {route.aliases.get(name, name): value for name, value in request.query.items()}
+    return from_query({**given, **request.match_info}, route.query)
 
 
 async def _body(request: web.Request, type_: type[Body]) -> Body:

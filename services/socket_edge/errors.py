@@ -74,6 +74,7 @@ _OF_RPC: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.SUSPENDED: (403, "This account is suspended"),
     ErrorCode.MAINTENANCE: (503, ""),
     ErrorCode.LIMIT_REACHED: (409, ""),
+    ErrorCode.CONFLICT: (409, ""),
     ErrorCode.NO_BALANCE: (400, ""),
     ErrorCode.NOT_SELLABLE: (422, ""),
     ErrorCode.NOT_OPEN: (409, ""),

@@ -1,6 +1,7 @@
 """A REST route's declaration: from it follow routing, validation, permissions, limits, OpenAPI and their tests."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -68,6 +69,8 @@ class Route(Generic[Query, Body]):
     """Types. More than one: which depends on the query."""
     access: Access = Access.USER
     rate: Rate = Rate.READ
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Names of parameters by what else clients call them."""
     etag: bool = False
     """Whether it can be asked whether the answer is still the same."""
 

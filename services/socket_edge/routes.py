@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from services.socket_edge import admin_routes, crm_routes
 from services.socket_edge import requests as ask
 from services.socket_edge import responses as answer
 from services.socket_edge.route import Access, Rate, Route
@@ -81,10 +82,6 @@ COUNT_SCANNER = Route(
     (answer.ScannerAggregated,), Access.ADMIN, Rate.COSTLY,
 )  # fmt: skip
 
-CRM_STATS = Route(
-    "GET", "/api/crm/stats", "Contacts in numbers", ask.Nothing, ask.Nothing, (answer.CrmStatsAnswer,), Access.ADMIN
-)
-
 PLATFORM = Route(
     "GET", "/api/admin/platform", "Kill switch and limits", ask.Nothing, ask.Nothing, (answer.PlatformAnswer,),
     Access.ADMIN,
@@ -101,4 +98,5 @@ SET_LIMITS = Route(
     Access.ADMIN, Rate.WRITE,
 )  # fmt: skip
 
-ALL: tuple[Route[Any, Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Route))
+_HERE = tuple(value for value in list(globals().values()) if isinstance(value, Route))
+ALL: tuple[Route[Any, Any], ...] = (*_HERE, *admin_routes.ALL, *crm_routes.ALL)

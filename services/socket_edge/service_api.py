@@ -3,7 +3,6 @@
 from typing import Any
 
 from libs.bus import Bus
-from libs.contracts import rpc
 from services.socket_edge import requests, responses, routes
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Call
@@ -48,13 +47,3 @@ class ServiceApi:
             uptime=round(self._bus.clock.monotonic() - self._started, 3),
             connections=self._dependencies.connections(),
         )
-
-    async def crm_stats(self, _call: Empty) -> responses.CrmStatsAnswer:
-        stats = await self._bus.call(rpc.CRM_STATS, rpc.Nothing())
-        counts = responses.CrmCounts(
-            total_contacts=stats.contacts,
-            total_leads=stats.leads,
-            total_customers=stats.customers,
-            timestamp=stats.at,
-        )
-        return responses.CrmStatsAnswer(data=counts)

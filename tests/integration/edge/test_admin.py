@@ -1,0 +1,132 @@
+"""What administrators read and order: asked of analytics in one form, answered to clients in theirs."""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+import pytest_asyncio
+
+from libs.contracts import admin as ask
+from libs.contracts import admin_rows as row
+from libs.contracts import admin_rpc as rpc
+from libs.contracts.account import AccountType
+from libs.contracts.admin import Acted, Rows
+from libs.contracts.orders import TradeResult
+from libs.contracts.rpc import ErrorCode, RpcError
+from tests.integration.edge.client import Edge
+from tests.integration.edge.stack import Stack
+from tests.integration.supabase_server import Person, SupabaseServer
+from tests.messages import NOW, USER
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TRADE = row.TradeListItem(
+    trade_id="7", account_type=AccountType.REAL, ativo="EURUSD-OTC", valor=Decimal(10), pnl=Decimal("8.2"),
+    resultado=TradeResult.WIN, direcao="CALL", data_abertura=NOW, data_fechamento=NOW, duracao_segundos=10,
+    user_id=UUID(USER), user_email="somebody@example.test",
+)  # fmt: skip
+
+
+class Analytics:
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    async def top(self, query: ask.Top) -> Rows[row.TopUser]:
+        self.asked.append(query)
+        user = row.TopUser(
+            user_id=UUID(USER), email="a@example.test", full_name="Unknown", total_trades=3,
+            lifetime_pnl=Decimal("12.5"), total_volume_traded=Decimal(30), win_rate_percentage=66.67,
+        )  # fmt: skip
+        return Rows(rows=(user,), total=1)
+
+    async def trades(self, query: ask.TradesQuery) -> Rows[row.TradeListItem]:
+        self.asked.append(query)
+        return Rows(rows=(TRADE,), total=201, next="after-7")
+
+    async def user(self, query: ask.OfUserId) -> row.UserDetails:
+        raise RpcError(ErrorCode.NOT_FOUND, "User not found")
+
+    async def suspend(self, request: ask.SuspendUser) -> Acted:
+        self.asked.append(request)
+        return Acted(message="User suspended")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def analytics(shared_stack: Stack) -> AsyncIterator[Analytics]:
+    analytics = Analytics()
+    handlers: dict[Any, Any] = {
+        rpc.TOP_BY_PNL: analytics.top,
+        rpc.TRADES: analytics.trades,
+        rpc.USER: analytics.user,
+        rpc.SUSPEND_USER: analytics.suspend,
+    }
+    served = await shared_stack.backend.analytics.serve("analytics", handlers)
+    yield analytics
+    await served.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def boss(supabase_server: SupabaseServer) -> Person:
+    person = await supabase_server.sign_up()
+    await supabase_server.appoint(person, "admin")
+    return person
+
+
+async def test_money_and_rates_are_numbers(edge: Edge, analytics: Analytics, boss: Person) -> None:
+    status, body = await edge.get("/api/admin/analytics/top-users-pnl?limit=4&accountType=real", boss)
+    assert (status, body["success"]) == (200, True)
+    [user] = body["data"]
+    assert (user["lifetime_pnl"], user["win_rate_percentage"]) == (12.5, 66.67)
+    assert analytics.asked == [ask.Top(limit=4)]
+
+
+@pytest.mark.parametrize("names", [("dateFrom", "dateTo", "resultado"), ("startDate", "dateEnd", "result")])
+async def test_every_name_of_a_parameter_means_the_same(
+    edge: Edge, analytics: Analytics, boss: Person, names: tuple[str, str, str]
+) -> None:
+    first, last, result = names
+    path = f"/api/admin/trades?{first}=2026-11-01&{last}=2026-11-02T10:00:00.000Z&{result}=WIN&limit=100&page=2"
+    status, body = await edge.get(path, boss)
+    assert status == 200
+    [query] = analytics.asked
+    assert (str(query.first), str(query.last), query.resultado) == ("2026-11-01", "2026-11-02", TradeResult.WIN)
+    assert (query.limit, query.offset) == (100, 100)
+    assert (body["data"][0]["trade_id"], body["data"][0]["valor"]) == ("7", 10)
+    assert body["pagination"] == {
+        "total": 201, "limit": 100, "offset": 100, "page": 2, "hasMore": True, "next": "after-7",
+    }  # fmt: skip
+    assert body["filters"]["resultado"] == "WIN"
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("trades?limit=201", "limit"),
+        ("trades?dateFrom=yesterday", "dateFrom"),
+        ("trades?dateFrom=2026-02-30", "dateFrom"),
+        ("trades?dateFrom=2026-11-02&dateTo=2026-11-01", "dateTo"),
+        ("trades?sortBy=password", "sortBy"),
+        ("analytics/daily?days=0", "days"),
+        ("users/17", "id"),
+        ("trades/first", "id"),
+    ],
+)
+async def test_a_wrong_parameter_is_named(edge: Edge, boss: Person, path: str, field: str) -> None:
+    status, body = await edge.get(f"/api/admin/{path}", boss)
+    assert (status, body["field"]) == (400, field)
+
+
+async def test_what_is_not_there_is_not_found(edge: Edge, analytics: Analytics, boss: Person) -> None:
+    status, body = await edge.get(f"/api/admin/users/{USER}", boss)
+    assert (status, body["error"]) == (404, "User not found")
+
+
+async def test_an_order_says_who_gave_it(edge: Edge, analytics: Analytics, boss: Person) -> None:
+    path = f"/api/admin/users/{USER}/suspend"
+    status, body, _ = await edge.ask("PUT", path, boss, json={})
+    assert (status, body["field"]) == (400, "reason")
+    status, body, _ = await edge.ask("PUT", path, boss, json={"reason": "chargeback"})
+    assert (status, body) == (200, {"success": True, "message": "User suspended"})
+    assert analytics.asked == [ask.SuspendUser(by=boss.user, user=USER, reason="chargeback")]

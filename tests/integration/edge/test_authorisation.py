@@ -1,0 +1,113 @@
+"""Who may ask what: every kind of caller at every route."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+import pytest_asyncio
+
+from libs.bus.topology import PLATFORM
+from libs.contracts import keys
+from libs.contracts.ids import new_id
+from libs.contracts.platform import BarredUser
+from services.socket_edge import routes
+from services.socket_edge.requests import OfUser
+from services.socket_edge.route import Access, Role, Route
+from tests.integration.edge.stack import Stack, eventually, running
+from tests.integration.edge.test_documents import UNLIMITED
+from tests.integration.supabase_server import Person, SupabaseServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ROLES = [None, *Role]
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    stack: Stack
+    user: Person
+    with_role: dict[Role | None, Person]
+    """By role; of None, another user."""
+    suspended: Person
+    expired: Person
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def callers(supabase_server: SupabaseServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Callers]:
+    user, suspended, late = [await supabase_server.sign_up() for _ in range(3)]
+    with_role = {role: await supabase_server.sign_up() for role in ROLES}
+    for role, person in with_role.items():
+        if role is not None:
+            await supabase_server.appoint(person, role)
+    claims = jwt.decode(late.token, options={"verify_signature": False})
+    claims["exp"] = int((datetime.now(UTC) - timedelta(hours=1)).timestamp())
+    expired = Person(late.user, late.email, jwt.encode(claims, supabase_server.jwt_secret, "HS256"))
+    directory: Path = tmp_path_factory.mktemp("authorisation")
+    async with running(directory, supabase_server, **UNLIMITED) as stack:
+        barred = BarredUser(user=suspended.user, at=datetime.now(UTC))
+        await stack.backend.analytics.bucket(PLATFORM).put(keys.barred(suspended.user), barred)
+        await eventually(stack.edge, "/api/bot/status", suspended, lambda status, _: status == 403)
+        yield Callers(stack, user, with_role, suspended, expired)
+
+
+def path_of(route: Route) -> str:  # type: ignore[type-arg]
+    """With something in its braces."""
+    whole = re.sub(r"\{activeId\}", "76", route.path)
+    number = any(part in whole for part in ("/trades/", "/alerts/"))
+    return re.sub(r"\{\w+\}", "7" if number else new_id(), whole)
+
+
+async def answer(callers: Callers, route: Route, person: Person | None, user: str = "") -> tuple[int, str]:  # type: ignore[type-arg]
+    """Status and code; `user`: on whose behalf."""
+    path, sent = path_of(route), {"userId": user} if user else {}
+    if route.changes:
+        status, body, _ = await callers.stack.edge.ask(route.method, path, person, json=sent)
+    else:
+        status, body, _ = await callers.stack.edge.ask(route.method, path, person, params=sent)
+    assert status != 500, body
+    return status, body.get("code", "") if isinstance(body, dict) else ""
+
+
+EVERY = pytest.mark.parametrize("route", routes.ALL, ids=lambda route: f"{route.method} {route.path}")
+
+
+@EVERY
+async def test_every_kind_of_caller(callers: Callers, route: Route) -> None:  # type: ignore[type-arg]
+    if route.access is Access.PUBLIC:
+        for person in (None, callers.user, callers.expired, callers.suspended):
+            assert (await answer(callers, route, person))[0] not in (401, 403)
+        return
+    assert await answer(callers, route, None) == (401, "UNAUTHORIZED")
+    assert await answer(callers, route, callers.expired) == (401, "UNAUTHORIZED")
+    assert await answer(callers, route, callers.suspended) == (403, "SUSPENDED")
+    for role, person in callers.with_role.items():
+        status, code = await answer(callers, route, person)
+        if route.access is Access.USER or role in route.access.roles:
+            assert status not in (401, 403), (role, status, code)
+        else:
+            assert (status, code) == (403, "FORBIDDEN"), role
+
+
+OF_A_USER = [route for route in routes.ALL if issubclass(route.body if route.changes else route.query, OfUser)]
+
+
+@pytest.mark.parametrize("route", OF_A_USER, ids=lambda route: f"{route.method} {route.path}")
+async def test_only_administrators_act_for_others(callers: Callers, route: Route) -> None:  # type: ignore[type-arg]
+    for role, person in callers.with_role.items():
+        status, code = await answer(callers, route, person, callers.user.user)
+        if role in Access.ADMIN.roles:
+            assert status not in (401, 403), (role, status, code)
+        else:
+            assert (status, code) == (403, "FORBIDDEN"), role
+
+
+async def test_what_nobody_answers_yet_is_said_so(callers: Callers) -> None:
+    boss = callers.with_role[Role.SUPER_ADMIN]
+    for path in ("/api/admin/analytics/dashboard", "/api/admin/users?sortBy=total_pnl", "/api/crm/contacts"):
+        status, body, headers = await callers.stack.edge.ask("GET", path, boss)
+        assert (status, body["code"]) == (503, "UNAVAILABLE")
+        assert int(headers["retry-after"]) > 0
