@@ -94,7 +94,19 @@ LIMITS = [
 ]
 
 
-@pytest.mark.parametrize("limit", LIMITS, ids=["stopLoss", "stopLossPercent", "maxDrawdown", "maxDrawdownPercent"])
+NAMES = ["stopLoss", "stopLossPercent", "maxDrawdown", "maxDrawdownPercent"]
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=NAMES)
+def test_what_several_open_positions_risk_together_counts_in_every_limit(limit: dict[str, Any]) -> None:
+    trader = Trader(a_config(amount=80, maxOpenPositions=3, **limit))
+    offer = Offer(76, 82)
+    assert trader.policy.judge(trader.score, Account(D(960), D(40), 1), offer, trader.now) == Entry(D(60))
+    full = trader.policy.judge(trader.score, Account(D(900), D(100), 2), offer, trader.now)
+    assert full == Refusal("Waiting for the open positions: a loss would reach the limit...")
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=NAMES)
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=25)
 @given(results=RESULTS, payout=st.integers(1, 100), amount=st.integers(1, 60))
