@@ -9,6 +9,8 @@ from libs.bus.keyvalue import KeyValue
 from libs.bus.lease import Lease
 from libs.bus.members import Members
 from libs.bus.mirror import Mirror
+from libs.bus.past import Stored
+from libs.bus.tail import Tail
 
 __all__ = [
     "Bus",
@@ -24,7 +26,9 @@ __all__ = [
     "Mirror",
     "Poison",
     "RevisionConflict",
+    "Stored",
     "Subscription",
+    "Tail",
     "Unavailable",
     "request_id",
 ]

@@ -19,12 +19,13 @@ from libs.bus import rpc
 from libs.bus.consumer import BatchHandler, Consumer, Consumption
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
 from libs.bus.errors import BusUnavailable
-from libs.bus.jetstream import MESSAGE_ID, JetStream
+from libs.bus.jetstream import MESSAGE_ID, Extent, JetStream
 from libs.bus.keyvalue import KeyValue
 from libs.bus.lease import Lease
 from libs.bus.mirror import Mirror, OnChange
-from libs.bus.past import read_past
+from libs.bus.past import Stored, read_past
 from libs.bus.requests import Requests
+from libs.bus.tail import OnMessage, Tail
 from libs.bus.topology import LEASES, Bucket, Stream
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode, encode
@@ -73,7 +74,7 @@ class Bus:
         self._client = client
         self._requests = Requests(client)
         self._jetstream = JetStream(client, self._requests)
-        self._mirrors: set[Mirror[Any]] = set()
+        self._followers: set[Mirror[Any] | Tail] = set()
         self._on_closed: Callable[[], None] | None = None
         self._connected_once = False
         self._closing = False
@@ -152,8 +153,8 @@ class Bus:
     async def close(self) -> None:
         """Everything published is delivered to the server first, as far as it still answers."""
         self._closing = True
-        for mirror in list(self._mirrors):
-            await mirror.stop()
+        for follower in list(self._followers):
+            await follower.stop()
         with suppress(BusUnavailable):
             await self.ready()
         # A connection that is already gone raises from its own transport.
@@ -198,9 +199,10 @@ class Bus:
 
     async def ensure(self, *declarations: Stream | Bucket) -> None:
         """Create them, or apply their changed settings."""
-        for declaration in declarations:
+        # What takes over from others comes after them: from one that is not there yet, the server tries seconds later.
+        for declaration in sorted(declarations, key=lambda each: isinstance(each, Stream) and bool(each.sources)):
             if isinstance(declaration, Stream):
-                await self._jetstream.ensure_stream(declaration)
+                await self._jetstream.ensure_stream(declaration, self.clock.now())
             else:
                 await self._jetstream.ensure_bucket(declaration)
 
@@ -230,7 +232,26 @@ class Bus:
 
     async def past(self, stream: Stream, subject: str, type_: type[T], since: datetime) -> list[T]:
         """What was stored under a subject since then, in order, up to now. Raises BusUnavailable."""
-        return [decode(data, type_) for data in await read_past(self._jetstream, stream, subject, since)]
+        return [decode(stored.data, type_) for stored in await self.stored(stream, subject, since)]
+
+    async def stored(self, stream: Stream, subject: str, since: datetime) -> list[Stored]:
+        """As `past`, undecoded; the subject may have wildcards."""
+        return await read_past(self._jetstream, stream, subject, since)
+
+    async def extent(self, stream: Stream) -> Extent:
+        """What a stream holds now. Raises BusUnavailable."""
+        return await self._jetstream.extent(stream)
+
+    async def stored_at(self, stream: Stream, sequence: int) -> datetime | None:
+        """When the message with that number was stored; None if it is not there any more. Raises BusUnavailable."""
+        return await self._jetstream.stored_at(stream, sequence)
+
+    async def tail(self, stream: Stream, subject: str, on_message: OnMessage) -> Tail:
+        """Everything that is stored under a subject from now on. Raises BusUnavailable."""
+        tail = Tail(self._jetstream, stream, subject, self.clock, on_message)
+        await tail.start()
+        self._followers.add(tail)
+        return tail
 
     async def consume(self, spec: Consumer, handler: BatchHandler) -> Consumption:
         """Start a durable consumer; see Consumer for what happens to a batch whose handler raises."""
@@ -253,7 +274,7 @@ class Bus:
         """A live replica of the keys that match, current when this returns; all of them must be `type_`."""
         mirror = Mirror(self._jetstream, bucket, keys, type_, self.clock, on_change, keep)
         await mirror.start()
-        self._mirrors.add(mirror)
+        self._followers.add(mirror)
         return mirror
 
     def lease(self, name: str, ttl: float = 6.0) -> Lease:
@@ -297,8 +318,8 @@ class Bus:
 
     async def _reconnected(self) -> None:
         log.info("bus_reconnected")
-        for mirror in self._mirrors:
-            mirror.mark_stale()
+        for follower in self._followers:
+            follower.mark_stale()
 
 
 async def _report(error: Exception) -> None:

@@ -6,6 +6,7 @@ replica answers, which may be some milliseconds behind.
 
 import asyncio
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -29,11 +30,22 @@ class _Get(msgspec.Struct, omit_defaults=True):
     start_time: str = ""
 
 
-async def read_past(jetstream: JetStream, stream: Stream, subject: str, since: datetime) -> list[bytes]:
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A message in a stream."""
+
+    subject: str
+    data: bytes
+    sequence: int
+    at: float
+    """Epoch seconds, by the server's clock: when it was stored."""
+
+
+async def read_past(jetstream: JetStream, stream: Stream, subject: str, since: datetime) -> list[Stored]:
     """The messages stored under a subject since then, in order, up to the last there is when this is called: all of
     them, or BusUnavailable."""
     client = jetstream.api._nc
-    found: list[bytes] = []
+    found: list[Stored] = []
     query: _Get | None = _Get(_BATCH, subject, start_time=since.isoformat())
     try:
         async with asyncio.timeout(_TIMEOUT):
@@ -45,7 +57,7 @@ async def read_past(jetstream: JetStream, stream: Stream, subject: str, since: d
     return found
 
 
-async def _read(client: Client, stream: Stream, query: _Get, found: list[bytes]) -> _Get | None:
+async def _read(client: Client, stream: Stream, query: _Get, found: list[Stored]) -> _Get | None:
     """One batch; what to ask for next, if there is more."""
     inbox = client.new_inbox()
     subscription = await client.subscribe(inbox)
@@ -68,7 +80,8 @@ async def _read(client: Client, stream: Stream, query: _Get, found: list[bytes])
             if last and int(headers["Nats-Last-Sequence"]) != last:
                 raise BusUnavailable(f"{stream.name}/{query.next_by_subj}: a message was lost on the way")
             last = int(headers["Nats-Sequence"])
-            found.append(message.data)
+            at = datetime.fromisoformat(headers["Nats-Time-Stamp"]).timestamp()
+            found.append(Stored(headers["Nats-Subject"], message.data, last, at))
     finally:
         with suppress(NatsError):
             await subscription.unsubscribe()

@@ -18,6 +18,7 @@ from libs.bus.topology import (
     LEASES,
     LEDGER,
     MARKET,
+    NEWS,
     ORDERS,
     PLATFORM,
     RATES,
@@ -27,7 +28,6 @@ from libs.bus.topology import (
     Bucket,
     Stream,
 )
-from libs.contracts import subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +80,9 @@ _NEEDS = {
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),
     "edge": _Needs(
-        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, PLATFORM, RATES, ANSWERS),
+        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, PLATFORM, RATES, ANSWERS, NEWS),
         appends=("$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),
-        hears=("market.candle.*.*", "ledger.*.*", "account.*.*", subjects.ALL_BOT_STATES, "alert.*"),
+        hears=("market.candle.*.*",),
         calls=(
             "rpc.gateway.connect", "rpc.gateway.disconnect", "rpc.gateway.catalogue", "rpc.gateway.candles",
             "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",
@@ -103,6 +103,8 @@ def permissions(user: str) -> Permissions:
     publish = [f"_INBOX_{user}.>", *needs.appends, *needs.calls]
     for used in needs.uses:
         publish += _jetstream_api(used.stream if isinstance(used, Bucket) else used.name)
+        if isinstance(used, Stream):
+            publish += [f"$JS.API.STREAM.INFO.{source.stream}" for source in used.sources]
     subscribe = [f"_INBOX_{user}.>", *needs.hears, *needs.serves]
     if needs.serves:
         subscribe += ["$SRV.>"]

@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass
 
+from libs.contracts import keys, subjects
+
 _MIB = 1024 * 1024
 _HOUR = 3600.0
 _DAY = 24 * _HOUR
 
 DEDUPE_WINDOW = 600.0
 """Seconds in which a repeated message id is stored once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a stream takes over from another one, or from a bucket, of what is stored there after it was created."""
+
+    stream: str
+    renamed: tuple[tuple[str, str], ...]
+    """From a subject there to the subject here; `{{wildcard(1)}}` is what its first `*` stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +31,7 @@ class Stream:
     max_per_subject: int = -1
     keep_new: bool = True
     """When full: refuse what is new (True) or drop what is old (False)."""
+    sources: tuple[Source, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +69,38 @@ RATES = Bucket("rates", 64 * _MIB, max_age=120.0)
 ANSWERS = Bucket("answers", 256 * _MIB, max_age=_DAY)
 SESSIONS = Bucket("sessions", 16 * _MIB, max_age=_DAY)
 
-STREAMS = (MARKET, TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS)
+_FIRST = "{{wildcard(1)}}"
+
+
+def _of_bucket(bucket: Bucket, kinds: dict[str, str]) -> Source:
+    return Source(
+        bucket.stream,
+        tuple((f"$KV.{bucket.name}.{key}", subjects.news(_FIRST, kind)) for key, kind in kinds.items()),
+    )
+
+
+NEWS = Stream(
+    "NEWS",
+    (),
+    _HOUR,
+    512 * _MIB,
+    keep_new=False,
+    sources=(
+        _of_bucket(
+            BOTS,
+            {
+                keys.bot_status(keys.EVERY_BOT): subjects.NEWS_STATUS,
+                keys.bot_score(keys.EVERY_BOT): subjects.NEWS_SCORE,
+                keys.bot_signal(keys.EVERY_BOT): subjects.NEWS_SIGNAL,
+            },
+        ),
+        _of_bucket(ACCOUNTS, {keys.session("*"): subjects.NEWS_SESSION, keys.balance("*"): subjects.NEWS_BALANCE}),
+        Source(LEDGER.name, ((subjects.ALL_LEDGER, subjects.news(_FIRST, subjects.NEWS_TRADE)),)),
+        Source(ALERTS.name, ((subjects.alert("*"), subjects.NEWS_ALERT),)),
+    ),
+)
+"""All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
+what a browser missed while it was away can be read again. Also while no edge runs."""
+
+STREAMS = (MARKET, TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS, NEWS)
 BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM, RATES, ANSWERS, SESSIONS)

@@ -36,6 +36,10 @@ def scanner_signal(feed: Feed) -> str:
     return f"scanner.signal.{feed.active_id}.{feed.size}"
 
 
+def news(user: str, kind: str) -> str:
+    return f"news.{user}.{kind}"
+
+
 def rpc(service: str, endpoint: str) -> str:
     return f"rpc.{service}.{endpoint}"
 
@@ -55,3 +59,14 @@ ALL_BOT_STATES = "bot.*.*.*"
 ALL_BOT_STATUSES = f"bot.{keys.bot_status(keys.EVERY_BOT)}"
 ALL_BOT_SCORES = f"bot.{keys.bot_score(keys.EVERY_BOT)}"
 ALL_BOT_SIGNALS = f"bot.{keys.bot_signal(keys.EVERY_BOT)}"
+
+ALL_NEWS = "news.*.*"
+NEWS_TRADE = "trade"
+"""TradeRecorded."""
+NEWS_STATUS = "status"
+NEWS_SCORE = "score"
+NEWS_SIGNAL = "signal"
+NEWS_SESSION = "session"
+NEWS_BALANCE = "balance"
+NEWS_ALERT = news("operators", "alert")
+"""Of no user in particular."""
