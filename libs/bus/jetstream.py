@@ -131,7 +131,7 @@ class JetStream:
                 subjects=[f"{prefix}.>"],
                 max_age=bucket.max_age,
                 max_bytes=bucket.max_bytes,
-                max_msgs_per_subject=1,
+                max_msgs_per_subject=bucket.history,
                 discard=api.DiscardPolicy.NEW,
                 duplicate_window=min(DEDUPE_WINDOW, bucket.max_age) if bucket.max_age else DEDUPE_WINDOW,
                 storage=api.StorageType.FILE,

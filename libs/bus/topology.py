@@ -42,6 +42,8 @@ class Bucket:
     max_bytes: int
     max_age: float = 0.0
     """Seconds; 0 keeps values for ever."""
+    history: int = 1
+    """Values kept per key: so many changes a stream that takes over from it may be behind without missing one."""
     republish: str = ""
     """Subject prefix under which every stored value is published as `{prefix}.{key}`: state and event are one write."""
 
@@ -60,7 +62,7 @@ DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
 DESIRED = Bucket("desired", 128 * _MIB)
 ORDERS = Bucket("orders", 1024 * _MIB, max_age=7 * _DAY)
-BOTS = Bucket("bots", 256 * _MIB, republish="bot")
+BOTS = Bucket("bots", 1024 * _MIB, history=4, republish="bot")
 FEEDS = Bucket("feeds", 16 * _MIB)
 CATALOGUE = Bucket("catalogue", 16 * _MIB)
 LEASES = Bucket("leases", 16 * _MIB)

@@ -8,8 +8,9 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from libs.bus import Bus
-from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, PLATFORM, RATES
+from libs.bus import Bus, Stored
+from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, NEWS, PLATFORM, RATES
+from libs.contracts import subjects
 from libs.contracts.clock import Clock
 from libs.service import Service
 from libs.service.health import listen
@@ -21,6 +22,7 @@ from services.socket_edge.addresses import Addresses
 from services.socket_edge.admin_api import AdminApi
 from services.socket_edge.assets import Assets
 from services.socket_edge.bot_api import BotApi
+from services.socket_edge.candle_door import CandleDoor
 from services.socket_edge.candle_hub import CandleHub
 from services.socket_edge.credentials import Origins
 from services.socket_edge.crm_api import CrmApi
@@ -35,6 +37,7 @@ from services.socket_edge.limits import Limits
 from services.socket_edge.market_api import MarketApi
 from services.socket_edge.middleware import answer_in_json, cross_origin, identify
 from services.socket_edge.once import Once
+from services.socket_edge.operators import OperatorEvents
 from services.socket_edge.pages import Pages
 from services.socket_edge.platform_api import PlatformApi
 from services.socket_edge.rates import RateLimiter
@@ -56,24 +59,29 @@ _MAX_BODY = 1024 * 1024
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus, clock = service.bus, service.clock
-    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, PLATFORM, RATES)
+    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, NEWS, PLATFORM, RATES)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with aiohttp.ClientSession() as http, await Database.connect(settings.supabase_url, secret_key) as database:
         people = People(database)
         origins = Origins(settings.edge_cors_origins)
         verifier = _verifier(settings, http, clock)
-        engine = Engine(origins)
-        fanout = Fanout(engine)
+        limits = _limits(settings, bus)
+        engine = Engine(origins, settings.socket_limits, limits.address, clock)
+        fanout = Fanout(engine, settings.edge_socket_budget)
 
         standing, state = Standing(people, clock), await State.follow(bus)
         await standing.follow(bus)
         roles = Roles(people.role, clock)
-        gate = Gate(verifier, standing, roles, origins, _limits(settings, bus), _only_user(settings, state))
+        gate = Gate(verifier, standing, roles, origins, limits, _only_user(settings, state))
         assets = Assets(state.catalogue)
-        events = UserEvents(fanout, clock)
-        await events.follow(bus)
+        users = UserEvents(bus, fanout, state, clock, settings.edge_resume_events)
+        operators = OperatorEvents(fanout, state)
+        await _follow(bus, users, operators)
         hub = CandleHub(bus, fanout)
-        sockets = Sockets(engine, fanout, verifier, standing, assets, hub, events, clock)
+        candles = CandleDoor(fanout, assets, hub, settings.edge_feeds_per_socket)
+        sockets = Sockets(
+            engine, fanout, verifier, standing, roles, hub, candles, users, operators, settings.socket_limits, clock
+        )
         dependencies = Dependencies(bus, database.reachable)
 
         service.background(dependencies.watch(), "dependencies")
@@ -82,7 +90,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(sockets.look_after(), "sockets")
         handlers = _handlers(
             ServiceApi(bus, dependencies),
-            BotApi(bus, state, assets, events, people),
+            BotApi(bus, state, assets, people),
             MarketApi(bus, assets),
             ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
@@ -91,6 +99,14 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         async with _listening(_web_app(gate, Once(bus), origins, engine, handlers, _pages(settings)), settings):
             yield
         await hub.demand.withdraw()
+
+
+async def _follow(bus: Bus, users: UserEvents, operators: OperatorEvents) -> None:
+    def hear(stored: Stored) -> None:
+        users.hear(stored)
+        operators.hear(stored)
+
+    users.begin((await bus.tail(NEWS, subjects.ALL_NEWS, hear)).position)
 
 
 def _verifier(settings: Settings, http: aiohttp.ClientSession, clock: Clock) -> TokenVerifier:

@@ -17,7 +17,6 @@ from services.socket_edge.dispatch import Call
 from services.socket_edge.errors import ApiError, not_connected, of_rpc
 from services.socket_edge.events import win_rate
 from services.socket_edge.state import State
-from services.socket_edge.user_events import UserEvents
 
 Nothing = requests.Nothing
 OfBots = requests.OfBots
@@ -27,19 +26,17 @@ OfUser = requests.OfUser
 class BotApi:
     """Reads are answered from memory: every open page polls them."""
 
-    def __init__(self, bus: Bus, state: State, assets: Assets, events: UserEvents, people: People) -> None:
+    def __init__(self, bus: Bus, state: State, assets: Assets, people: People) -> None:
         self._bus = bus
         self._clock: Clock = bus.clock
         self._state = state
         self._assets = assets
-        self._events = events
         self._people = people
 
     async def connect(self, call: Call[Nothing, OfUser]) -> responses.Connected:
         broker_user_id = await self._broker_user_id(call.user)
         report = await self._bus.call(rpc.CONNECT, rpc.ConnectSession(user=call.user, broker_user_id=broker_user_id))
         await self._record(call.user)
-        self._events.connected(call.user, self._state.bot(call.user))
         balance = report.balances.of(AccountType.DEMO) if report.balances is not None else None
         return responses.Connected(
             message="Connected to Avalon",

@@ -28,13 +28,14 @@ class _Upstream:
 
 
 class CandleHub:
-    """One watch per socket. `replace` and `leave` take effect at once: nothing of the old feed is sent afterwards."""
+    """A socket has one chart, and watches of further feeds. What is replaced or left ends at once: nothing of the old
+    feed is sent afterwards."""
 
     def __init__(self, bus: Bus, fanout: Fanout) -> None:
         self.demand = Demand(bus, self.feeds)
         self._bus = bus
         self._fanout = fanout
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, dict[Feed | None, Watch]] = {}
         self._upstreams: dict[Feed, _Upstream] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -42,22 +43,41 @@ class CandleHub:
         return self._upstreams.keys()
 
     def replace(self, sid: str) -> Watch:
-        """A new watch in the place of the socket's old one."""
-        self.leave(sid)
-        watch = self._watches[sid] = Watch(sid)
-        return watch
+        """A new chart in the place of the socket's old one."""
+        return self._put(None, Watch(sid))
 
-    def leave(self, sid: str) -> None:
-        watch = self._watches.pop(sid, None)
+    def add(self, sid: str, feed: Feed, asset: str) -> Watch:
+        """A further feed; in the place of an older watch of the same one."""
+        return self._put(feed, Watch(sid, asset))
+
+    def watched(self, sid: str) -> set[Feed]:
+        """Besides the chart."""
+        return {feed for feed in self._watches.get(sid, ()) if feed is not None}
+
+    def leave(self, sid: str, feed: Feed | None = None) -> None:
+        """The chart, or that watch."""
+        watches = self._watches.get(sid, {})
+        watch = watches.pop(feed, None)
+        if not watches:
+            self._watches.pop(sid, None)
         if watch is not None and watch.feed is not None:
             upstream = self._upstreams[watch.feed]
             upstream.stream.watches.discard(watch)
             if not upstream.stream.watches:
                 self._close(watch.feed)
 
+    def leave_all(self, sid: str) -> None:
+        for feed in list(self._watches.get(sid, ())):
+            self.leave(sid, feed)
+
     def current(self, watch: Watch) -> bool:
         """Whether nothing took its place."""
-        return self._watches.get(watch.sid) is watch
+        return watch in self._watches.get(watch.sid, {}).values()
+
+    def _put(self, feed: Feed | None, watch: Watch) -> Watch:
+        self.leave(watch.sid, feed)
+        self._watches.setdefault(watch.sid, {})[feed] = watch
+        return watch
 
     async def join(self, watch: Watch, feed: Feed) -> list[CandleOut]:
         """Past candles of the feed; updates are held back until `begin`. Raises RpcError and BusError.
@@ -70,6 +90,10 @@ class CandleHub:
         await asyncio.shield(upstream.subscribing)
         page = await self._bus.call(CANDLES, CandleQuery(active_id=feed.active_id, size=feed.size, count=HISTORY))
         return history(page.candles)
+
+    def seq(self, watch: Watch) -> int:
+        """Lower than the number of any update that it will get."""
+        return 0 if watch.feed is None else max(0, self._upstreams[watch.feed].stream.version - 1)
 
     def begin(self, watch: Watch, until: int) -> None:
         """History was sent, up to `until` (epoch seconds): updates may follow."""

@@ -1,4 +1,4 @@
-"""One feed to every socket that shows it: newest first, at most eight times a second."""
+"""One feed to every socket that shows it: newest first, at most nine times a second."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -6,6 +6,8 @@ from typing import Protocol
 from engineio.packet import Packet
 
 from libs.contracts.market import Candle, Feed
+from services.socket_edge.emissions import CANDLE, CANDLE_UPDATE, Emission
+from services.socket_edge.payloads import FeedCandle
 from services.socket_edge.responses import CandleOut
 
 INTERVAL = 0.125
@@ -15,15 +17,17 @@ INTERVAL = 0.125
 class Outlet(Protocol):
     """Where updates go (Fanout)."""
 
-    def encode(self, event: str, payload: object) -> Packet: ...
+    def encode(self, emission: Emission, payload: object) -> Packet: ...
     def offer(self, sid: str, packet: Packet) -> bool: ...
 
 
 class Watch:
     """One subscription of one socket. It is never reused: what belongs to an older one is recognised by identity."""
 
-    def __init__(self, sid: str) -> None:
+    def __init__(self, sid: str, asset: str = "") -> None:
+        """`asset`: what its updates call the feed's asset; empty for the chart, whose updates name nothing."""
         self.sid = sid
+        self.asset = asset
         self.feed: Feed | None = None
         self.live = False
         """Whether history was sent, so that updates may follow."""
@@ -40,22 +44,23 @@ class CandleStream:
         self._outlet = outlet
         self._later = later
         self._latest: Candle | None = None
-        self._version = 0
+        self.version = 0
+        """Counts what the feed brought."""
         self._sent_version = 0
         self._paused = False
 
     async def receive(self, _subject: str, candle: Candle) -> None:
-        if self._latest is not None and candle.end > self._latest.end and self._version > self._sent_version:
+        if self._latest is not None and candle.end > self._latest.end and self.version > self._sent_version:
             self._send()  # the closed candle's last word is not replaced by the next candle's first
         self._latest = candle
-        self._version += 1
+        self.version += 1
         self.flush()
 
     def begin(self, watch: Watch, until: int) -> None:
         """Its history is sent, up to `until`; now it gets what came meanwhile, and all that follows."""
         watch.live, watch.until = True, until
         if self._latest is not None and self._due(watch):
-            self._update(watch, self._outlet.encode("candle-update", candle_out(self._latest)), self._latest.end)
+            self._update(watch, self._packet(self._latest, watch.asset), self._latest.end)
 
     def flush(self) -> None:
         """Send what is new, now or when the interval allows it."""
@@ -66,7 +71,7 @@ class CandleStream:
 
     def _resume(self) -> None:
         self._paused = False
-        if self._version > self._sent_version:
+        if self.version > self._sent_version:
             self.flush()
 
     def _retry(self) -> None:
@@ -76,28 +81,48 @@ class CandleStream:
 
     def _send(self) -> bool:
         """False when a socket was behind."""
-        self._sent_version = self._version
+        self._sent_version = self.version
         due = [watch for watch in self.watches if self._due(watch)]
         if self._latest is None or not due:
             return True
-        packet = self._outlet.encode("candle-update", candle_out(self._latest))
-        served = [self._update(watch, packet, self._latest.end) for watch in due]
+        packets = {asset: self._packet(self._latest, asset) for asset in {watch.asset for watch in due}}
+        served = [self._update(watch, packets[watch.asset], self._latest.end) for watch in due]
         return all(served)
+
+    def _packet(self, candle: Candle, asset: str) -> Packet:
+        if not asset:
+            return self._outlet.encode(CANDLE_UPDATE, candle_out(candle))
+        return self._outlet.encode(CANDLE, feed_candle(candle, asset, self.version))
 
     def _due(self, watch: Watch) -> bool:
         until = 0 if self._latest is None else self._latest.end
-        return watch.live and watch.version < self._version and until >= watch.until
+        return watch.live and watch.version < self.version and until >= watch.until
 
     def _update(self, watch: Watch, packet: Packet, until: int) -> bool:
         if not self._outlet.offer(watch.sid, packet):
             return False
-        watch.version, watch.until = self._version, until
+        watch.version, watch.until = self.version, until
         return True
 
 
 def candle_out(candle: Candle) -> CandleOut:
     return CandleOut(
         time=candle.end, open=candle.open, high=candle.high, low=candle.low, close=candle.close, volume=candle.volume
+    )
+
+
+def feed_candle(candle: Candle, asset: str, seq: int) -> FeedCandle:
+    return FeedCandle(
+        asset=asset,
+        active_id=candle.active_id,
+        timeframe=candle.size,
+        seq=seq,
+        time=candle.end,
+        open=candle.open,
+        high=candle.high,
+        low=candle.low,
+        close=candle.close,
+        volume=candle.volume,
     )
 
 

@@ -6,7 +6,9 @@ that queue can be asked, a packet is encoded once for any number of sockets (out
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import socketio
@@ -16,13 +18,18 @@ from engineio.packet import MESSAGE
 from engineio.packet import Packet as EnginePacket
 from socketio.packet import EVENT, Packet
 
+from libs.contracts.clock import Clock
 from services.socket_edge import wire
 from services.socket_edge.credentials import Origins
 from services.socket_edge.outbox import Outbox
+from services.socket_edge.socket_limits import Meter, SocketLimits
 
-_NAMESPACE = "/"
-_MAX_MESSAGE = 64 * 1024
-"""Bytes of one message of a client; ours are far longer, theirs are short."""
+_FLOOD = 10
+"""Times the events of a second that a socket may send of whatever kind, before it is cut off."""
+_SILENT = 10.0
+"""Seconds in which a connection must have entered a namespace."""
+
+Address = Callable[[web.Request], str]
 
 
 class _Driver(WebSocket):  # type: ignore[misc]  # engineio is untyped
@@ -32,30 +39,77 @@ class _Driver(WebSocket):  # type: ignore[misc]  # engineio is untyped
         request: web.Request = environ["aiohttp.request"]
         socket = self.handler.__self__
         socket.queue.attach(socket, request.transport)
-        self._sock = web.WebSocketResponse(max_msg_size=_MAX_MESSAGE, compress=False)
+        self._sock = web.WebSocketResponse(max_msg_size=socket.server.max_http_buffer_size, compress=False)
         await self._sock.prepare(request)
         self.environ = environ
         await self.handler(self)
         return self._sock
 
 
+@dataclass(slots=True)
+class _Guest:
+    """A connection, whoever it is of."""
+
+    address: str
+    since: float
+    meter: Meter
+    flooded: bool = False
+
+
 class Engine:
-    def __init__(self, origins: Origins) -> None:
+    def __init__(self, origins: Origins, limits: SocketLimits, address: Address, clock: Clock) -> None:
         self.server = socketio.AsyncServer(
             async_mode="aiohttp",
             json=wire,
             # A function: an empty list would switch the check off, and `*` is what it is.
             cors_allowed_origins=lambda origin, environ: origins.allow(origin, environ.get("HTTP_HOST", "")),
-            max_http_buffer_size=_MAX_MESSAGE,
+            max_http_buffer_size=limits.message_size,
+            ping_interval=limits.ping_interval,
+            ping_timeout=limits.ping_timeout,
         )
         self.server.eio._async = {**self.server.eio._async, "websocket": _Driver}
         self.server.eio.create_queue = Outbox
+        self.server.eio.on("connect", self._connect)
+        self.server.eio.on("message", self._message)
+        self.server.eio.on("disconnect", self._disconnect)
+        self._limits = limits
+        self._address = address
+        self._clock = clock
+        self._guests: dict[str, _Guest] = {}
+        self._addresses: Counter[str] = Counter()
         self._cuts: set[asyncio.Task[None]] = set()
 
+    async def _connect(self, connection: str, environ: dict[str, Any]) -> bool | str:
+        address = self._address(environ["aiohttp.request"])
+        if self._addresses[address] >= self._limits.per_address:
+            return "too many connections from this address"
+        now = self._clock.monotonic()
+        self._guests[connection] = _Guest(address, now, Meter(_FLOOD * self._limits.events_per_second, now))
+        self._addresses[address] += 1
+        await self.server._handle_eio_connect(connection, environ)
+        return True
+
+    async def _message(self, connection: str, data: Any) -> None:
+        guest = self._guests.get(connection)
+        if guest is None:
+            return
+        if guest.meter.passes(self._clock.monotonic()):
+            await self.server._handle_eio_message(connection, data)
+        else:
+            guest.flooded = True
+
+    async def _disconnect(self, connection: str, reason: str) -> None:
+        guest = self._guests.pop(connection, None)
+        if guest is not None:
+            self._addresses[guest.address] -= 1
+            if not self._addresses[guest.address]:
+                del self._addresses[guest.address]
+        await self.server._handle_eio_disconnect(connection, reason)
+
     @staticmethod
-    def encode(event: str, payload: Any) -> EnginePacket:
-        """A packet that may be put to any number of sockets."""
-        return EnginePacket(MESSAGE, Packet(EVENT, data=[event, payload], namespace=_NAMESPACE).encode())
+    def encode(event: str, payload: Any, namespace: str = "/") -> EnginePacket:
+        """A packet that may be put to any number of sockets of that namespace."""
+        return EnginePacket(MESSAGE, Packet(EVENT, data=[event, payload], namespace=namespace).encode())
 
     def put(self, sid: str, packet: EnginePacket) -> None:
         """Nothing happens when the socket is gone."""
@@ -68,12 +122,22 @@ class Engine:
         socket = self._socket(sid)
         return 0 if socket is None else socket.queue.qsize()
 
+    def waiting_bytes(self, sid: str) -> int:
+        """About; also of what its connection holds unsent."""
+        socket = self._socket(sid)
+        return 0 if socket is None else socket.queue.bytes
+
+    def connection(self, sid: str) -> str | None:
+        """Its connection, which it shares with the same client's sockets in other namespaces."""
+        for sids in self.server.manager.rooms.values():
+            connection: str | None = sids.get(None, {}).get(sid)
+            if connection is not None:
+                return connection
+        return None
+
     def alive(self, sid: str) -> bool:
         socket = self._socket(sid)
         return socket is not None and not socket.closed
-
-    def members(self, room: str) -> Iterable[str]:
-        return [sid for sid, _ in self.server.manager.get_participants(_NAMESPACE, room)]
 
     def release(self, sid: str) -> None:
         """Its client has left: a request that still polls for it is answered, a WebSocket is closed."""
@@ -88,12 +152,23 @@ class Engine:
         if socket is not None:
             self._start_cut(socket)
 
-    def cut_longer_than(self, limit: int) -> int:
-        """Cut off every connection, logged in or not, with more packets waiting: the server's own answers count too."""
-        long = [socket for socket in self.server.eio.sockets.values() if socket.queue.qsize() > limit]
-        for socket in long:
+    def cut_offenders(self, packets: int, size: int) -> dict[str, int]:
+        """Cut off every connection, logged in or not, that floods us, or has more packets or bytes waiting (our own
+        answers count, too), or entered no namespace; how many for which reason."""
+        reasons: Counter[str] = Counter()
+        silent = self._clock.monotonic() - _SILENT
+        entered = {sids[None][sid] for sids in self.server.manager.rooms.values() for sid in sids.get(None, ())}
+        for connection, socket in list(self.server.eio.sockets.items()):
+            guest = self._guests.get(connection)
+            if socket.queue.qsize() > packets or socket.queue.bytes > size or (guest is not None and guest.flooded):
+                reason = "flood"
+            elif guest is not None and guest.since < silent and connection not in entered:
+                reason = "silent"
+            else:
+                continue
+            reasons[reason] += 1
             self._start_cut(socket)
-        return len(long)
+        return reasons
 
     def _start_cut(self, socket: Any) -> None:
         task = asyncio.create_task(_cut(socket), name="cut-socket")
@@ -106,8 +181,7 @@ class Engine:
         await self.server.shutdown()
 
     def _socket(self, sid: str) -> Any:
-        rooms = self.server.manager.rooms.get(_NAMESPACE, {})
-        return self.server.eio.sockets.get(rooms.get(None, {}).get(sid))
+        return self.server.eio.sockets.get(self.connection(sid))
 
 
 async def _cut(socket: Any) -> None:

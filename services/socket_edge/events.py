@@ -1,80 +1,35 @@
-"""What a user's sockets get (api-contract §8.1), in the clients' names. Money leaves as JSON numbers."""
+"""From what services say to what a user's sockets get."""
 
 from datetime import datetime
-from decimal import Decimal
 
-from libs.contracts.account import AccountType
-from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotStatus
-from libs.contracts.orders import TradeClosed, TradeOpened, TradeRecorded, TradeResult
+from libs.contracts.account import Balances
+from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotSignal, BotStatus
+from libs.contracts.orders import Order, TradeClosed, TradeOpened, TradeRecorded
 from libs.contracts.score import Score
-from services.socket_edge.news import Event, News, Step
-
-
-class BotStatusEvent(Event, frozen=True, kw_only=True, rename="camel"):
-    status: Activity
-    label: str
-    current_asset: str | None
-    active_id: int | None
-    account_type: AccountType
-    """Of the bot."""
-
-
-class StatusUpdateEvent(Event, frozen=True, kw_only=True, rename="camel"):
-    status: str
-    """For people."""
-    state: Activity
-    current_asset: str | None
-    active_id: int | None
-    account_type: AccountType | None
-    """Of the bot; null when it is about the session to the broker."""
-
-
-class PositionOpened(Event, frozen=True, kw_only=True, rename="camel"):
-    position_id: int
-    trade_id: str
-    active_name: str
-    active_id: int
-    direction: str
-    amount: Decimal
-    expiration_seconds: int
-    account_type: AccountType
-
-
-class PositionClosed(Event, frozen=True, kw_only=True, rename="camel"):
-    position_id: int
-    trade_id: str
-    resultado: TradeResult
-    pnl: Decimal
-
-
-class TradeCompleted(Event, frozen=True, kw_only=True, rename="camel"):
-    trade_id: str
-    position_id: int
-    asset: str
-    active_id: int
-    direction: str
-    amount: Decimal
-    result: TradeResult
-    resultado: TradeResult
-    pnl: Decimal
-    account_type: AccountType
-    strategy: str
-    opened_at: datetime
-    closed_at: datetime
-
-
-class PnlUpdate(Event, frozen=True, kw_only=True, rename="camel"):
-    pnl: Decimal
-    """Of the last trade."""
-    total_pnl: Decimal
-    """Of the run."""
-    win_rate: float
-    """Percent of all trades of the run."""
-    total_trades: int
-    wins: int
-    losses: int
-    ties: int
-    account_type: AccountType
+from services.socket_edge.emissions import (
+    BALANCE_UPDATE,
+    BOT_STATUS,
+    PNL_UPDATE,
+    POSITION_CLOSED,
+    POSITION_OPENED,
+    SIGNAL_NEW,
+    STATUS_UPDATE,
+    TRADE_COMPLETED,
+    TRADE_NEW,
+)
+from services.socket_edge.news import News, Step
+from services.socket_edge.payloads import (
+    BalanceAmount,
+    BalanceUpdate,
+    BotStatusEvent,
+    PnlUpdate,
+    PositionClosed,
+    PositionOpened,
+    SignalNew,
+    StatusUpdateEvent,
+    TradeCompleted,
+    TradeNew,
+)
 
 
 def win_rate(score: Score) -> float:
@@ -85,17 +40,22 @@ def win_rate(score: Score) -> float:
 def of_ledger(recorded: TradeRecorded) -> News | None:
     if recorded.closed is not None:
         events = (
-            ("position:closed", _position_closed(recorded.trade_id, recorded.closed)),
-            ("trade_completed", _trade_completed(recorded.trade_id, recorded.closed)),
+            (POSITION_CLOSED, _position_closed(recorded.trade_id, recorded.closed)),
+            (TRADE_COMPLETED, _trade_completed(recorded.trade_id, recorded.closed)),
         )
         return News(events, recorded.closed.order.order_id, Step.TRADE)
     if recorded.opened is not None:
-        return News((("position:opened", _position_opened(recorded.trade_id, recorded.opened)),))
+        opened = _position_opened(recorded.trade_id, recorded.opened)
+        return News(((POSITION_OPENED, opened), (TRADE_NEW, _trade_new(opened, recorded.opened.order))))
     return None
 
 
 def of_score(score: Score) -> News:
-    update = PnlUpdate(
+    return News(((PNL_UPDATE, pnl_of(score)),), score.order_id, Step.SCORE)
+
+
+def pnl_of(score: Score) -> PnlUpdate:
+    return PnlUpdate(
         pnl=score.profit,
         total_pnl=score.total,
         win_rate=win_rate(score),
@@ -107,12 +67,10 @@ def of_score(score: Score) -> News:
         timestamp=score.at,
         user_id=score.user,
     )
-    return News((("pnl_update", update),), score.order_id, Step.SCORE)
 
 
-def of_status(status: BotStatus) -> News:
-    """Both names of it; the one with the human text last, because clients show whichever came last."""
-    bot_status = BotStatusEvent(
+def bot_status_of(status: BotStatus) -> BotStatusEvent:
+    return BotStatusEvent(
         status=status.activity,
         label=status.label,
         current_asset=status.ticker,
@@ -121,6 +79,10 @@ def of_status(status: BotStatus) -> News:
         timestamp=status.at,
         user_id=status.user,
     )
+
+
+def of_status(status: BotStatus) -> News:
+    """Both names of it; the one with the human text last, because clients show whichever came last."""
     update = StatusUpdateEvent(
         status=status.label,
         state=status.activity,
@@ -130,7 +92,7 @@ def of_status(status: BotStatus) -> News:
         timestamp=status.at,
         user_id=status.user,
     )
-    events = (("bot_status", bot_status), ("bot:status-update", update))
+    events = ((BOT_STATUS, bot_status_of(status)), (STATUS_UPDATE, update))
     ends_trade = status.activity in ACTIVITY_OF_RESULT.values() and status.order_id is not None
     return News(events, status.order_id or "", Step.RESULT) if ends_trade else News(events)
 
@@ -146,7 +108,47 @@ def of_connection(user: str, at: datetime) -> News:
         timestamp=at,
         user_id=user,
     )
-    return News((("bot:status-update", update),))
+    return News(((STATUS_UPDATE, update),))
+
+
+def of_signal(signal: BotSignal) -> News:
+    told = SignalNew(
+        active_id=signal.signal.active_id,
+        direction=signal.signal.direction.upper(),
+        confidence=signal.signal.confidence,
+        strategy=signal.signal.strategy,
+        timeframe=signal.signal.size,
+        timestamp=signal.at,
+        user_id=signal.user,
+    )
+    return News(((SIGNAL_NEW, told),))
+
+
+def of_balances(balances: Balances) -> News:
+    update = BalanceUpdate(balances=amounts(balances), timestamp=balances.at, user_id=balances.user)
+    return News(((BALANCE_UPDATE, update),))
+
+
+def amounts(balances: Balances) -> tuple[BalanceAmount, ...]:
+    return tuple(
+        BalanceAmount(account_type=balance.type, amount=balance.amount, currency=balance.currency)
+        for balance in balances.balances
+    )
+
+
+def _trade_new(opened: PositionOpened, order: Order) -> TradeNew:
+    return TradeNew(
+        trade_id=opened.trade_id,
+        position_id=opened.position_id,
+        asset=opened.active_name,
+        active_id=opened.active_id,
+        direction=opened.direction,
+        amount=opened.amount,
+        account_type=opened.account_type,
+        strategy=order.strategy,
+        timestamp=opened.timestamp,
+        user_id=opened.user_id,
+    )
 
 
 def _position_opened(trade_id: int, opened: TradeOpened) -> PositionOpened:

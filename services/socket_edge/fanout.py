@@ -1,59 +1,62 @@
 """From one event to the sockets that should have it, bounded for those that read slowly."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from engineio.packet import Packet
 from prometheus_client import Counter
 
+from services.socket_edge.emissions import Emission
 from services.socket_edge.engine import Engine
 
 log = structlog.get_logger()
 
 BEHIND = 16
 """Waiting packets from which a socket gets no more of what the next one replaces."""
-OVERFLOW = 512
-"""Waiting packets at which a socket is cut off: it lost its place, and comes back to read the current state."""
+OVERFLOW = 2048
+"""Waiting packets at which a socket is cut off."""
 
 _skipped = Counter("pregao_edge_candles_skipped_total", "Candle updates not given to a socket that reads slowly")
 _cut = Counter("pregao_edge_sockets_cut_total", "Sockets cut off", ["reason"])
 
 
 class Fanout:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, budget: int) -> None:
+        """`budget`: bytes that may wait for one socket."""
         self._engine = engine
+        self._budget = budget
 
-    def encode(self, event: str, payload: Any) -> Packet:
-        return self._engine.encode(event, payload)
+    def encode(self, emission: Emission, payload: Any) -> Packet:
+        return self._engine.encode(emission.name, payload, emission.namespace)
 
     def offer(self, sid: str, packet: Packet) -> bool:
         """What a newer one replaces; False when the socket must catch up first and did not get it."""
-        if self._engine.waiting(sid) >= BEHIND:
+        if self._engine.waiting(sid) >= BEHIND or self._engine.waiting_bytes(sid) >= self._budget // 2:
             _skipped.inc()
             return False
         self._engine.put(sid, packet)
         return True
 
     def deliver(self, sid: str, packet: Packet) -> None:
-        """What must not be left out: the socket gets it, or is cut off."""
-        if self._engine.waiting(sid) >= OVERFLOW:
+        """What must not be left out: the socket gets it, or is cut off, comes back, and says what it saw last."""
+        if self._engine.waiting(sid) >= OVERFLOW or self._engine.waiting_bytes(sid) >= self._budget:
             self.cut(sid, "overflow")
         else:
             self._engine.put(sid, packet)
 
-    def deliver_to_room(self, room: str, event: str, payload: Any) -> None:
-        members = self._engine.members(room)
-        if members:
-            packet = self.encode(event, payload)
-            for sid in members:
-                self.deliver(sid, packet)
+    def deliver_to(self, sids: Iterable[str], emission: Emission, payload: Any) -> None:
+        """As `deliver`, encoded once."""
+        packet = None
+        for sid in sids:
+            packet = packet or self.encode(emission, payload)
+            self.deliver(sid, packet)
 
     def enforce(self) -> None:
-        """Cut off whom our answers to their own flood have filled up; to be called about every second."""
-        many = self._engine.cut_longer_than(OVERFLOW)
-        if many:
-            _cut.labels("flood").inc(many)
-            log.warning("sockets_cut", reason="flood", count=many)
+        """Cut off whom our answers to their own flood have filled up, and the like; to be called about every second."""
+        for reason, many in self._engine.cut_offenders(OVERFLOW, self._budget).items():
+            _cut.labels(reason).inc(many)
+            log.warning("sockets_cut", reason=reason, count=many)
 
     def cut(self, sid: str, reason: str) -> None:
         _cut.labels(reason).inc()

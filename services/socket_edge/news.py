@@ -1,17 +1,10 @@
 """What is told to a user's sockets, before and after it is put in order."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import IntEnum
 
-from libs.contracts.codec import Message
-
-
-class Event(Message, frozen=True, kw_only=True, rename="camel"):
-    user_id: str
-    timestamp: datetime
-    seq: int = 0
-    """Grows with every event of a user; a lower one than the last seen is old."""
+from services.socket_edge.emissions import Emission
+from services.socket_edge.payloads import Event
 
 
 class Step(IntEnum):
@@ -26,6 +19,8 @@ class Step(IntEnum):
 class News:
     """Events to emit together. `order_id` and `step` are set for what belongs to the close of a trade."""
 
-    events: tuple[tuple[str, Event], ...]
+    events: tuple[tuple[Emission, Event], ...]
     order_id: str = ""
     step: Step = Step.TRADE
+    number: int = 0
+    """Of the stored message it came from."""

@@ -19,6 +19,7 @@ class Outbox(asyncio.Queue[Packet | None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self._bytes = 0
         self._socket: Any = None
         self._connection: asyncio.Transport | None = None
 
@@ -26,6 +27,21 @@ class Outbox(asyncio.Queue[Packet | None]):
         """The engine.io socket has a WebSocket, or is about to: what counts is its `upgraded`."""
         self._socket = socket
         self._connection = connection
+
+    @property
+    def bytes(self) -> int:
+        """What the client has not taken yet, here and in its connection."""
+        unsent = 0 if self._connection is None else self._connection.get_write_buffer_size()
+        return self._bytes + unsent
+
+    def _put(self, packet: Packet | None) -> None:
+        self._bytes += _size(packet)
+        super()._put(packet)
+
+    def _get(self) -> Packet | None:
+        packet: Packet | None = super()._get()
+        self._bytes -= _size(packet)
+        return packet
 
     def abort(self) -> None:
         """Give up the connection with all that waits in it."""
@@ -48,6 +64,14 @@ class Outbox(asyncio.Queue[Packet | None]):
             and not connection.is_closing()
             and connection.get_write_buffer_size() < _FULL
         )
+
+
+def _size(packet: Packet | None) -> int:
+    """About; what it costs here besides its text is the same for all."""
+    if packet is None:
+        return 0
+    data = packet.data
+    return len(data) + 64 if isinstance(data, (str, bytes)) else 64
 
 
 def frame(packet: Packet) -> bytes:

@@ -89,3 +89,11 @@ class CandleSubscription(Message, frozen=True, kw_only=True):
     """Seconds."""
     strategy: str = ""
     """Echoed; has no effect."""
+
+
+class FeedQuery(Message, frozen=True, kw_only=True):
+    """Of the Socket.IO events `watch-candles` and `unwatch-candles`."""
+
+    asset: AssetText
+    timeframe: int
+    """Seconds."""

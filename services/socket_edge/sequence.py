@@ -22,14 +22,15 @@ class _Held:
 
 
 class Sequence:
-    """Of one user. Times are monotonic seconds."""
+    """Of one user. Times are seconds, by the clock of the server that stored the messages: so it is the same order
+    whoever reads them, and whenever."""
 
     def __init__(self) -> None:
         self._queue: deque[_Held] = deque()
         self._seen: OrderedDict[tuple[str, Step], None] = OrderedDict()
 
     def add(self, news: News, now: float) -> list[News]:
-        """What may be told now."""
+        """What may be told now. Of what is held, `due` must be asked first: whose wait is over does not wait on."""
         if news.order_id:
             self._seen[news.order_id, news.step] = None
             while len(self._seen) > _REMEMBERED:
@@ -43,6 +44,11 @@ class Sequence:
         while self._queue and (self._queue[0].deadline <= now or self._complete(self._queue[0].news)):
             told.append(self._queue.popleft().news)
         return told
+
+    @property
+    def first(self) -> int | None:
+        """The lowest number of what is held."""
+        return min((held.news.number for held in self._queue), default=None)
 
     @property
     def deadline(self) -> float | None:

@@ -6,14 +6,15 @@ from urllib.parse import urlsplit
 from pydantic import DirectoryPath, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from libs.service import ServiceSettings, SigningSecret, SupabaseSettings
+from libs.service import SigningSecret, SupabaseSettings
 from libs.service.settings import Port
+from services.socket_edge.socket_settings import SocketSettings
 
 _CLIENT_PORTS = (5173, 4173, 5174)
 """Where the two clients run in development, preview and administration (api-contract §2.6)."""
 
 
-class Settings(SupabaseSettings, ServiceSettings):
+class Settings(SupabaseSettings, SocketSettings):
     health_port: Port = 4105
     edge_host: str = "127.0.0.1"
     """Where the edge listens; `0.0.0.0` behind a proxy that speaks TLS."""

@@ -1,48 +1,59 @@
-"""The Socket.IO door: who may connect, and which candles a socket shows (api-contract §8.1)."""
+"""The Socket.IO door: who may connect to which namespace, how long, and what may be asked there (api-contract §8)."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from prometheus_client import Gauge
-from socketio.exceptions import ConnectionRefusedError as Refused
+from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 
-from libs.bus import BusError, request_id
+from libs.bus import request_id
 from libs.contracts.clock import Clock
 from libs.contracts.ids import new_id
-from libs.contracts.market import Feed
-from libs.contracts.rpc import RpcError
-from services.socket_edge import credentials
-from services.socket_edge.assets import Assets
+from libs.store import StoreUnavailable
+from services.socket_edge import credentials, emissions
+from services.socket_edge.candle_door import CandleDoor
 from services.socket_edge.candle_hub import CandleHub
-from services.socket_edge.candle_stream import Watch
+from services.socket_edge.emissions import ADMIN, DEFAULT, NAMESPACES, Emission, Request
 from services.socket_edge.engine import Engine
-from services.socket_edge.errors import ApiError, internal, invalid, of_rpc, unavailable
+from services.socket_edge.errors import ApiError, forbidden, internal, unavailable
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.identity import Identity, TokenVerifier
-from services.socket_edge.market_api import candle_size
-from services.socket_edge.reading import from_builtins
-from services.socket_edge.requests import CandleSubscription
+from services.socket_edge.operators import OperatorEvents
+from services.socket_edge.payloads import Ack, Greeting, Refused
+from services.socket_edge.roles import Roles
+from services.socket_edge.route import Access
+from services.socket_edge.socket_limits import Meter, SocketLimits
 from services.socket_edge.standing import Standing
-from services.socket_edge.user_events import UserEvents, room
+from services.socket_edge.user_events import UserEvents
 
 log = structlog.get_logger()
 
 _LOOK_AFTER = 1.0
 """Seconds between looks at the sockets."""
+_ROLE_ASKED = 15.0
+"""Seconds between looks at whether an operator still is one."""
 _GRACE = timedelta(seconds=30)
 """How long a socket outlives its token, as a request would (TokenVerifier's leeway)."""
 _AT_ONCE = 8
 """Events of one socket worked on at the same time."""
+_GREETINGS = {emissions.ADMIN: emissions.GREETING_ADMIN, emissions.BOT: emissions.GREETING_BOT}
 
 _sockets = Gauge("pregao_edge_sockets", "Sockets connected")
 
+Handler = Callable[[str, object], Awaitable[Ack]]
+"""Of a socket, and of the first thing it sent along."""
+
 
 @dataclass(slots=True)
-class _Connection:
+class _Socket:
     identity: Identity
+    namespace: str
+    meter: Meter
+    role_asked: float
     busy: int = 0
 
 
@@ -53,39 +64,51 @@ class Sockets:
         fanout: Fanout,
         verifier: TokenVerifier,
         standing: Standing,
-        assets: Assets,
+        roles: Roles,
         hub: CandleHub,
-        events: UserEvents,
+        candles: CandleDoor,
+        users: UserEvents,
+        operators: OperatorEvents,
+        limits: SocketLimits,
         clock: Clock,
     ) -> None:
         self._engine = engine
         self._fanout = fanout
         self._verifier = verifier
         self._standing = standing
-        self._assets = assets
+        self._roles = roles
         self._hub = hub
-        self._events = events
+        self._users = users
+        self._operators = operators
+        self._limits = limits
         self._clock = clock
-        self._connections: dict[str, _Connection] = {}
-        engine.server.on("connect", self._connect)
-        engine.server.on("disconnect", self._disconnect)
-        engine.server.on("subscribe-candles", self._subscribe)
-        engine.server.on("unsubscribe-candles", self._unsubscribe)
+        self._sockets: dict[str, _Socket] = {}
+        self._of_user: dict[str, set[str]] = {}
+        self._serve(
+            {
+                emissions.SUBSCRIBE: candles.subscribe,
+                emissions.UNSUBSCRIBE: candles.unsubscribe,
+                emissions.WATCH: candles.watch,
+                emissions.UNWATCH: candles.unwatch,
+            }
+        )
 
     async def look_after(self) -> None:
-        """Until cancelled: cuts off who floods us and whose token has expired or session has ended; removes what lost
-        connections left."""
+        """Until cancelled: cuts off who floods us, whose token has expired or session has ended, and who is no operator
+        any more; removes what lost connections left."""
         while True:
             await asyncio.sleep(_LOOK_AFTER)
             self._fanout.enforce()
             now = self._clock.now()
-            for sid, connection in list(self._connections.items()):
+            for sid, socket in list(self._sockets.items()):
                 if not self._engine.alive(sid):
                     self._forget(sid)
-                elif connection.identity.expires_at + _GRACE < now:
+                elif socket.identity.expires_at + _GRACE < now:
                     self._fanout.cut(sid, "token_expired")
-                elif not self._in_good_standing(connection.identity):
+                elif not self._in_good_standing(socket.identity):
                     self._fanout.cut(sid, "ended")
+                elif socket.namespace == ADMIN:
+                    await self._check_role(sid, socket)
 
     def _in_good_standing(self, identity: Identity) -> bool:
         try:
@@ -94,81 +117,150 @@ class Sockets:
             return False
         return True
 
-    async def _connect(self, sid: str, environ: dict[str, Any], auth: object) -> None:
+    def _serve(self, handlers: Mapping[Request, Handler]) -> None:
+        server = self._engine.server
+        for namespace in NAMESPACES:
+            server.on("connect", self._connecting(namespace), namespace=namespace)
+            server.on("disconnect", self._disconnect, namespace=namespace)
+            server.on("*", self._refusing(namespace), namespace=namespace)
+        for request, handler in handlers.items():
+            server.on(request.name, self._answering(request, handler), namespace=request.namespace)
+
+    def _connecting(self, namespace: str) -> Callable[[str, dict[str, Any], object], Awaitable[None]]:
+        async def connect(sid: str, environ: dict[str, Any], auth: object) -> None:
+            try:
+                identity = await self._identify(environ, auth)
+                self._check_room_for(sid, identity.user)
+                if namespace == ADMIN and not await self._roles.may(identity.user, Access.ADMIN):
+                    raise forbidden("Administrators only")
+            except StoreUnavailable:
+                raise _refused(unavailable()) from None
+            except ApiError as error:
+                raise _refused(error) from None
+            self._arrive(sid, namespace, identity, auth)
+
+        return connect
+
+    async def _identify(self, environ: dict[str, Any], auth: object) -> Identity:
         given = auth.get("token") if isinstance(auth, dict) else None
         cookies = credentials.parse_cookies(environ.get("HTTP_COOKIE"))
-        try:
-            credential = credentials.find(
-                environ.get("HTTP_AUTHORIZATION"), cookies, given if isinstance(given, str) else None
-            )
-            identity = await self._verifier.verify(credential.token)
-            self._standing.check(identity)
-        except ApiError as error:
-            raise Refused(error.code.lower(), {"code": error.code, "error": error.message}) from None
-        self._connections[sid] = _Connection(identity)
-        _sockets.set(len(self._connections))
-        self._events.arrived(identity.user)
-        await self._engine.server.enter_room(sid, room(identity.user))
+        credential = credentials.find(
+            environ.get("HTTP_AUTHORIZATION"), cookies, given if isinstance(given, str) else None
+        )
+        identity = await self._verifier.verify(credential.token)
+        self._standing.check(identity)
+        return identity
+
+    def _check_room_for(self, sid: str, user: str) -> None:
+        connections = {self._engine.connection(other) for other in self._of_user.get(user, ())}
+        if len(connections - {self._engine.connection(sid)}) >= self._limits.per_user:
+            raise ApiError(429, "TOO_MANY_SOCKETS", f"At most {self._limits.per_user} connections per user")
+
+    def _arrive(self, sid: str, namespace: str, identity: Identity, auth: object) -> None:
+        now = self._clock.monotonic()
+        self._sockets[sid] = _Socket(identity, namespace, Meter(self._limits.events_per_second, now), now)
+        self._of_user.setdefault(identity.user, set()).add(sid)
+        _sockets.set(len(self._sockets))
+        if namespace == ADMIN:
+            self._operators.arrived(sid)
+        else:
+            last_seq = auth.get("lastSeq") if isinstance(auth, dict) else None
+            self._users.arrived(sid, namespace, identity.user, last_seq)
+        if namespace != DEFAULT:
+            greeting = Greeting(message=NAMESPACES[namespace], timestamp=self._clock.now())
+            # After the handler has returned: only then the client is told that it is connected.
+            asyncio.get_running_loop().call_soon(self._send, sid, _GREETINGS[namespace], greeting)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         if reason == self._engine.server.reason.PING_TIMEOUT:
             self._engine.cut(sid)
-        else:
+        elif reason != self._engine.server.reason.CLIENT_DISCONNECT or self._alone(sid):
             self._engine.release(sid)
         self._forget(sid)
 
+    def _alone(self, sid: str) -> bool:
+        """Whether its connection has no socket in another namespace."""
+        socket, connection = self._sockets.get(sid), self._engine.connection(sid)
+        others = self._of_user.get(socket.identity.user, set()) - {sid} if socket is not None else set()
+        return all(self._engine.connection(other) != connection for other in others)
+
     def _forget(self, sid: str) -> None:
-        self._hub.leave(sid)
-        connection = self._connections.pop(sid, None)
-        _sockets.set(len(self._connections))
-        if connection is not None:
-            user = connection.identity.user
-            if all(other.identity.user != user for other in self._connections.values()):
-                self._events.left(user)
+        self._hub.leave_all(sid)
+        socket = self._sockets.pop(sid, None)
+        _sockets.set(len(self._sockets))
+        if socket is None:
+            return
+        user = socket.identity.user
+        self._of_user[user].discard(sid)
+        if not self._of_user[user]:
+            del self._of_user[user]
+        self._operators.left(sid)
+        self._users.left(sid, user)
 
-    async def _subscribe(self, sid: str, *arguments: object) -> dict[str, object]:
-        connection = self._connections.get(sid)
-        if connection is None or connection.busy >= _AT_ONCE:
-            return {"ok": False, "error": "TOO_MANY_REQUESTS"}
-        request_id.set(new_id())
-        connection.busy += 1
-        watch = self._hub.replace(sid)
+    async def _check_role(self, sid: str, socket: _Socket) -> None:
+        now = self._clock.monotonic()
+        if now - socket.role_asked < _ROLE_ASKED:
+            return
+        socket.role_asked = now
         try:
-            return await self._show(watch, arguments)
-        except ApiError as error:
-            return self._refuse(watch, error)
-        except RpcError as error:
-            return self._refuse(watch, of_rpc(error))
-        except BusError:
-            return self._refuse(watch, unavailable())
-        except Exception:
-            log.exception("subscription_failed")
-            return self._refuse(watch, internal())
-        finally:
-            connection.busy -= 1
+            if not await self._roles.may(socket.identity.user, Access.ADMIN):
+                self._fanout.cut(sid, "role")
+        except StoreUnavailable as error:
+            log.warning("role_not_checked", error=str(error))
 
-    async def _show(self, watch: Watch, arguments: tuple[object, ...]) -> dict[str, object]:
-        if not arguments:
-            raise invalid("subscribe-candles needs {asset, timeframe}")
-        wanted = from_builtins(arguments[0], CandleSubscription)
-        feed = Feed(self._assets.find(wanted.asset).id, candle_size(wanted.timeframe))
-        candles = await self._hub.join(watch, feed)
-        if not self._hub.current(watch):
-            return {"ok": False, "error": "REPLACED"}
-        self._send(watch.sid, "historical-candles", candles)
-        self._send(watch.sid, "subscribed", wanted)
-        self._hub.begin(watch, candles[-1].time if candles else 0)
-        return {"ok": True}
+    def _answering(self, request: Request, handler: Handler) -> Callable[..., Awaitable[Ack]]:
+        refusal = (
+            emissions.SUBSCRIPTION_ERROR if request is emissions.SUBSCRIBE else emissions.ERRORS[request.namespace]
+        )
 
-    def _refuse(self, watch: Watch, error: ApiError) -> dict[str, object]:
-        if self._hub.current(watch):
-            self._hub.leave(watch.sid)
-            self._send(watch.sid, "subscription-error", {"message": error.message, "error": error.code})
-        return {"ok": False, "error": error.code}
+        async def answer(sid: str, *sent: object) -> Ack:
+            socket = self._sockets.get(sid)
+            if socket is None:
+                return Ack(ok=False, error="NOT_CONNECTED")
+            request_id.set(new_id())
+            try:
+                self._check_rate(socket)
+                socket.busy += 1
+                try:
+                    return await handler(sid, sent[0] if sent else None)
+                finally:
+                    socket.busy -= 1
+            except ApiError as error:
+                return self._refuse(sid, refusal, request.name, error)
+            except Exception:
+                log.exception("socket_event_failed", request=request.name)
+                return self._refuse(sid, refusal, request.name, internal())
 
-    async def _unsubscribe(self, sid: str, *_: object) -> dict[str, object]:
-        self._hub.leave(sid)
-        return {"ok": True}
+        return answer
 
-    def _send(self, sid: str, event: str, payload: object) -> None:
-        self._fanout.deliver(sid, self._fanout.encode(event, payload))
+    def _refusing(self, namespace: str) -> Callable[..., Awaitable[Ack]]:
+        """Nothing but what is declared may be emitted: nobody tells others what only services may tell."""
+        ours = {emission.name for emission in emissions.EMISSIONS}
+
+        async def refuse(event: str, sid: str, *_: object) -> Ack:
+            socket = self._sockets.get(sid)
+            if socket is None:
+                return Ack(ok=False, error="NOT_CONNECTED")
+            try:
+                self._check_rate(socket)
+                code = "NOT_ALLOWED" if event in ours else "UNKNOWN_EVENT"
+                raise ApiError(403, code, "Clients may not emit this event")
+            except ApiError as error:
+                return self._refuse(sid, emissions.ERRORS[namespace], event, error)
+
+        return refuse
+
+    def _check_rate(self, socket: _Socket) -> None:
+        if socket.busy >= _AT_ONCE or not socket.meter.passes(self._clock.monotonic()):
+            raise ApiError(429, "TOO_MANY_REQUESTS", "Too many events on this socket")
+
+    def _refuse(self, sid: str, emission: Emission, event: str, error: ApiError) -> Ack:
+        self._send(sid, emission, Refused(message=error.message, error=error.code, event=event[:80]))
+        return Ack(ok=False, error=error.code)
+
+    def _send(self, sid: str, emission: Emission, payload: object) -> None:
+        self._fanout.deliver_to([sid], emission, payload)
+
+
+def _refused(error: ApiError) -> ConnectRefused:
+    return ConnectRefused(error.code.lower(), {"code": error.code, "error": error.message})

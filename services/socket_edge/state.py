@@ -6,7 +6,7 @@ from libs.bus import Bus, Mirror
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE
 from libs.contracts import keys
 from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
-from libs.contracts.bots import BotStatus, shown
+from libs.contracts.bots import BotState, BotStatus, shown
 from libs.contracts.ids import BotId
 from libs.contracts.market import Catalogue
 from libs.contracts.score import Score
@@ -52,8 +52,11 @@ class State:
         users = [entry.value.user for _, entry in self._sessions.items() if self.connected(entry.value.user)]
         return users[0] if len(users) == 1 else None
 
+    def balances(self, user: str) -> Balances | None:
+        return self._balances.get(keys.balance(user))
+
     def balance(self, user: str, account_type: AccountType) -> Balance | None:
-        balances = self._balances.get(keys.balance(user))
+        balances = self.balances(user)
         return None if balances is None else balances.of(account_type)
 
     def amount(self, user: str, account_type: AccountType) -> Decimal:
@@ -66,6 +69,10 @@ class State:
         bots = [BotId(user, each) for each in AccountType if account_type in (each, None)]
         statuses = (self._statuses.get(keys.bot_status(bot)) for bot in bots)
         return shown(status for status in statuses if status is not None)
+
+    def bot_states(self) -> dict[BotId, BotState]:
+        """Of everybody's bots."""
+        return {entry.value.bot: entry.value.state for _, entry in self._statuses.items()}
 
     def score(self, bot: BotId) -> Score | None:
         return self._scores.get(keys.bot_score(bot))

@@ -109,13 +109,13 @@ class Backend:
 
     async def opened(self, user: str, order_id: str) -> None:
         event = an_opening(order=an_order(order_id=order_id, user=user))
-        recorded = TradeRecorded(id=event.id, at=datetime.now(UTC), trade_id=7, opened=event)
+        recorded = TradeRecorded(id=f"{user}.{order_id}.opened", at=datetime.now(UTC), trade_id=7, opened=event)
         await self.analytics.append(subjects.ledger(user, OrderState.OPENED), recorded, id=recorded.id)
 
     async def closed(self, user: str, order_id: str, profit: str = "8.20") -> None:
         settlement = a_settlement(profit=Decimal(profit))
         event = a_closing(order=an_order(order_id=order_id, user=user), settlement=settlement)
-        recorded = TradeRecorded(id=event.id, at=datetime.now(UTC), trade_id=7, closed=event)
+        recorded = TradeRecorded(id=f"{user}.{order_id}.closed", at=datetime.now(UTC), trade_id=7, closed=event)
         await self.analytics.append(subjects.ledger(user, OrderState.CLOSED), recorded, id=recorded.id)
 
     async def tick(self, feed: Feed, number: int, close: float = 1.1) -> None:

@@ -53,14 +53,16 @@ class Edge:
 
 
 class Browser:
-    """A Socket.IO client that notes what it gets, in order."""
+    """A Socket.IO client that notes what it gets, in order; in other namespaces, under `{namespace} {event}`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: str) -> None:
+        """`others`: events to note besides those of the contract's clients."""
         self.got: list[tuple[str, Any]] = []
         self._news = asyncio.Event()
         self.socket = socketio.AsyncClient(reconnection=False)
-        for event in EVENTS:
-            self.socket.on(event, self._noting(event))
+        for event in (*EVENTS, *others):
+            namespace, _, name = event.rpartition(" ")
+            self.socket.on(name, self._noting(event), namespace=namespace or "/")
         self.socket.on("connect_error", self._noting("connect_error"))
         self.socket.on("disconnect", self._noting("disconnect"))
 
@@ -77,6 +79,15 @@ class Browser:
     async def heard(self, event: str, times: int = 1) -> list[Any]:
         await self.until(lambda: len(self.named(event)) >= times)
         return self.named(event)
+
+    async def heard_last(self, event: str, status: str) -> None:
+        """An event whose status is the last to come."""
+        await self.until(lambda: any(payload["status"] == status for payload in self.named(event)), timeout=20)
+
+    @property
+    def seq(self) -> int:
+        """The last it saw."""
+        return max(int(payload["seq"]) for _, payload in self.got if isinstance(payload, dict) and "seq" in payload)
 
     async def show(self, asset: str, timeframe: int = 60) -> Any:
         """Subscribe; the acknowledgement."""

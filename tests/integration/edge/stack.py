@@ -1,10 +1,11 @@
 """An edge with everything around it. Most tests share one, because its start takes seconds; users keep them apart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -28,10 +29,14 @@ class Stack:
     nats: NatsServer
     backend: Backend
     edge: Edge
+    """The first of them."""
+    edges: tuple[Edge, ...]
 
 
 @asynccontextmanager
-async def running(directory: Path, supabase: SupabaseServer, **variables: str) -> AsyncIterator[Stack]:
+async def running(
+    directory: Path, supabase: SupabaseServer, edges: int = 1, variables: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[Stack]:
     async with AsyncExitStack() as stack:
         nats = NatsServer(directory)
         nats.start()
@@ -40,14 +45,18 @@ async def running(directory: Path, supabase: SupabaseServer, **variables: str) -
         await admin.ensure(*STREAMS, *BUCKETS)
         backend = Backend(*services)
         await backend.start()
-        port = free_port()
-        addresses = {"PREGAO_EDGE_PORT": str(port), "PREGAO_EDGE_CORS_ORIGINS": ORIGIN}
-        environment = nats.environment("edge") | supabase.environment | addresses | variables
-        process = ServiceProcess("services.socket_edge", environment, directory / "edge.log")
-        stack.push_async_callback(process.stop)
-        await process.start()
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
-        yield Stack(nats, backend, Edge(port, process, http))
+        environment = nats.environment("edge") | supabase.environment | {"PREGAO_EDGE_CORS_ORIGINS": ORIGIN}
+        started = []
+        for number in range(edges):
+            port = free_port()
+            log = directory / f"edge-{number}.log"
+            own = {**environment, "PREGAO_EDGE_PORT": str(port), **variables}
+            process = ServiceProcess("services.socket_edge", own, log)
+            stack.push_async_callback(process.stop)
+            await process.start()
+            started.append(Edge(port, process, http))
+        yield Stack(nats, backend, started[0], tuple(started))
 
 
 async def _bus(nats: NatsServer, user: str, stack: AsyncExitStack) -> Bus:
@@ -67,9 +76,11 @@ async def shared_stack(
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def own_stack(supabase_server: SupabaseServer, tmp_path: Path) -> AsyncIterator[Stack]:
-    """For a test that breaks something."""
-    async with running(tmp_path, supabase_server) as stack:
+async def own_stack(
+    request: pytest.FixtureRequest, supabase_server: SupabaseServer, tmp_path: Path
+) -> AsyncIterator[Stack]:
+    """For a test that breaks something, or sets something: `parametrize("own_stack", [{…}], indirect=True)`."""
+    async with running(tmp_path, supabase_server, **getattr(request, "param", {})) as stack:
         yield stack
 
 
@@ -99,11 +110,11 @@ async def browse(browsed_stack: Stack) -> AsyncIterator[Browse]:
     """`await browse(person)`: a connected socket of that person, to the edge of this test."""
     browsers: list[Browser] = []
 
-    async def browse(person: Person | None = None, **changes: Any) -> Browser:
-        browser = Browser()
+    async def browse(person: Person | None = None, *events: str, edge: Edge | None = None, **changes: Any) -> Browser:
+        browser = Browser(*events)
         browsers.append(browser)
         arguments: dict[str, Any] = {"auth": {"token": person.token} if person else None, "transports": ["websocket"]}
-        await browser.socket.connect(browsed_stack.edge.url, **arguments | changes)
+        await browser.socket.connect((edge or browsed_stack.edge).url, **arguments | changes)
         return browser
 
     yield browse

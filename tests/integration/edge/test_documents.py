@@ -54,7 +54,7 @@ async def test_what_is_sent_by_chance_is_answered_as_documented(
     boss = await supabase_server.sign_up("91234567")
     await supabase_server.appoint(boss, "super_admin")
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
-    async with running(tmp_path, supabase_server, **UNLIMITED) as stack:
+    async with running(tmp_path, supabase_server, variables=UNLIMITED) as stack:
         process = await asyncio.create_subprocess_exec(
             str(Path(sys.executable).parent / "schemathesis"), "run", f"{stack.edge.url}/openapi.json",
             "--header", f"Authorization: Bearer {boss.token}", "--checks", ",".join(CHECKS),

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from libs.contracts.clock import SystemClock
 from services.socket_edge.credentials import Origins
 from services.socket_edge.engine import Engine
+from services.socket_edge.socket_limits import SocketLimits
 from tests.integration.edge.client import Browser
 from tests.ports import free_port
 
@@ -22,8 +24,8 @@ def port() -> int:
 
 @pytest.fixture
 async def engine(port: int) -> AsyncIterator[Engine]:
-    engine = Engine(Origins(()))
-    engine.server.eio.ping_interval = engine.server.eio.ping_timeout = PING
+    limits = SocketLimits(ping_interval=PING, ping_timeout=PING)
+    engine = Engine(Origins(()), limits, lambda request: request.remote or "", SystemClock())
 
     async def connect(_sid: str, _environ: dict[str, Any], _auth: object) -> None:
         """Everybody may."""

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_a_request_is_believed_whom_it_names(
     supabase_server: SupabaseServer, tmp_path: Path, person: Person, somebody_else: Person
 ) -> None:
-    async with running(tmp_path, supabase_server, PREGAO_EDGE_AUTH="legacy") as stack:
+    async with running(tmp_path, supabase_server, variables={"PREGAO_EDGE_AUTH": "legacy"}) as stack:
         edge, backend = stack.edge, stack.backend
         status, body = await edge.get("/api/bot/balance")
         assert (status, body["code"]) == (400, "NOT_CONNECTED"), "nobody has a session"

@@ -8,7 +8,7 @@ from engineio.packet import Packet
 
 from libs.contracts.market import Candle
 from services.socket_edge.candle_stream import INTERVAL, CandleStream, Watch, history
-from services.socket_edge.responses import CandleOut
+from services.socket_edge.emissions import CANDLE, CANDLE_UPDATE, Emission
 from tests.messages import a_candle
 
 
@@ -16,12 +16,12 @@ class Screens:
     """Sockets that note what they get; some may be too slow to get anything."""
 
     def __init__(self) -> None:
-        self.shown: dict[str, list[CandleOut]] = {}
+        self.shown: dict[str, list[Any]] = {}
         self.encoded = 0
         self.behind: set[str] = set()
 
-    def encode(self, event: str, payload: Any) -> Packet:
-        assert event == "candle-update"
+    def encode(self, emission: Emission, payload: Any) -> Packet:
+        assert emission in (CANDLE_UPDATE, CANDLE)
         self.encoded += 1
         packet = Packet()
         packet.data = payload
@@ -116,6 +116,19 @@ async def test_an_update_is_encoded_once_for_all(stream: CandleStream, screens: 
     await receive(stream, 1.1)
     assert screens.encoded == 1
     assert set(screens.shown) == {"a", "b", "c"}
+
+
+async def test_watches_of_named_feeds_are_told_the_name_and_what_was_left_out(
+    stream: CandleStream, screens: Screens, timer: Timer
+) -> None:
+    watching(stream, "chart")
+    stream.watches.add(watch := Watch("named", "EURUSD-OTC"))
+    stream.begin(watch, 0)
+    await receive(stream, 1.1, 1.2, 1.3)
+    timer.elapse()
+    assert screens.encoded == 4
+    assert screens.closes("chart") == screens.closes("named") == [1.1, 1.3]
+    assert [(told.asset, told.seq) for told in screens.shown["named"]] == [("EURUSD-OTC", 1), ("EURUSD-OTC", 3)]
 
 
 async def test_nothing_is_sent_before_history(stream: CandleStream, screens: Screens) -> None:

@@ -32,8 +32,9 @@ def as_read(payload: Message) -> dict[str, Any]:
 def test_an_opened_position() -> None:
     news = events.of_ledger(TradeRecorded(id="1", at=NOW, trade_id=7, opened=an_opening()))
     assert news is not None
-    ((name, payload),) = news.events
-    assert name == "position:opened"
+    ((told, payload), (also, same)) = news.events
+    assert (told.name, also.name, also.namespace) == ("position:opened", "trade:new", "/bot")
+    assert as_read(same)["tradeId"] == "7"
     assert as_read(payload) == {
         "positionId": 77120031,
         "tradeId": "7",
@@ -46,6 +47,7 @@ def test_an_opened_position() -> None:
         "timestamp": "2026-11-24T12:00:00Z",
         "userId": USER,
         "seq": 0,
+        "prevSeq": 0,
     }
     assert news.order_id == "", "an opening waits for nothing"
 
@@ -55,7 +57,7 @@ def test_a_closed_trade_is_told_twice_under_both_names() -> None:
     assert news is not None
     assert (news.order_id, news.step) == (ORDER.order_id, Step.TRADE)
     (closed_name, closed), (completed_name, completed) = news.events
-    assert (closed_name, completed_name) == ("position:closed", "trade_completed")
+    assert (closed_name.name, completed_name.name) == ("position:closed", "trade_completed")
     assert as_read(closed) == {
         "positionId": 77120031,
         "tradeId": "7",
@@ -64,6 +66,7 @@ def test_a_closed_trade_is_told_twice_under_both_names() -> None:
         "timestamp": "2026-11-24T12:00:10Z",
         "userId": USER,
         "seq": 0,
+        "prevSeq": 0,
     }
     assert as_read(completed) == {
         "tradeId": "7",
@@ -82,6 +85,7 @@ def test_a_closed_trade_is_told_twice_under_both_names() -> None:
         "timestamp": "2026-11-24T12:00:10Z",
         "userId": USER,
         "seq": 0,
+        "prevSeq": 0,
     }
 
 
@@ -103,7 +107,7 @@ def test_a_score() -> None:
     )
     news = events.of_score(score)
     ((name, payload),) = news.events
-    assert (name, news.order_id, news.step) == ("pnl_update", ORDER.order_id, Step.SCORE)
+    assert (name.name, news.order_id, news.step) == ("pnl_update", ORDER.order_id, Step.SCORE)
     assert as_read(payload) == {
         "pnl": 8.2,
         "totalPnl": -1.8,
@@ -116,6 +120,7 @@ def test_a_score() -> None:
         "timestamp": "2026-11-24T12:00:00Z",
         "userId": USER,
         "seq": 0,
+        "prevSeq": 0,
     }
 
 
@@ -126,7 +131,7 @@ def test_before_the_first_trade_the_win_rate_is_zero() -> None:
 def test_a_status_ends_on_the_human_text() -> None:
     news = events.of_status(a_status())
     (first, state), (last, label) = news.events
-    assert (first, last) == ("bot_status", "bot:status-update")
+    assert (first.name, last.name) == ("bot_status", "bot:status-update")
     assert as_read(state) == {
         "status": "analyzing",
         "label": "Analyzing markets...",
@@ -136,6 +141,7 @@ def test_a_status_ends_on_the_human_text() -> None:
         "timestamp": "2026-11-24T12:00:00Z",
         "userId": USER,
         "seq": 0,
+        "prevSeq": 0,
     }
     assert as_read(label) == {
         "status": "Analyzing markets...",
@@ -146,6 +152,7 @@ def test_a_status_ends_on_the_human_text() -> None:
         "timestamp": "2026-11-24T12:00:00Z",
         "userId": USER,
         "seq": 0,
+        "prevSeq": 0,
     }
 
 
@@ -162,4 +169,4 @@ def test_other_statuses_wait_for_nothing(activity: Activity) -> None:
 
 def test_a_connection_is_told_as_a_label() -> None:
     ((name, payload),) = events.of_connection(USER, NOW).events
-    assert (name, as_read(payload)["status"]) == ("bot:status-update", "Connected to broker")
+    assert (name.name, as_read(payload)["status"]) == ("bot:status-update", "Connected to broker")

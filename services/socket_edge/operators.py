@@ -1,0 +1,105 @@
+"""What operators see of everybody, in `/admin`."""
+
+import msgspec
+import structlog
+
+from libs.bus import Stored
+from libs.contracts import subjects
+from libs.contracts.alerts import Alert
+from libs.contracts.bots import BotState, BotStatus
+from libs.contracts.codec import decode
+from libs.contracts.ids import BotId
+from libs.contracts.orders import TradeRecorded
+from services.socket_edge import emissions
+from services.socket_edge.fanout import Fanout
+from services.socket_edge.line import SLOTS
+from services.socket_edge.payloads import AdminAlert, AdminBot, AdminTrade
+from services.socket_edge.state import State
+
+log = structlog.get_logger()
+
+
+class OperatorEvents:
+    """While no operator listens, nothing is done."""
+
+    def __init__(self, fanout: Fanout, state: State) -> None:
+        self._fanout = fanout
+        self._state = state
+        self._sids: set[str] = set()
+        self._states: dict[BotId, BotState] = {}
+        """As last told."""
+
+    def arrived(self, sid: str) -> None:
+        if not self._sids:
+            self._states = self._state.bot_states()
+        self._sids.add(sid)
+
+    def left(self, sid: str) -> None:
+        self._sids.discard(sid)
+
+    def hear(self, stored: Stored) -> None:
+        if not self._sids or not stored.data:
+            return
+        kind = stored.subject.rsplit(".", 1)[1]
+        try:
+            if kind == subjects.NEWS_TRADE:
+                self._trade(stored, decode(stored.data, TradeRecorded))
+            elif kind == subjects.NEWS_STATUS:
+                self._bot(stored, decode(stored.data, BotStatus))
+            elif stored.subject == subjects.NEWS_ALERT:
+                self._alert(stored, decode(stored.data, Alert))
+        except msgspec.DecodeError as error:
+            log.error("undecodable_message", subject=stored.subject, error=str(error))
+
+    def _trade(self, stored: Stored, recorded: TradeRecorded) -> None:
+        closed = recorded.closed
+        if closed is None:
+            return
+        told = AdminTrade(
+            timestamp=closed.at,
+            seq=_seq(stored),
+            user_id=closed.order.user,
+            trade_id=str(recorded.trade_id),
+            asset=closed.order.ticker,
+            direction=closed.order.direction.upper(),
+            amount=closed.order.stake,
+            result=closed.settlement.result,
+            pnl=closed.settlement.profit,
+            account_type=closed.order.account_type,
+            strategy=closed.order.strategy,
+        )
+        self._fanout.deliver_to(list(self._sids), emissions.TRADE_DONE, told)
+
+    def _bot(self, stored: Stored, status: BotStatus) -> None:
+        """Whether it runs; what it does all the time would be too much."""
+        if self._states.get(status.bot) is status.state:
+            return
+        self._states[status.bot] = status.state
+        told = AdminBot(
+            timestamp=status.at,
+            seq=_seq(stored),
+            user_id=status.user,
+            account_type=status.bot.account_type,
+            state=status.state,
+            label=status.label,
+            reason=status.reason,
+        )
+        self._fanout.deliver_to(list(self._sids), emissions.BOT_CHANGED, told)
+
+    def _alert(self, stored: Stored, alert: Alert) -> None:
+        told = AdminAlert(
+            timestamp=alert.at,
+            seq=_seq(stored),
+            id=alert.id,
+            severity=alert.severity,
+            service=alert.service,
+            kind=alert.kind,
+            message=alert.message,
+            user_id=alert.user or None,
+            details=alert.details,
+        )
+        self._fanout.deliver_to(list(self._sids), emissions.ALERT_NEW, told)
+
+
+def _seq(stored: Stored) -> int:
+    return stored.sequence * SLOTS

@@ -1,0 +1,148 @@
+"""`/admin` and `/bot`, and what no client may do."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import socketio
+
+from libs.bus.topology import BOTS
+from libs.contracts import keys, subjects
+from libs.contracts.account import AccountType
+from libs.contracts.alerts import Alert, Severity
+from libs.contracts.bots import Activity, BotSignal, BotState, Signal
+from libs.contracts.ids import BotId, new_id
+from libs.contracts.orders import Direction
+from services.socket_edge.emissions import EMISSIONS, NAMESPACES
+from tests.integration.edge.backend import Backend
+from tests.integration.edge.client import Browser, Edge
+from tests.integration.edge.stack import Browse
+from tests.integration.supabase_server import Person, SupabaseServer
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OPERATOR = ("/admin connected", "/admin trade:completed", "/admin bot:status-update", "/admin alert:new")
+BOT = ("/bot connected", "/bot trade:new", "/bot signal:new", "/bot resumed", "/bot resume-gap")
+
+
+async def an_operator(browse: Browse, supabase_server: SupabaseServer, person: Person) -> Browser:
+    await supabase_server.appoint(person, "admin")
+    browser = await browse(person, *OPERATOR, namespaces=["/admin"])
+    await browser.heard("/admin connected")
+    return browser
+
+
+@pytest.mark.parametrize("who", ["nobody", "somebody"])
+async def test_only_administrators_are_let_in(edge: Edge, person: Person, who: str) -> None:
+    browser = Browser()
+    refused: list[Any] = []
+    browser.socket.on("connect_error", refused.append, namespace="/admin")
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await browser.socket.connect(
+            edge.url,
+            auth={"token": person.token if who == "somebody" else ""},
+            transports=["websocket"],
+            namespaces=["/admin"],
+        )
+    assert refused[0]["message"] == {"nobody": "unauthorized", "somebody": "forbidden"}[who]
+
+
+async def test_operators_see_trades_bots_and_alerts_of_everybody(
+    browse: Browse, backend: Backend, supabase_server: SupabaseServer, person: Person, somebody_else: Person
+) -> None:
+    operator = await an_operator(browse, supabase_server, person)
+    user = somebody_else.user
+    await backend.status(user, Activity.ANALYZING)
+    await operator.heard("/admin bot:status-update")
+    await backend.status(user, Activity.TRACKING)
+    await backend.closed(user, "order-1", profit="-10")
+    await backend.status(user, Activity.STOPPED, state=BotState.STOPPED, reason="stop_loss")
+    alert = Alert(
+        id=new_id(), at=datetime.now(UTC), severity=Severity.CRITICAL, service="gateway", kind="order_unknown",
+        message="A human must look", user=user,
+    )  # fmt: skip
+    await backend.gateway.append(subjects.alert(alert.severity), alert, id=alert.id)
+    (trade,) = await operator.heard("/admin trade:completed")
+    assert (trade["userId"], trade["pnl"], trade["result"], trade["tradeId"]) == (user, -10, "LOSS", "7")
+    running, stopped = await operator.heard("/admin bot:status-update", 2)
+    assert (running["userId"], running["state"]) == (user, "running")
+    assert (stopped["state"], stopped["reason"]) == ("stopped", "stop_loss")
+    (told,) = await operator.heard("/admin alert:new")
+    assert (told["severity"], told["kind"], told["userId"]) == ("critical", "order_unknown", user)
+    seqs = [payload["seq"] for event, payload in operator.got if event != "/admin connected"]
+    assert seqs == sorted(set(seqs))
+
+
+async def test_a_user_hears_of_the_own_bots_trades_and_signals(
+    browse: Browse, backend: Backend, person: Person, somebody_else: Person
+) -> None:
+    mine, other = [await browse(each, *BOT, namespaces=["/bot", "/"]) for each in (person, somebody_else)]
+    await mine.heard("/bot connected")
+    await backend.opened(person.user, "order-1")
+    await follow(backend, person.user)
+    (trade,) = await mine.heard("/bot trade:new")
+    assert (trade["tradeId"], trade["asset"], trade["direction"]) == ("7", "EURUSD-OTC", "CALL")
+    (signal,) = await mine.heard("/bot signal:new")
+    assert (signal["direction"], signal["confidence"], signal["timeframe"]) == ("PUT", 70, 60)
+    assert signal["seq"] > trade["seq"] == signal["prevSeq"]
+    await mine.heard("position:opened")
+    assert "trade:new" not in [event for event, _ in mine.got]
+    await follow(backend, somebody_else.user)
+    await other.heard("/bot signal:new")
+    assert other.named("/bot trade:new") == []
+
+
+async def test_what_was_missed_of_bots_is_told_again(browse: Browse, backend: Backend, person: Person) -> None:
+    first = await browse(person, *BOT, namespaces=["/bot"])
+    await first.heard("/bot connected")
+    await backend.opened(person.user, "order-1")
+    (trade,) = await first.heard("/bot trade:new")
+    await first.socket.disconnect()
+    await follow(backend, person.user)
+    auth = {"token": person.token, "lastSeq": trade["seq"]}
+    returned = await browse(person, *BOT, namespaces=["/bot"], auth=auth)
+    (resumed,) = await returned.heard("/bot resumed")
+    assert resumed["missed"] == 1
+    assert [event for event, _ in returned.got] == ["/bot connected", "/bot signal:new", "/bot resumed"]
+
+
+async def follow(backend: Backend, user: str) -> None:
+    now = datetime.now(UTC)
+    signal = Signal(
+        id=new_id(), at=now, active_id=76, size=60, candle_end=60, strategy="x", direction=Direction.PUT, confidence=70
+    )
+    told = BotSignal(user=user, at=now, run="r", order_id="o", signal=signal)
+    await backend.bots.bucket(BOTS).put(keys.bot_signal(BotId(user, AccountType.DEMO)), told)
+
+
+@pytest.mark.parametrize("namespace", list(NAMESPACES))
+async def test_clients_cannot_tell_what_only_services_tell(
+    browse: Browse, backend: Backend, supabase_server: SupabaseServer, person: Person, namespace: str
+) -> None:
+    await supabase_server.appoint(person, "admin")
+    error = "error" if namespace == "/" else f"{namespace} error"
+    attacker = await browse(person, error, namespaces=[namespace])
+    bystander = await browse(person, *BOT, *OPERATOR, namespaces=list(NAMESPACES))
+    forged = [*sorted({each.name for each in EMISSIONS}), "bot:trade", "bot:signal", "request:metrics"]
+    codes = set()
+    for number, event in enumerate(forged):
+        answer = await attacker.socket.call(event, {"userId": person.user}, namespace=namespace, timeout=10)
+        assert answer["ok"] is False, event
+        codes.add(answer["error"])
+        if number == 0:
+            (told,) = await attacker.heard(error)
+            assert told["event"] == event
+    assert codes <= {"NOT_ALLOWED", "UNKNOWN_EVENT", "TOO_MANY_REQUESTS"}
+    await backend.opened(person.user, "order-1")
+    await bystander.heard("position:opened")
+    await bystander.heard("/bot trade:new")
+    names = [event for event, _ in bystander.got]
+    assert sorted(names) == ["/admin connected", "/bot connected", "/bot trade:new", "position:opened"]
+
+
+async def test_an_unknown_namespace_is_refused(edge: Edge, person: Person) -> None:
+    browser = Browser()
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await browser.socket.connect(
+            edge.url, auth={"token": person.token}, transports=["websocket"], namespaces=["/elsewhere"]
+        )
