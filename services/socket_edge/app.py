@@ -46,6 +46,7 @@ from services.socket_edge.route import Rate, Route
 from services.socket_edge.scanner_api import ScannerApi
 from services.socket_edge.service_api import VERSION, ServiceApi
 from services.socket_edge.settings import Settings
+from services.socket_edge.socket_documents import serve_socket_documents
 from services.socket_edge.sockets import Sockets
 from services.socket_edge.standing import Standing
 from services.socket_edge.state import State
@@ -185,6 +186,7 @@ def _web_app(
     web_app = web.Application(client_max_size=_MAX_BODY, middlewares=middlewares)
     serve(web_app, gate, once, handlers)
     serve_documents(web_app, handlers, VERSION)
+    serve_socket_documents(web_app, VERSION)
     engine.server.attach(web_app)
     if pages is not None:
         pages.serve(web_app)

@@ -26,8 +26,6 @@ from services.socket_edge.socket_limits import Meter, SocketLimits
 
 _FLOOD = 10
 """Times the events of a second that a socket may send of whatever kind, before it is cut off."""
-_SILENT = 10.0
-"""Seconds in which a connection must have entered a namespace."""
 
 Address = Callable[[web.Request], str]
 
@@ -99,12 +97,15 @@ class Engine:
             guest.flooded = True
 
     async def _disconnect(self, connection: str, reason: str) -> None:
+        self._leave(connection)
+        await self.server._handle_eio_disconnect(connection, reason)
+
+    def _leave(self, connection: str) -> None:
         guest = self._guests.pop(connection, None)
         if guest is not None:
             self._addresses[guest.address] -= 1
             if not self._addresses[guest.address]:
                 del self._addresses[guest.address]
-        await self.server._handle_eio_disconnect(connection, reason)
 
     @staticmethod
     def encode(event: str, payload: Any, namespace: str = "/") -> EnginePacket:
@@ -156,8 +157,10 @@ class Engine:
         """Cut off every connection, logged in or not, that floods us, or has more packets or bytes waiting (our own
         answers count, too), or entered no namespace; how many for which reason."""
         reasons: Counter[str] = Counter()
-        silent = self._clock.monotonic() - _SILENT
+        silent = self._clock.monotonic() - self._limits.ping_timeout
         entered = {sids[None][sid] for sids in self.server.manager.rooms.values() for sid in sids.get(None, ())}
+        for gone in self._guests.keys() - self.server.eio.sockets.keys():
+            self._leave(gone)
         for connection, socket in list(self.server.eio.sockets.items()):
             guest = self._guests.get(connection)
             if socket.queue.qsize() > packets or socket.queue.bytes > size or (guest is not None and guest.flooded):

@@ -45,6 +45,10 @@ class Fanout:
         else:
             self._engine.put(sid, packet)
 
+    def keeps_up(self, sid: str) -> bool:
+        """Whether there is room for more of what may come in pieces."""
+        return self._engine.waiting(sid) < OVERFLOW // 2 and self._engine.waiting_bytes(sid) < self._budget // 2
+
     def deliver_to(self, sids: Iterable[str], emission: Emission, payload: Any) -> None:
         """As `deliver`, encoded once."""
         packet = None

@@ -46,7 +46,7 @@ def document(routes: Iterable[Route[Any, Any]], version: str) -> dict[str, Any]:
             },
         },
     }
-    numbers: dict[str, Any] = _money_as_numbers(made)
+    numbers: dict[str, Any] = money_as_numbers(made)
     return numbers
 
 
@@ -122,10 +122,10 @@ def _refusal(text: str) -> dict[str, Any]:
     return {"description": text, "content": {JSON: {"schema": {"$ref": _REFERENCE.format(name=ErrorBody.__name__)}}}}
 
 
-def _money_as_numbers(part: Any) -> Any:
+def money_as_numbers(part: Any) -> Any:
     """Money is written as JSON numbers here, and read as such."""
     if isinstance(part, dict):
         if part.get("format") == "decimal":
             return {name: value for name, value in part.items() if name != "format"} | {"type": "number"}
-        return {name: _money_as_numbers(value) for name, value in part.items()}
-    return [_money_as_numbers(each) for each in part] if isinstance(part, list) else part
+        return {name: money_as_numbers(value) for name, value in part.items()}
+    return [money_as_numbers(each) for each in part] if isinstance(part, list) else part

@@ -12,6 +12,8 @@ from engineio.packet import Packet
 
 _FULL = 64 * 1024
 """Bytes that the connection may hold unsent; with more in it the socket is behind."""
+_AT_ONCE = 16
+"""Packets of one answer to a request that polls: Python's engine.io clients refuse more."""
 
 
 class Outbox(asyncio.Queue[Packet | None]):
@@ -20,6 +22,7 @@ class Outbox(asyncio.Queue[Packet | None]):
     def __init__(self) -> None:
         super().__init__()
         self._bytes = 0
+        self._taken = 0
         self._socket: Any = None
         self._connection: asyncio.Transport | None = None
 
@@ -33,6 +36,17 @@ class Outbox(asyncio.Queue[Packet | None]):
         """What the client has not taken yet, here and in its connection."""
         unsent = 0 if self._connection is None else self._connection.get_write_buffer_size()
         return self._bytes + unsent
+
+    async def get(self) -> Packet | None:
+        self._taken = 0
+        return await super().get()
+
+    def get_nowait(self) -> Packet | None:
+        if self._taken >= _AT_ONCE:
+            raise asyncio.QueueEmpty
+        packet = super().get_nowait()
+        self._taken += 1
+        return packet
 
     def _put(self, packet: Packet | None) -> None:
         self._bytes += _size(packet)

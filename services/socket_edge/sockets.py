@@ -84,6 +84,7 @@ class Sockets:
         self._clock = clock
         self._sockets: dict[str, _Socket] = {}
         self._of_user: dict[str, set[str]] = {}
+        self._asking: set[asyncio.Task[None]] = set()
         self._serve(
             {
                 emissions.SUBSCRIBE: candles.subscribe,
@@ -107,8 +108,8 @@ class Sockets:
                     self._fanout.cut(sid, "token_expired")
                 elif not self._in_good_standing(socket.identity):
                     self._fanout.cut(sid, "ended")
-                elif socket.namespace == ADMIN:
-                    await self._check_role(sid, socket)
+                elif socket.namespace == ADMIN and self._clock.monotonic() - socket.role_asked > _ROLE_ASKED:
+                    self._ask_role(sid, socket)
 
     def _in_good_standing(self, identity: Identity) -> bool:
         try:
@@ -197,13 +198,16 @@ class Sockets:
         self._operators.left(sid)
         self._users.left(sid, user)
 
-    async def _check_role(self, sid: str, socket: _Socket) -> None:
-        now = self._clock.monotonic()
-        if now - socket.role_asked < _ROLE_ASKED:
-            return
-        socket.role_asked = now
+    def _ask_role(self, sid: str, socket: _Socket) -> None:
+        """Beside the look at the others, which a slow database must not hold up."""
+        socket.role_asked = self._clock.monotonic()
+        task = asyncio.create_task(self._check_role(sid, socket.identity.user), name="check-role")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _check_role(self, sid: str, user: str) -> None:
         try:
-            if not await self._roles.may(socket.identity.user, Access.ADMIN):
+            if not await self._roles.may(user, Access.ADMIN):
                 self._fanout.cut(sid, "role")
         except StoreUnavailable as error:
             log.warning("role_not_checked", error=str(error))

@@ -29,6 +29,8 @@ LOOKBACK = 10.0
 _SLACK = 0.5
 """Seconds a message may take to here; a wait that ends is ended that much later than it says."""
 _AGAIN = 1.0
+_DRAINED = 0.02
+"""Seconds between looks at whether a client has read what it was sent."""
 _RESUMED = {emissions.DEFAULT: emissions.RESUMED, emissions.BOT: emissions.RESUMED_BOT}
 _GAPS = {emissions.DEFAULT: emissions.RESUME_GAP, emissions.BOT: emissions.RESUME_GAP_BOT}
 
@@ -157,18 +159,25 @@ class UserEvents:
             except Gap as error:
                 gap = str(error)
         await audience.read.wait()
+        for told in missed:
+            await self._room(visitor.sid)
+            self._send(visitor.sid, told.emission, told.payload)
+        # From here on nothing is awaited: what is told next goes to it as one of the audience.
         line = audience.line
         assert line is not None  # noqa: S101  # it was read
         del audience.visitors[visitor.sid]
         if visitor.after is not None and not gap:
-            self._catch_up(user, visitor, visitor.after, missed)
+            self._caught_up(user, visitor, visitor.after, missed)
         else:
             self._introduce(user, line, visitor, last_seq, gap)
         audience.members[visitor.sid] = visitor.namespace
 
-    def _catch_up(self, user: str, visitor: Visitor, after: int, missed: list[Told]) -> None:
-        for told in missed:
-            self._send(visitor.sid, told.emission, told.payload)
+    async def _room(self, sid: str) -> None:
+        """Until the socket has read most of what it was sent; who never does is cut off by its pings."""
+        while not self._fanout.keeps_up(sid):  # noqa: ASYNC110  # nothing tells when a client reads
+            await asyncio.sleep(_DRAINED)
+
+    def _caught_up(self, user: str, visitor: Visitor, after: int, missed: list[Told]) -> None:
         seen = missed[-1].seq if missed else after
         resumed = Resumed(user_id=user, timestamp=self._clock.now(), seq=seen, missed=len(missed))
         self._send(visitor.sid, _RESUMED[visitor.namespace], resumed)
@@ -226,9 +235,13 @@ class UserEvents:
             self._fanout.deliver_to(
                 [sid for sid, of in audience.members.items() if of == namespace], each.emission, each.payload
             )
-            for visitor in audience.visitors.values():
-                if visitor.namespace == namespace:
+            for visitor in list(audience.visitors.values()):
+                if visitor.namespace != namespace:
+                    continue
+                if len(visitor.told) < self._most:
                     visitor.told.append(each)
+                else:
+                    self._fanout.cut(visitor.sid, "overflow")
         self._wait(user, audience)
 
     def _send(self, sid: str, emission: Emission, payload: Event) -> None:

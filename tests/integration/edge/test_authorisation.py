@@ -47,7 +47,7 @@ async def callers(supabase_server: SupabaseServer, tmp_path_factory: pytest.Temp
     claims["exp"] = int((datetime.now(UTC) - timedelta(hours=1)).timestamp())
     expired = Person(late.user, late.email, jwt.encode(claims, supabase_server.jwt_secret, "HS256"))
     directory: Path = tmp_path_factory.mktemp("authorisation")
-    async with running(directory, supabase_server, **UNLIMITED) as stack:
+    async with running(directory, supabase_server, variables=UNLIMITED) as stack:
         barred = BarredUser(user=suspended.user, at=datetime.now(UTC))
         await stack.backend.analytics.bucket(PLATFORM).put(keys.barred(suspended.user), barred)
         await eventually(stack.edge, "/api/bot/status", suspended, lambda status, _: status == 403)

@@ -57,11 +57,7 @@ async def test_operators_see_trades_bots_and_alerts_of_everybody(
     await backend.status(user, Activity.TRACKING)
     await backend.closed(user, "order-1", profit="-10")
     await backend.status(user, Activity.STOPPED, state=BotState.STOPPED, reason="stop_loss")
-    alert = Alert(
-        id=new_id(), at=datetime.now(UTC), severity=Severity.CRITICAL, service="gateway", kind="order_unknown",
-        message="A human must look", user=user,
-    )  # fmt: skip
-    await backend.gateway.append(subjects.alert(alert.severity), alert, id=alert.id)
+    await raise_alarm(backend, user)
     (trade,) = await operator.heard("/admin trade:completed")
     assert (trade["userId"], trade["pnl"], trade["result"], trade["tradeId"]) == (user, -10, "LOSS", "7")
     running, stopped = await operator.heard("/admin bot:status-update", 2)
@@ -104,6 +100,14 @@ async def test_what_was_missed_of_bots_is_told_again(browse: Browse, backend: Ba
     (resumed,) = await returned.heard("/bot resumed")
     assert resumed["missed"] == 1
     assert [event for event, _ in returned.got] == ["/bot connected", "/bot signal:new", "/bot resumed"]
+
+
+async def raise_alarm(backend: Backend, user: str) -> None:
+    alert = Alert(
+        id=new_id(), at=datetime.now(UTC), severity=Severity.CRITICAL, service="gateway", kind="order_unknown",
+        message="A human must look", user=user,
+    )  # fmt: skip
+    await backend.gateway.append(subjects.alert(alert.severity), alert, id=alert.id)
 
 
 async def follow(backend: Backend, user: str) -> None:

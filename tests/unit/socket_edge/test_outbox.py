@@ -121,3 +121,32 @@ async def test_without_a_connection_packets_wait() -> None:
     outbox = Outbox()
     outbox.send(text("x"))
     assert outbox.qsize() == 1
+
+
+async def test_who_polls_gets_sixteen_packets_at_once() -> None:
+    """As engine.io's `poll` takes them: the first by waiting, then what is there."""
+    outbox = Outbox()
+    for number in range(40):
+        outbox.put_nowait(text(str(number)))
+    answers: list[list[str]] = []
+    while not outbox.empty():
+        answer = [await outbox.get()]
+        while True:
+            try:
+                answer.append(outbox.get_nowait())
+            except asyncio.QueueEmpty:
+                break
+        answers.append([packet.data for packet in answer if packet is not None])
+    assert [len(answer) for answer in answers] == [16, 16, 8]
+    assert [data for answer in answers for data in answer] == [str(number) for number in range(40)]
+
+
+async def test_it_knows_about_how_many_bytes_wait() -> None:
+    outbox = Outbox()
+    assert outbox.bytes == 0
+    outbox.put_nowait(text("x" * 1000))
+    outbox.put_nowait(None)
+    assert 1000 <= outbox.bytes <= 1100
+    await outbox.get()
+    await outbox.get()
+    assert outbox.bytes == 0
