@@ -40,6 +40,16 @@ def test_two_losses_hold_an_asset_for_five_minutes() -> None:
     assert not locked(trader, A)
 
 
+@pytest.mark.parametrize(("hold", "rest"), [(60, 5), (5, 60)])
+def test_of_two_locks_the_longer_holds(hold: int, rest: int) -> None:
+    trader = a_trader(assetHold={"losses": 1, "minutes": hold}, cooldownPeriod={"stopDuration": rest})
+    trader.trade(L, A)
+    trader.now = after(10 + 3600 - 1)
+    assert locked(trader, A)
+    trader.now = after(10 + 3600)
+    assert not locked(trader, A)
+
+
 def test_after_a_hold_the_losses_count_anew() -> None:
     trader = Trader(a_config())
     trader.trade(L, A), trader.trade(L, A)
