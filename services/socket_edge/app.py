@@ -73,7 +73,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         standing, state = Standing(people, clock), await State.follow(bus)
         await standing.follow(bus)
         roles = Roles(people.role, clock)
-        gate = Gate(verifier, standing, roles, origins, limits, _only_user(settings, state))
+        only_user = _only_user(settings, state)
+        gate = Gate(verifier, standing, roles, origins, limits, only_user)
         assets = Assets(state.catalogue)
         users = UserEvents(bus, fanout, state, clock, settings.edge_resume_events)
         operators = OperatorEvents(fanout, state)
@@ -81,8 +82,9 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         hub = CandleHub(bus, fanout)
         candles = CandleDoor(fanout, assets, hub, settings.edge_feeds_per_socket)
         sockets = Sockets(
-            engine, fanout, verifier, standing, roles, hub, candles, users, operators, settings.socket_limits, clock
-        )
+            engine, fanout, verifier, standing, roles, hub, candles, users, operators, settings.socket_limits, clock,
+            only_user,
+        )  # fmt: skip
         dependencies = Dependencies(bus, database.reachable)
 
         service.background(dependencies.watch(), "dependencies")

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 _LOOK_AFTER = 1.0
 """Seconds between looks at the sockets."""
-_ROLE_ASKED = 15.0
+_ROLE_ASKED = 2.0
 """Seconds between looks at whether an operator still is one."""
 _GRACE = timedelta(seconds=30)
 """How long a socket outlives its token, as a request would (TokenVerifier's leeway)."""
@@ -44,13 +44,17 @@ _GREETINGS = {emissions.ADMIN: emissions.GREETING_ADMIN, emissions.BOT: emission
 
 _sockets = Gauge("pregao_edge_sockets", "Sockets connected")
 
+OnlyUser = Callable[[], str | None]
 Handler = Callable[[str, object], Awaitable[Ack]]
 """Of a socket, and of the first thing it sent along."""
 
 
 @dataclass(slots=True)
 class _Socket:
-    identity: Identity
+    identity: Identity | None
+    """None of who came without a token, where that is allowed."""
+    user: str
+    """Empty while it is not known whose it is."""
     namespace: str
     meter: Meter
     role_asked: float
@@ -71,7 +75,10 @@ class Sockets:
         operators: OperatorEvents,
         limits: SocketLimits,
         clock: Clock,
+        only_user: OnlyUser | None,
     ) -> None:
+        """`only_user()`: the one with a session to the broker. With it, a socket without a token is that one's, as soon
+        as there is one (api-contract §2.2, `legacy`)."""
         self._engine = engine
         self._fanout = fanout
         self._verifier = verifier
@@ -82,6 +89,7 @@ class Sockets:
         self._operators = operators
         self._limits = limits
         self._clock = clock
+        self._only_user = only_user
         self._sockets: dict[str, _Socket] = {}
         self._of_user: dict[str, set[str]] = {}
         self._asking: set[asyncio.Task[None]] = set()
@@ -104,6 +112,8 @@ class Sockets:
             for sid, socket in list(self._sockets.items()):
                 if not self._engine.alive(sid):
                     self._forget(sid)
+                elif socket.identity is None:
+                    self._adopt(sid, socket)
                 elif socket.identity.expires_at + _GRACE < now:
                     self._fanout.cut(sid, "token_expired")
                 elif not self._in_good_standing(socket.identity):
@@ -131,8 +141,9 @@ class Sockets:
         async def connect(sid: str, environ: dict[str, Any], auth: object) -> None:
             try:
                 identity = await self._identify(environ, auth)
-                self._check_room_for(sid, identity.user)
-                if namespace == ADMIN and not await self._roles.may(identity.user, Access.ADMIN):
+                if identity is not None:
+                    self._check_room_for(sid, identity.user)
+                if namespace == ADMIN and not (identity and await self._roles.may(identity.user, Access.ADMIN)):
                     raise forbidden("Administrators only")
             except StoreUnavailable:
                 raise _refused(unavailable()) from None
@@ -142,12 +153,17 @@ class Sockets:
 
         return connect
 
-    async def _identify(self, environ: dict[str, Any], auth: object) -> Identity:
+    async def _identify(self, environ: dict[str, Any], auth: object) -> Identity | None:
         given = auth.get("token") if isinstance(auth, dict) else None
         cookies = credentials.parse_cookies(environ.get("HTTP_COOKIE"))
-        credential = credentials.find(
-            environ.get("HTTP_AUTHORIZATION"), cookies, given if isinstance(given, str) else None
-        )
+        try:
+            credential = credentials.find(
+                environ.get("HTTP_AUTHORIZATION"), cookies, given if isinstance(given, str) else None
+            )
+        except ApiError:
+            if self._only_user is None:
+                raise
+            return None
         identity = await self._verifier.verify(credential.token)
         self._standing.check(identity)
         return identity
@@ -157,20 +173,32 @@ class Sockets:
         if len(connections - {self._engine.connection(sid)}) >= self._limits.per_user:
             raise ApiError(429, "TOO_MANY_SOCKETS", f"At most {self._limits.per_user} connections per user")
 
-    def _arrive(self, sid: str, namespace: str, identity: Identity, auth: object) -> None:
+    def _arrive(self, sid: str, namespace: str, identity: Identity | None, auth: object) -> None:
         now = self._clock.monotonic()
-        self._sockets[sid] = _Socket(identity, namespace, Meter(self._limits.events_per_second, now), now)
-        self._of_user.setdefault(identity.user, set()).add(sid)
+        socket = _Socket(identity, "", namespace, Meter(self._limits.events_per_second, now), now)
+        self._sockets[sid] = socket
         _sockets.set(len(self._sockets))
-        if namespace == ADMIN:
-            self._operators.arrived(sid)
-        else:
-            last_seq = auth.get("lastSeq") if isinstance(auth, dict) else None
-            self._users.arrived(sid, namespace, identity.user, last_seq)
         if namespace != DEFAULT:
             greeting = Greeting(message=NAMESPACES[namespace], timestamp=self._clock.now())
             # After the handler has returned: only then the client is told that it is connected.
             asyncio.get_running_loop().call_soon(self._send, sid, _GREETINGS[namespace], greeting)
+        if identity is None:
+            self._adopt(sid, socket)
+        else:
+            self._join(sid, socket, identity.user, auth.get("lastSeq") if isinstance(auth, dict) else None)
+
+    def _adopt(self, sid: str, socket: _Socket) -> None:
+        user = self._only_user() if self._only_user is not None else None
+        if user is not None and not socket.user:
+            self._join(sid, socket, user, None)
+
+    def _join(self, sid: str, socket: _Socket, user: str, last_seq: object) -> None:
+        socket.user = user
+        self._of_user.setdefault(user, set()).add(sid)
+        if socket.namespace == ADMIN:
+            self._operators.arrived(sid)
+        else:
+            self._users.arrived(sid, socket.namespace, user, last_seq)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         if reason == self._engine.server.reason.PING_TIMEOUT:
@@ -182,16 +210,16 @@ class Sockets:
     def _alone(self, sid: str) -> bool:
         """Whether its connection has no socket in another namespace."""
         socket, connection = self._sockets.get(sid), self._engine.connection(sid)
-        others = self._of_user.get(socket.identity.user, set()) - {sid} if socket is not None else set()
+        others = self._of_user.get(socket.user, set()) - {sid} if socket is not None else set()
         return all(self._engine.connection(other) != connection for other in others)
 
     def _forget(self, sid: str) -> None:
         self._hub.leave_all(sid)
         socket = self._sockets.pop(sid, None)
         _sockets.set(len(self._sockets))
-        if socket is None:
+        if socket is None or not socket.user:
             return
-        user = socket.identity.user
+        user = socket.user
         self._of_user[user].discard(sid)
         if not self._of_user[user]:
             del self._of_user[user]
@@ -201,7 +229,7 @@ class Sockets:
     def _ask_role(self, sid: str, socket: _Socket) -> None:
         """Beside the look at the others, which a slow database must not hold up."""
         socket.role_asked = self._clock.monotonic()
-        task = asyncio.create_task(self._check_role(sid, socket.identity.user), name="check-role")
+        task = asyncio.create_task(self._check_role(sid, socket.user), name="check-role")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 

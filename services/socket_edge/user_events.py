@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import structlog
+from prometheus_client import Counter
 
 from libs.bus import Bus, BusUnavailable, Stored
 from libs.bus.topology import NEWS
@@ -31,6 +32,8 @@ _SLACK = 0.5
 _AGAIN = 1.0
 _DRAINED = 0.02
 """Seconds between looks at whether a client has read what it was sent."""
+_returns = Counter("pregao_edge_returns_total", "Sockets whose client said what it saw last", ["outcome"])
+
 _RESUMED = {emissions.DEFAULT: emissions.RESUMED, emissions.BOT: emissions.RESUMED_BOT}
 _GAPS = {emissions.DEFAULT: emissions.RESUME_GAP, emissions.BOT: emissions.RESUME_GAP_BOT}
 
@@ -166,6 +169,8 @@ class UserEvents:
         line = audience.line
         assert line is not None  # noqa: S101  # it was read
         del audience.visitors[visitor.sid]
+        if last_seq is not None:
+            _returns.labels(gap or "resumed").inc()
         if visitor.after is not None and not gap:
             self._caught_up(user, visitor, visitor.after, missed)
         else:

@@ -9,14 +9,17 @@ from pathlib import Path
 import jwt
 import pytest
 import pytest_asyncio
+import socketio
 
 from libs.bus.topology import PLATFORM
 from libs.contracts import keys
 from libs.contracts.ids import new_id
 from libs.contracts.platform import BarredUser
 from services.socket_edge import routes
+from services.socket_edge.emissions import ADMIN, NAMESPACES, REQUESTS
 from services.socket_edge.requests import OfUser
 from services.socket_edge.route import Access, Role, Route
+from tests.integration.edge.client import Browser
 from tests.integration.edge.stack import Stack, eventually, running
 from tests.integration.edge.test_documents import UNLIMITED
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -111,3 +114,32 @@ async def test_what_nobody_answers_yet_is_said_so(callers: Callers) -> None:
         status, body, headers = await callers.stack.edge.ask("GET", path, boss)
         assert (status, body["code"]) == (503, "UNAVAILABLE")
         assert int(headers["retry-after"]) > 0
+
+
+async def enter(callers: Callers, person: Person | None, namespace: str) -> str:
+    """How a socket of theirs is refused; empty if it is let in, and then everything that may be asked is answered."""
+    browser = Browser()
+    refused: list[dict[str, str]] = []
+    browser.socket.on("connect_error", refused.append, namespace=namespace)
+    auth = {"token": person.token if person else ""}
+    try:
+        await browser.socket.connect(
+            callers.stack.edge.url, auth=auth, transports=["websocket"], namespaces=[namespace]
+        )
+    except socketio.exceptions.ConnectionError:
+        return refused[0]["message"]
+    for request in (each for each in REQUESTS if each.namespace == namespace):
+        feed = {"asset": "EURUSD-OTC", "timeframe": 60}
+        assert await browser.socket.call(request.name, feed, namespace=namespace, timeout=10) == {"ok": True}
+    await browser.socket.disconnect()
+    return ""
+
+
+@pytest.mark.parametrize("namespace", NAMESPACES)
+async def test_every_kind_of_caller_at_every_namespace(callers: Callers, namespace: str) -> None:
+    assert await enter(callers, None, namespace) == "unauthorized"
+    assert await enter(callers, callers.expired, namespace) == "unauthorized"
+    assert await enter(callers, callers.suspended, namespace) == "suspended"
+    for role, person in callers.with_role.items():
+        allowed = namespace != ADMIN or role in Access.ADMIN.roles
+        assert await enter(callers, person, namespace) == ("" if allowed else "forbidden"), role

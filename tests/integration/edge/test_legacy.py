@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import socketio
 
 from libs.contracts import rpc
 from libs.contracts.account import SessionState
+from tests.integration.edge.client import Browser
 from tests.integration.edge.stack import eventually, running
 from tests.integration.supabase_server import Person, SupabaseServer
 
@@ -32,6 +34,25 @@ async def test_a_request_is_believed_whom_it_names(
         assert body["userId"] == person.user, "a token counts for more"
         assert (await edge.get(f"/api/bot/status?userId={somebody_else.user}", person))[0] == 403
         assert (await edge.get("/api/crm/stats"))[0] == 401, "administrators need one"
+
+
+async def test_a_socket_without_a_token_is_the_only_users(
+    supabase_server: SupabaseServer, tmp_path: Path, person: Person, somebody_else: Person
+) -> None:
+    async with running(tmp_path, supabase_server, variables={"PREGAO_EDGE_AUTH": "legacy"}) as stack:
+        browser = Browser("snapshot")
+        await browser.socket.connect(stack.edge.url, transports=["websocket"])
+        assert await browser.show("EURUSD-OTC") == {"ok": True}
+        await stack.backend.session(person.user, SessionState.CONNECTED)
+        (snapshot,) = await browser.heard("snapshot")
+        assert snapshot["userId"] == person.user
+        await stack.backend.opened(somebody_else.user, "order-1")
+        await stack.backend.opened(person.user, "order-2")
+        (opened,) = await browser.heard("position:opened")
+        assert opened["userId"] == person.user
+        await browser.socket.disconnect()
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await browser.socket.connect(stack.edge.url, transports=["websocket"], namespaces=["/admin"])
 
 
 async def test_otherwise_it_is_not(supabase_server: SupabaseServer, tmp_path: Path, person: Person) -> None:

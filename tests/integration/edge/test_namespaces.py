@@ -21,7 +21,13 @@ from tests.integration.supabase_server import Person, SupabaseServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-OPERATOR = ("/admin connected", "/admin trade:completed", "/admin bot:status-update", "/admin alert:new")
+OPERATOR = (
+    "/admin connected",
+    "/admin trade:completed",
+    "/admin bot:status-update",
+    "/admin alert:new",
+    "/admin disconnect",
+)
 BOT = ("/bot connected", "/bot trade:new", "/bot signal:new", "/bot resumed", "/bot resume-gap")
 
 
@@ -45,6 +51,14 @@ async def test_only_administrators_are_let_in(edge: Edge, person: Person, who: s
             namespaces=["/admin"],
         )
     assert refused[0]["message"] == {"nobody": "unauthorized", "somebody": "forbidden"}[who]
+
+
+async def test_who_is_no_administrator_any_more_is_cut_off(
+    browse: Browse, supabase_server: SupabaseServer, person: Person
+) -> None:
+    operator = await an_operator(browse, supabase_server, person)
+    await supabase_server.as_service("DELETE", f"/rest/v1/admin_users?user_id=eq.{person.user}")
+    await operator.until(lambda: operator.named("/admin disconnect"), timeout=20)
 
 
 async def test_operators_see_trades_bots_and_alerts_of_everybody(

@@ -9,10 +9,10 @@ import socketio
 
 from libs.contracts.account import SessionState
 from libs.contracts.bots import Activity, BotState
-from tests.integration.edge.backend import Backend
+from tests.integration.edge.backend import EURUSD, HISTORY, Backend
 from tests.integration.edge.client import Browser
 from tests.integration.edge.stack import Browse, Stack
-from tests.integration.supabase_server import Person
+from tests.integration.supabase_server import Person, SupabaseServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -117,16 +117,14 @@ async def test_what_comes_while_a_client_returns_is_told_once(browse: Browse, ba
             await stays.heard("bot:status-update", number - 1)
 
     writing = asyncio.create_task(write())
-    returned: list[Browser] = []
+    returned = [await back(browse, person, snapshot["seq"])]
     while not writing.done():
-        returned.append(await back(browse, person, snapshot["seq"] if not returned else returned[-1].seq))
         await returned[-1].heard("resumed")
-        if not writing.done():
-            await returned[-1].socket.disconnect()
+        await returned[-1].socket.disconnect()
+        returned.append(await back(browse, person, returned[-1].seq))
     await stays.heard("bot:status-update", 60)
-    await returned[-1].until(
-        lambda: returned[-1].named("bot:status-update")[-1:] == stays.named("bot:status-update")[-1:]
-    )
+    last = stays.named("bot:status-update")[-1]
+    await returned[-1].until(lambda: last in returned[-1].named("bot:status-update"))
     assert [each for browser in returned for each in told(browser)] == told(stays)
 
 
@@ -198,12 +196,43 @@ async def test_two_edges_tell_the_same_and_one_may_die(own_stack: Stack, browse:
     returned = await back(browse, person, here.seq, edge=lives)
     await trading
     for browser in (returned, there):
-        await browser.heard_last("bot_status", "stopped")
+        await browser.heard_last("bot:status-update", "Label of stopped")
     assert told(here) + told(returned) == told(there)
     closed = [payload["tradeId"] for payload in there.named("position:closed")]
     assert len(closed) == trades
     with contextlib.suppress(socketio.exceptions.SocketIOError):
         await here.socket.disconnect()
+
+
+@pytest.mark.parametrize("own_stack", [{"edges": 2}], indirect=True)
+async def test_everything_reaches_its_sockets_on_whichever_edge_they_are(
+    own_stack: Stack, browse: Browse, supabase_server: SupabaseServer, person: Person, somebody_else: Person
+) -> None:
+    backend = own_stack.backend
+    await supabase_server.appoint(person, "admin")
+    on_each = []
+    for edge in own_stack.edges:
+        mine = await browse(
+            person, "/bot trade:new", "/admin trade:completed", edge=edge, namespaces=["/", "/bot", "/admin"]
+        )
+        on_each.append((mine, await browse(somebody_else, edge=edge)))
+        await mine.show("EURUSD-OTC")
+    await backend.tick(EURUSD, HISTORY, close=1.75)
+    await backend.opened(person.user, "order-1")
+    await backend.closed(somebody_else.user, "order-2")
+    for mine, other in on_each:
+        (candle,) = await mine.heard("candle-update")
+        assert candle["close"] == 1.75
+        await mine.heard("position:opened")
+        await mine.heard("/bot trade:new")
+        await mine.heard("/admin trade:completed")
+        await other.heard("trade_completed")
+        assert mine.named("position:closed") == other.named("position:opened") == []
+    (first, _), (second, _) = on_each
+    assert first.named("/admin trade:completed") == second.named("/admin trade:completed")
+    await own_stack.edges[0].post("/api/bot/connect", somebody_else)
+    for _, other in on_each:
+        await other.heard("bot:status-update")
 
 
 async def _trade_on(backend: Backend, user: str, trades: int) -> None:
