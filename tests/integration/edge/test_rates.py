@@ -1,6 +1,7 @@
 """So many requests a minute, from one edge or from several."""
 
 import asyncio
+import time
 from datetime import datetime
 
 import pytest
@@ -18,6 +19,11 @@ from tests.messages import OTHER_USER, USER
 from tests.unit.socket_edge.hand_clock import HandClock
 
 LIMIT = 40
+
+
+def refilled(limit: int, since: float) -> float:
+    """At most so many tokens since that monotonic second."""
+    return limit * (time.monotonic() - since) / 60 + 1
 
 
 async def passed(limiter: RateLimiter, times: int, user: str = USER, limit: int = LIMIT) -> int:
@@ -79,11 +85,14 @@ async def test_a_restart_forgives_nothing_and_a_forged_address_helps_nobody(
         status, _, _ = await edge.ask("POST", "/api/bot/connect", who, json={}, headers=headers)
         return status
 
+    since = time.monotonic()
     answers = [await connects(person) for _ in range(25)]
-    assert (answers.count(200), answers.count(429)) == (20, 5)
+    assert answers.count(200) >= 20
+    assert answers[-1] == 429
     await edge.process.stop()
     await edge.process.start()
-    assert await connects(person, **{"X-Forwarded-For": "198.51.100.7"}) == 429
+    answers += [await connects(person, **{"X-Forwarded-For": "198.51.100.7"}) for _ in range(20)]
+    assert answers.count(200) <= 20 + refilled(20, since)
     assert await connects(somebody_else) == 200
     status, _ = await edge.get("/api/bot/status", person)
     assert status == 200, "what is answered from memory has its own limit"
@@ -92,6 +101,8 @@ async def test_a_restart_forgives_nothing_and_a_forged_address_helps_nobody(
 @pytest.mark.asyncio(loop_scope="session")
 async def test_strangers_share_what_their_address_may_ask(own_stack: Stack, backend: Backend) -> None:
     edge = own_stack.edge
-    answers = [(await edge.ask("GET", "/api/assets"))[0] for _ in range(610)]
-    assert answers[:600].count(200) == 600
-    assert answers[600:].count(429) >= 8, "meanwhile one or two were refilled"
+    since = time.monotonic()
+    answers: list[int] = []
+    while 429 not in answers:
+        answers += [status for status, *_ in await asyncio.gather(*(edge.ask("GET", "/api/assets") for _ in range(20)))]
+    assert 600 <= answers.count(200) <= 600 + refilled(600, since)

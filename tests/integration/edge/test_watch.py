@@ -120,7 +120,7 @@ async def test_ctrl_c_ends_it_quietly(
     )  # fmt: skip
     await edge.until_metric("pregao_edge_sockets", 1)
     process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         output, errors = await process.communicate()
     assert (process.returncode, errors) == (0, b"")
     assert "GBPUSD-OTC" in output.decode()

@@ -15,13 +15,16 @@ grant all on schema public to deployer;
 grant usage on schema public to anon, authenticated, service_role;
 create schema auth;
 create table auth.users (
-  id uuid primary key, email text, raw_user_meta_data jsonb, created_at timestamptz default now()
+  id uuid primary key, email text, raw_user_meta_data jsonb, created_at timestamptz default now(),
+  banned_until timestamptz
 );
+create table auth.sessions (id uuid primary key, user_id uuid references auth.users);
 create function auth.jwt() returns jsonb language sql stable as
   $$ select coalesce(current_setting('request.jwt.claims', true), '{}')::jsonb $$;
 create function auth.uid() returns uuid language sql stable as $$ select (auth.jwt() ->> 'sub')::uuid $$;
 grant usage on schema auth to deployer, anon, authenticated, service_role;
-grant select, references, trigger on auth.users to deployer;
+grant select, update, references, trigger on auth.users to deployer;
+grant select, delete on auth.sessions to deployer;
 insert into auth.users (id, email) values ('01890a5d-ac96-774b-bcce-b302099a8057', 'before@example.test');
 set role deployer;
 create publication supabase_realtime;
