@@ -27,6 +27,10 @@ log = structlog.get_logger()
 _PAUSE = 2.0
 """Seconds before a bot that failed is recovered."""
 
+_TURNS = 3
+"""Of the event loop, as many as an answer needs from the socket to its bot: the orders of one strategy are written down
+while the next ones are evaluated."""
+
 _running = Gauge("pregao_bots", "Bots this process runs")
 
 
@@ -63,8 +67,7 @@ class Fleet:
         for bot, keeper in self._keepers.items():
             if partition_of(bot.user) == partition:
                 keeper.cancel()
-                # Until Python 3.12 `wait_for`, and so every request to NATS, may swallow a cancellation: the bot then
-                # finds out by itself.
+                # Should a library swallow the cancellation, the bot finds out by itself.
                 self.wake(bot.user)
 
     async def close(self) -> None:
@@ -86,7 +89,8 @@ class Fleet:
         have their turn before the next one has: no order waits for what others say."""
         for one, bots in self._by_strategy(panel.size).items():
             self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
-            await asyncio.sleep(0)
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
 
     def _said(self, moment: Moment, bots: Iterable[Bot], one: Followed, signals: Signals) -> None:
         clock = self._desk.clock
