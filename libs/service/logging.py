@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, TextIO
 
 import structlog
@@ -64,8 +65,14 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return {key: _redacted(key, value) for key, value in event.items()}
 
 
+@lru_cache(maxsize=1024)
+def _secret(key: str) -> bool:
+    """Asked of every field of every line; there are few names."""
+    return _SECRET_KEYS.search(key) is not None
+
+
 def _redacted(key: str, value: Any) -> Any:
-    if _SECRET_KEYS.search(key):
+    if _secret(key):
         return REDACTED
     if isinstance(value, str):
         return _JWT.sub(REDACTED, value) if "eyJ" in value else value
