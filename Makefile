@@ -81,7 +81,7 @@ clean:
 	@test ! -e '$(PREGAO_LOCAL_DIR)/stack.json' || \
 	  { echo 'a stack runs on $(PREGAO_LOCAL_DIR): stop it first (after a crash, remove its stack.json)' >&2; exit 1; }
 	rm -rf '$(VENV)' .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	rm -rf deploy/local/supabase/node_modules tests/e2e/node/node_modules
+	rm -rf deploy/local/supabase/node_modules tests/e2e/node/node_modules tests/bench/node/node_modules
 	find libs services deploy tests -name __pycache__ -prune -exec rm -rf {} +
 	@if [ -d '$(PREGAO_LOCAL_DIR)' ]; then cd '$(PREGAO_LOCAL_DIR)' && \
 	  echo 'rm -rf what a stack keeps in $(PREGAO_LOCAL_DIR)' && \

@@ -21,7 +21,7 @@ from socketio.packet import EVENT, Packet
 from libs.contracts.clock import Clock
 from services.socket_edge import wire
 from services.socket_edge.credentials import Origins
-from services.socket_edge.outbox import Outbox
+from services.socket_edge.outbox import Batches, Outbox
 from services.socket_edge.socket_limits import Meter, SocketLimits
 
 _FLOOD = 10
@@ -66,7 +66,8 @@ class Engine:
             ping_timeout=limits.ping_timeout,
         )
         self.server.eio._async = {**self.server.eio._async, "websocket": _Driver}
-        self.server.eio.create_queue = Outbox
+        batches = Batches()
+        self.server.eio.create_queue = lambda: Outbox(batches)
         self.server.eio.on("connect", self._connect)
         self.server.eio.on("message", self._message)
         self.server.eio.on("disconnect", self._disconnect)
@@ -76,6 +77,8 @@ class Engine:
         self._guests: dict[str, _Guest] = {}
         self._addresses: Counter[str] = Counter()
         self._cuts: set[asyncio.Task[None]] = set()
+        self._known: dict[str, Any] = {}
+        """Connections by the ids of sockets, also of some that are gone: looked up for everything that is sent."""
 
     async def _connect(self, connection: str, environ: dict[str, Any]) -> bool | str:
         address = self._address(environ["aiohttp.request"])
@@ -112,21 +115,18 @@ class Engine:
         """A packet that may be put to any number of sockets of that namespace."""
         return EnginePacket(MESSAGE, Packet(EVENT, data=[event, payload], namespace=namespace).encode())
 
-    def put(self, sid: str, packet: EnginePacket) -> None:
-        """Nothing happens when the socket is gone."""
-        socket = self._socket(sid)
-        if socket is not None and not socket.closed:
-            socket.queue.send(packet)
-
-    def waiting(self, sid: str) -> int:
-        """Packets that this socket's client has not taken yet."""
-        socket = self._socket(sid)
-        return 0 if socket is None else socket.queue.qsize()
-
-    def waiting_bytes(self, sid: str) -> int:
-        """About; also of what its connection holds unsent."""
-        socket = self._socket(sid)
-        return 0 if socket is None else socket.queue.bytes
+    def outbox(self, sid: str) -> Outbox | None:
+        """None when the socket is gone."""
+        socket = self._known.get(sid)
+        if socket is None:
+            socket = self._socket(sid)
+            if socket is None:
+                return None
+            self._known[sid] = socket
+        if socket.closed:
+            return None
+        outbox: Outbox = socket.queue
+        return outbox
 
     def connection(self, sid: str) -> str | None:
         """Its connection, which it shares with the same client's sockets in other namespaces."""
@@ -161,9 +161,10 @@ class Engine:
         entered = {sids[None][sid] for sids in self.server.manager.rooms.values() for sid in sids.get(None, ())}
         for gone in self._guests.keys() - self.server.eio.sockets.keys():
             self._leave(gone)
+        self._known = {sid: socket for sid, socket in self._known.items() if not socket.closed}
         for connection, socket in list(self.server.eio.sockets.items()):
             guest = self._guests.get(connection)
-            if socket.queue.qsize() > packets or socket.queue.bytes > size or (guest is not None and guest.flooded):
+            if socket.queue.qsize() > packets or socket.queue.size > size or (guest is not None and guest.flooded):
                 reason = "flood"
             elif guest is not None and guest.since < silent and connection not in entered:
                 reason = "silent"

@@ -32,22 +32,29 @@ class Fanout:
 
     def offer(self, sid: str, packet: Packet) -> bool:
         """What a newer one replaces; False when the socket must catch up first and did not get it."""
-        if self._engine.waiting(sid) >= BEHIND or self._engine.waiting_bytes(sid) >= self._budget // 2:
+        outbox = self._engine.outbox(sid)
+        if outbox is None:
+            return True
+        if outbox.qsize() >= BEHIND or outbox.size >= self._budget // 2:
             _skipped.inc()
             return False
-        self._engine.put(sid, packet)
+        outbox.send(packet)
         return True
 
     def deliver(self, sid: str, packet: Packet) -> None:
         """What must not be left out: the socket gets it, or is cut off, comes back, and says what it saw last."""
-        if self._engine.waiting(sid) >= OVERFLOW or self._engine.waiting_bytes(sid) >= self._budget:
+        outbox = self._engine.outbox(sid)
+        if outbox is None:
+            return
+        if outbox.qsize() >= OVERFLOW or outbox.size >= self._budget:
             self.cut(sid, "overflow")
         else:
-            self._engine.put(sid, packet)
+            outbox.send(packet)
 
     def keeps_up(self, sid: str) -> bool:
         """Whether there is room for more of what may come in pieces."""
-        return self._engine.waiting(sid) < OVERFLOW // 2 and self._engine.waiting_bytes(sid) < self._budget // 2
+        outbox = self._engine.outbox(sid)
+        return outbox is None or (outbox.qsize() < OVERFLOW // 2 and outbox.size < self._budget // 2)
 
     def deliver_to(self, sids: Iterable[str], emission: Emission, payload: Any) -> None:
         """As `deliver`, encoded once."""

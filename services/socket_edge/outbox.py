@@ -1,8 +1,10 @@
 """What waits for one socket.
 
 engine.io gives every socket a queue and a task that empties it: per packet a wake-up, a timer and a task, paid again
-for every member of a room. Here a packet for a socket that keeps up is written to its connection at once, as the same
-bytes for every member. Only for one that does not keep up, or that is still polling, does it wait in the queue.
+for every member of a room. Here a packet for a socket that keeps up passes the queue by, as the same bytes for every
+member, and what comes in one turn of the event loop, or within milliseconds under load, is one write (`Batches`): what
+fan-out costs most are system calls. Only for a socket that does not keep up, or that is still polling, does it wait in
+the queue.
 """
 
 import asyncio
@@ -16,11 +18,49 @@ _AT_ONCE = 16
 """Packets of one answer to a request that polls: Python's engine.io clients refuse more."""
 
 
+_PAUSE = 0.002
+"""Seconds between two writes of batches."""
+
+
+class Batches:
+    """The outboxes of an event loop that have something to write."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Outbox] = []
+        self._written = float("-inf")
+
+    def add(self, outbox: "Outbox") -> None:
+        if not self._waiting:
+            loop = asyncio.get_running_loop()
+            pause = self._written + _PAUSE - loop.time()
+            if pause > 0:
+                loop.call_later(pause, self._write)
+            else:
+                loop.call_soon(self._write)
+        self._waiting.append(outbox)
+
+    def _write(self) -> None:
+        self._written = asyncio.get_running_loop().time()
+        waiting, self._waiting = self._waiting, []
+        frames: list[bytes] = []
+        joined = b""
+        for outbox in waiting:
+            # Most members of a room wait for the same.
+            if outbox.batch != frames:
+                frames = outbox.batch
+                joined = frames[0] if len(frames) == 1 else b"".join(frames)
+            outbox.write(joined)
+
+
 class Outbox(asyncio.Queue[Packet | None]):
     """What engine.io itself sends goes through the queue as ever: its pings keep the task that reads it alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, batches: Batches) -> None:
         super().__init__()
+        self.batch: list[bytes] = []
+        """Frames that are about to be written; nothing is put into the queue before they are."""
+        self._batches = batches
+        self._batched = 0
         self._bytes = 0
         self._taken = 0
         self._socket: Any = None
@@ -32,10 +72,10 @@ class Outbox(asyncio.Queue[Packet | None]):
         self._connection = connection
 
     @property
-    def bytes(self) -> int:
-        """What the client has not taken yet, here and in its connection."""
+    def size(self) -> int:
+        """Bytes that the client has not taken yet, here and in its connection."""
         unsent = 0 if self._connection is None else self._connection.get_write_buffer_size()
-        return self._bytes + unsent
+        return self._bytes + self._batched + unsent
 
     async def get(self) -> Packet | None:
         self._taken = 0
@@ -47,6 +87,11 @@ class Outbox(asyncio.Queue[Packet | None]):
         packet = super().get_nowait()
         self._taken += 1
         return packet
+
+    def put_nowait(self, packet: Packet | None) -> None:
+        if self.batch:
+            self.write(b"".join(self.batch))
+        super().put_nowait(packet)
 
     def _put(self, packet: Packet | None) -> None:
         self._bytes += _size(packet)
@@ -64,10 +109,23 @@ class Outbox(asyncio.Queue[Packet | None]):
 
     def send(self, packet: Packet) -> None:
         """In order: a text packet passes the queue by only while that is empty and its reader waits for more."""
-        if self._connection is not None and self._passable(self._connection):
-            self._connection.write(frame(packet))
-        else:
-            self.put_nowait(packet)
+        if not self.batch:
+            if self._connection is None or not self._passable(self._connection):
+                self.put_nowait(packet)
+                return
+            self._batches.add(self)
+        made = frame(packet)
+        self.batch.append(made)
+        self._batched += len(made)
+        if self._batched > _FULL:
+            self.write(b"".join(self.batch))
+
+    def write(self, joined: bytes) -> None:
+        """`joined`: the batch, which is empty from then on."""
+        if self.batch and self._connection is not None:
+            self._connection.write(joined)
+        self.batch = []
+        self._batched = 0
 
     def _passable(self, connection: asyncio.Transport) -> bool:
         reader_waits = any(not getter.done() for getter in self._getters)  # type: ignore[attr-defined]  # asyncio's own

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from engineio.packet import Packet
 
 from libs.contracts.clock import SystemClock
 from services.socket_edge.credentials import Origins
@@ -15,6 +16,12 @@ from tests.integration.edge.client import Browser
 from tests.ports import free_port
 
 PING = 0.2
+
+
+def send(engine: Engine, sid: str, packet: Packet) -> None:
+    outbox = engine.outbox(sid)
+    assert outbox is not None
+    outbox.send(packet)
 
 
 @pytest.fixture
@@ -51,7 +58,7 @@ async def browser(request: pytest.FixtureRequest, engine: Engine, port: int) -> 
 
 async def test_a_connection_outlives_many_pings_whatever_is_sent(engine: Engine, browser: Browser) -> None:
     for number in range(30):
-        engine.put(browser.socket.get_sid(), engine.encode("candle-update", number))
+        send(engine, browser.socket.get_sid(), engine.encode("candle-update", number))
         await asyncio.sleep(PING / 3)
     assert await browser.heard("candle-update", 30) == list(range(30))
     assert browser.named("disconnect") == []
@@ -61,7 +68,7 @@ async def test_ours_and_the_librarys_packets_keep_their_order(engine: Engine, br
     sid = browser.socket.get_sid()
     for number in range(0, 300, 2):
         await engine.server.emit("candle-update", number, to=sid)
-        engine.put(sid, engine.encode("candle-update", number + 1))
+        send(engine, sid, engine.encode("candle-update", number + 1))
     assert await browser.heard("candle-update", 300) == list(range(300))
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from services.socket_edge.outbox import Outbox, frame
+from services.socket_edge.outbox import Batches, Outbox, frame
 
 
 def text(data: str) -> Packet:
@@ -62,7 +62,7 @@ def engine_socket() -> SimpleNamespace:
 
 @pytest.fixture
 async def outbox(connection: tuple[asyncio.Transport, Peer], engine_socket: SimpleNamespace) -> Outbox:
-    outbox = Outbox()
+    outbox = Outbox(Batches())
     outbox.attach(engine_socket, connection[0])
     return outbox
 
@@ -73,14 +73,50 @@ async def waiting_reader(outbox: Outbox) -> asyncio.Task[Packet | None]:
     return reader
 
 
-async def test_to_a_socket_that_keeps_up_it_is_written_at_once(
+async def test_to_a_socket_that_keeps_up_a_turn_of_the_loop_is_one_write(
     outbox: Outbox, connection: tuple[asyncio.Transport, Peer]
 ) -> None:
     reader = await waiting_reader(outbox)
     outbox.send(text("hello"))
-    assert connection[1].read() == b"\x81\x064hello"
-    assert outbox.empty()
+    outbox.send(text("you"))
+    assert (outbox.qsize(), outbox.size) == (0, 14)
+    await asyncio.sleep(0)
+    assert connection[1].read() == b"\x81\x064hello\x81\x044you"
+    assert outbox.size == 0
     reader.cancel()
+
+
+async def test_the_queue_overtakes_nothing_that_is_about_to_be_written(
+    outbox: Outbox, connection: tuple[asyncio.Transport, Peer]
+) -> None:
+    reader = await waiting_reader(outbox)
+    outbox.send(text("first"))
+    await outbox.put(Packet())
+    assert connection[1].read() == b"\x81\x064first"
+    assert await reader is not None
+    await asyncio.sleep(0)
+    assert outbox.size == 0, "and it is written once"
+
+
+async def test_members_of_several_rooms_get_what_is_theirs(engine_socket: SimpleNamespace) -> None:
+    batches, ends = Batches(), [socket.socketpair() for _ in range(3)]
+    outboxes = [Outbox(batches) for _ in ends]
+    for outbox, (near, _) in zip(outboxes, ends, strict=True):
+        transport, _protocol = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, near)
+        outbox.attach(engine_socket, transport)
+    readers = [await waiting_reader(outbox) for outbox in outboxes]
+    packets = {name: text(name) for name in ("ab", "bc", "abc")}
+    for name, packet in packets.items():
+        for outbox, member in zip(outboxes, "abc", strict=True):
+            if member in name:
+                outbox.send(packet)
+    await asyncio.sleep(0.02)
+    got = [far.recv(1000) for _, far in ends]
+    wanted = [[frame(packet) for name, packet in packets.items() if member in name] for member in "abc"]
+    assert got == [b"".join(frames) for frames in wanted]
+    for reader, (_, far) in zip(readers, ends, strict=True):
+        reader.cancel()
+        far.close()
 
 
 async def test_what_the_reader_still_holds_is_not_overtaken(outbox: Outbox) -> None:
@@ -118,14 +154,14 @@ async def test_behind_a_full_connection_packets_wait(outbox: Outbox) -> None:
 
 
 async def test_without_a_connection_packets_wait() -> None:
-    outbox = Outbox()
+    outbox = Outbox(Batches())
     outbox.send(text("x"))
     assert outbox.qsize() == 1
 
 
 async def test_who_polls_gets_sixteen_packets_at_once() -> None:
     """As engine.io's `poll` takes them: the first by waiting, then what is there."""
-    outbox = Outbox()
+    outbox = Outbox(Batches())
     for number in range(40):
         outbox.put_nowait(text(str(number)))
     answers: list[list[str]] = []
@@ -142,11 +178,11 @@ async def test_who_polls_gets_sixteen_packets_at_once() -> None:
 
 
 async def test_it_knows_about_how_many_bytes_wait() -> None:
-    outbox = Outbox()
-    assert outbox.bytes == 0
+    outbox = Outbox(Batches())
+    assert outbox.size == 0
     outbox.put_nowait(text("x" * 1000))
     outbox.put_nowait(None)
-    assert 1000 <= outbox.bytes <= 1100
+    assert 1000 <= outbox.size <= 1100
     await outbox.get()
     await outbox.get()
-    assert outbox.bytes == 0
+    assert outbox.size == 0
