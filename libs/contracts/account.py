@@ -24,6 +24,14 @@ class Balance(Message, frozen=True, kw_only=True):
     """The smallest the broker takes, in major units; None where it does not tell."""
 
 
+class AccountChoice(Message, frozen=True, kw_only=True):
+    """The account type a user's bot trades on when its configuration names none (KV `bots`)."""
+
+    user: str
+    at: datetime
+    account_type: AccountType
+
+
 class SessionState(StrEnum):
     CONNECTING = "connecting"
     CONNECTED = "connected"

@@ -44,3 +44,8 @@ def bot_score(bot: BotId | str) -> str:
 def bot_signal(bot: BotId | str) -> str:
     """Of `bots`."""
     return f"{bot}.signal"
+
+
+def account_choice(user: str) -> str:
+    """Of `bots`."""
+    return f"{user}.account"

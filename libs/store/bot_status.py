@@ -62,7 +62,7 @@ def _row(state: UserState) -> _Row:
         row.is_connected = connected
         row.broker_balance = balance.amount if balance else Decimal(0)
         row.connection_type = "websocket" if connected else None
-        row.ssid = _handle(state.user) if connected else None
+        row.ssid = handle(state.user) if connected else None
         row.account_at = max(state.session.at, state.balances.at) if state.balances else state.session.at
     if bot is not None:
         row.bot_running = bot.state.alive
@@ -75,6 +75,6 @@ def _row(state: UserState) -> _Row:
     return row
 
 
-def _handle(user: str) -> str:
+def handle(user: str) -> str:
     """The client only asks whether there is one, and posts it back; it opens nothing."""
     return "handle-" + hashlib.sha256(f"bot_status.ssid {user}".encode()).hexdigest()[:16]

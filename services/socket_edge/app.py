@@ -17,13 +17,15 @@ from libs.service.health import listen
 from libs.store import Database
 from libs.store.people import People
 from libs.store.scanner import Signals
-from services.socket_edge import routes
+from services.socket_edge import gone, routes
 from services.socket_edge.addresses import Addresses
 from services.socket_edge.admin_api import AdminApi
 from services.socket_edge.assets import Assets
 from services.socket_edge.bot_api import BotApi
+from services.socket_edge.broker_session_api import BrokerSessionApi
 from services.socket_edge.candle_door import CandleDoor
 from services.socket_edge.candle_hub import CandleHub
+from services.socket_edge.connection_api import ConnectionApi
 from services.socket_edge.credentials import Origins
 from services.socket_edge.crm_api import CrmApi
 from services.socket_edge.dependencies import Dependencies
@@ -45,6 +47,7 @@ from services.socket_edge.roles import Roles
 from services.socket_edge.route import Rate, Route
 from services.socket_edge.scanner_api import ScannerApi
 from services.socket_edge.service_api import VERSION, ServiceApi
+from services.socket_edge.sessions_api import SessionsApi
 from services.socket_edge.settings import Settings
 from services.socket_edge.socket_documents import serve_socket_documents
 from services.socket_edge.sockets import Sockets
@@ -91,14 +94,20 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(standing.watch(), "standing")
         service.background(hub.demand.run(), "demand")
         service.background(sockets.look_after(), "sockets")
+        connection, bots = ConnectionApi(bus, state, people), BotApi(bus, state, assets)
         handlers = _handlers(
-            ServiceApi(bus, dependencies),
-            BotApi(bus, state, assets, people),
+            ServiceApi(bus, dependencies, service.health.failing),
+            connection,
+            BrokerSessionApi(state, connection, clock),
+            bots,
+            SessionsApi(bus, state, bots),
             MarketApi(bus, assets),
             ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
         )
         handlers |= AdminApi(bus).handlers() | CrmApi(bus).handlers()
+        if settings.mode != "local":
+            del handlers[routes.DISCOVER_ASSETS]
         async with _listening(_web_app(gate, Once(bus), origins, engine, handlers, _pages(settings)), settings):
             yield
         await hub.demand.withdraw()
@@ -145,14 +154,29 @@ def _limits(settings: Settings, bus: Bus) -> Limits:
 
 
 def _handlers(
-    about: ServiceApi, bots: BotApi, market: MarketApi, scanner: ScannerApi, platform: PlatformApi
+    about: ServiceApi,
+    connection: ConnectionApi,
+    broker_sessions: BrokerSessionApi,
+    bots: BotApi,
+    sessions: SessionsApi,
+    market: MarketApi,
+    scanner: ScannerApi,
+    platform: PlatformApi,
 ) -> dict[Route[Any, Any], Handler]:
     return {
         routes.FRONT: about.front,
         routes.HEALTH: about.health,
-        routes.CONNECT: bots.connect,
-        routes.DISCONNECT: bots.disconnect,
-        routes.BALANCE: bots.balance,
+        routes.HEALTHZ: about.health,
+        routes.READYZ: about.ready,
+        routes.CONNECT: connection.connect,
+        routes.DISCONNECT: connection.disconnect,
+        routes.CONNECTION: connection.connection,
+        routes.BALANCE: connection.balance,
+        routes.MAKE_BROKER_SESSION: broker_sessions.make,
+        routes.VALIDATE_HANDLE: broker_sessions.validate,
+        routes.BROKER_SESSION: broker_sessions.session,
+        routes.CLOSE_BROKER_SESSION: broker_sessions.close,
+        routes.CREDENTIALS: gone.CREDENTIALS,
         routes.STATUS: bots.status,
         routes.START: bots.start,
         routes.STOP: bots.stop,
@@ -161,6 +185,18 @@ def _handlers(
         routes.RESUME: bots.resume,
         routes.RECONFIGURE: bots.reconfigure,
         routes.RUNTIME_STATUS: bots.runtime_status,
+        routes.START_FLAG: gone.START,
+        routes.STOP_FLAG: gone.STOP,
+        routes.START_SESSION: sessions.start,
+        routes.STOP_SESSION: sessions.stop,
+        routes.PAUSE_SESSION: sessions.pause,
+        routes.RESUME_SESSION: sessions.resume,
+        routes.SESSION_STATUS: sessions.status,
+        routes.SESSIONS: sessions.sessions,
+        routes.BOT_TOTALS: sessions.totals,
+        routes.STOP_ALL: sessions.stop_all,
+        routes.CLEAN_UP: sessions.clean_up,
+        routes.DISCOVER_ASSETS: market.discover,
         routes.ASSETS: market.assets,
         routes.CANDLES: market.candles,
         routes.MARKET_SCANNER: scanner.signals,

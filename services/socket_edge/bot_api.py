@@ -1,4 +1,4 @@
-"""A user's broker connection and bot (api-contract §3.1–3.9)."""
+"""A user's bots (api-contract §3.5–3.9)."""
 
 from decimal import Decimal
 
@@ -10,61 +10,32 @@ from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import ErrorCode, RpcError
-from libs.store.people import People
 from services.socket_edge import requests, responses
 from services.socket_edge.assets import Assets
 from services.socket_edge.dispatch import Call
-from services.socket_edge.errors import ApiError, not_connected, of_rpc
+from services.socket_edge.errors import ApiError, of_rpc
 from services.socket_edge.events import win_rate
 from services.socket_edge.state import State
 
 Nothing = requests.Nothing
 OfBots = requests.OfBots
-OfUser = requests.OfUser
 
 
 class BotApi:
     """Reads are answered from memory: every open page polls them."""
 
-    def __init__(self, bus: Bus, state: State, assets: Assets, people: People) -> None:
+    def __init__(self, bus: Bus, state: State, assets: Assets) -> None:
         self._bus = bus
         self._clock: Clock = bus.clock
         self._state = state
         self._assets = assets
-        self._people = people
-
-    async def connect(self, call: Call[Nothing, OfUser]) -> responses.Connected:
-        broker_user_id = await self._broker_user_id(call.user)
-        report = await self._bus.call(rpc.CONNECT, rpc.ConnectSession(user=call.user, broker_user_id=broker_user_id))
-        await self._record(call.user)
-        balance = report.balances.of(AccountType.DEMO) if report.balances is not None else None
-        return responses.Connected(
-            message="Connected to Avalon",
-            balance=f"{balance.amount} {balance.currency}" if balance is not None else "N/A",
-            balance_amount=balance.amount if balance is not None else Decimal(0),
-        )
 
     async def strategies(self, _call: Call[Nothing, Nothing]) -> responses.StrategiesAnswer:
         return responses.StrategiesAnswer(strategies=(await self._bus.call(rpc.STRATEGIES, rpc.Nothing())).strategies)
 
-    async def disconnect(self, call: Call[Nothing, OfUser]) -> responses.Done:
-        """Stops a running bot first. Done also when nothing was connected."""
-        try:
-            await self._bus.call(rpc.STOP_BOT, rpc.StopBot(user=call.user, reason="disconnect"))
-        except RpcError as error:
-            if error.code is not ErrorCode.NOT_RUNNING:
-                raise
-        await self._bus.call(rpc.DISCONNECT, rpc.OfUser(user=call.user))
-        await self._record(call.user)
-        return responses.Done(message="Disconnected from broker")
-
     async def start(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotStarting:
         """Answers before the bot is up; the outcome is a status event."""
-        config = self._with_known_asset(call.body.config)
-        try:
-            status = await self._bus.call(rpc.START_BOT, rpc.StartBot(user=call.user, config=config))
-        except RpcError as error:
-            raise self._refusal(call.user, config.account_type, error) from error
+        status = await self.launch(call.user, call.body.config)
         return responses.BotStarting(message="Bot runtime starting...", pid=status.number)
 
     async def stop(self, call: Call[Nothing, OfBots]) -> responses.BotStopping:
@@ -93,31 +64,11 @@ class BotApi:
         status = await self._bus.call(rpc.RECONFIGURE_BOT, rpc.StartBot(user=call.user, config=config))
         return _changed("Configuration changed", status)
 
-    async def balance(self, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
-        """Of exactly the type asked for: 0 when there is none, never another account's money."""
-        if not self._state.connected(call.user):
-            raise not_connected()
-        wanted = call.query.account_type
-        balance = self._state.balance(call.user, wanted)
-        return responses.BalanceAnswer(
-            balance=responses.BalanceOut(
-                amount=balance.amount if balance is not None else Decimal(0),
-                currency=balance.currency if balance is not None else "USD",
-                id=balance.id if balance is not None else None,
-                type=wanted,
-            ),
-            available_balances=responses.AvailableBalances(
-                demo=self._state.amount(call.user, AccountType.DEMO),
-                real=self._state.amount(call.user, AccountType.REAL),
-            ),
-        )
-
     async def status(self, call: Call[OfBots, Nothing]) -> responses.Status:
         session, bot = self._state.session(call.user), self._state.bot(call.user, call.query.account_type)
         running = bot is not None and bot.state.alive
         connected = self._state.connected(call.user)
-        shown = bot.config.account_type if bot is not None and running else AccountType.DEMO
-        account_type = call.query.account_type or shown
+        account_type = call.query.account_type or self._state.account_type(call.user)
         return responses.Status(
             running=running,
             is_running=running,
@@ -141,19 +92,13 @@ class BotApi:
             stats=self._stats(bot),
         )
 
-    async def _broker_user_id(self, user: str) -> str:
-        profile = await self._people.profile(user)
-        if profile is None:
-            raise ApiError(400, "PROFILE_NOT_FOUND", "User profile not found")
+    async def launch(self, user: str, config: BotConfig) -> BotStatus:
+        """Raises ApiError, which names the run that is in the way."""
+        config = self._with_known_asset(config)
         try:
-            return msgspec.convert(profile.broker_user_id, rpc.BrokerUserId)
-        except msgspec.ValidationError:
-            message = "The profile has no broker user id. Set it in Settings first."
-            raise ApiError(400, "NO_BROKER_USER_ID", message) from None
-
-    async def _record(self, user: str) -> None:
-        """The client reads its `bot_status` row as soon as it has our answer."""
-        await self._bus.call(rpc.RECORD_STATUS, rpc.OfUser(user=user))
+            return await self._bus.call(rpc.START_BOT, rpc.StartBot(user=user, config=config))
+        except RpcError as error:
+            raise self._refusal(user, config.account_type, error) from error
 
     def _with_known_asset(self, config: BotConfig) -> BotConfig:
         if config.mode == "auto" or config.asset is None:

@@ -39,6 +39,12 @@ class MarketApi:
         candles = history(page.candles)
         return responses.Candles(asset=active.ticker, timeframe=size, count=len(candles), candles=candles)
 
+    async def discover(self, _call: Call[requests.Nothing, requests.Nothing]) -> responses.Discovered:
+        found = [
+            responses.DiscoveredAsset(id=each.id, name=each.ticker, type=each.category) for each in self._assets.all()
+        ]
+        return responses.Discovered(results=responses.Discoveries(actives_facade=found))
+
 
 def candle_size(timeframe: int) -> int:
     """Raises ApiError 400 for what the broker does not offer."""

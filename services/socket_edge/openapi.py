@@ -59,12 +59,15 @@ def _operation(route: Route[Any, Any], schema_of: Mapping[int, Any], components:
         "tags": [_tag(route.path)],
         "parameters": [*_parameters(route, schema_of, components)],
         "responses": {
-            "200": {"description": "Done", "content": {JSON: {"schema": _one_of(answers)}}},
+            **({"200": {"description": "Done", "content": {JSON: {"schema": _one_of(answers)}}}} if answers else {}),
+            **({} if answers else {"410": _refusal("It is gone; the message says what there is instead")}),
             **{str(status): _refusal(text) for status, text in _REFUSALS.items()},
             "default": _refusal("It failed"),
         },
         "security": [] if route.access is Access.PUBLIC else [{"token": []}, {"cookie": []}],
     }
+    if not route.answers:
+        operation["deprecated"] = True
     if route.body is not Nothing:
         operation["requestBody"] = {"content": {JSON: {"schema": schema_of[id(route.body)]}}}
     return operation

@@ -43,6 +43,39 @@ class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
     config: BotConfig = BotConfig()
 
 
+class SessionStart(Request, frozen=True, kw_only=True):
+    """Whose is in the path."""
+
+    config: BotConfig = BotConfig()
+
+
+class SessionChange(Request, frozen=True, kw_only=True, rename="camel"):
+    """Whose is in the path."""
+
+    account_type: AccountType | None = None
+
+
+class Page(Request, frozen=True, kw_only=True):
+    limit: Annotated[int, Meta(ge=1, le=200)] = 100
+    offset: Annotated[int, Meta(ge=0)] = 0
+
+
+class BrokerCredentials(Request, frozen=True, kw_only=True, rename="camel"):
+    """Of clients that know a session id of the broker's. It is not used: ours are the operator's."""
+
+    ssid: Annotated[str, Meta(max_length=500)] = ""
+    avalon_user_id: str | int | None = None
+
+
+class BrokerSessionRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
+    avalon_credentials: BrokerCredentials = BrokerCredentials()
+
+
+class HandleRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
+    ssid: Annotated[str, Meta(min_length=1, max_length=500)]
+    """What `bot_status.ssid` says."""
+
+
 class PlatformRequest(Request, frozen=True, kw_only=True):
     platform: Platform
 

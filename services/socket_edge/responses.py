@@ -158,6 +158,24 @@ class AssetsOfCategory(Success, frozen=True, kw_only=True, rename="camel"):
     assets: list[Asset]
 
 
+class DiscoveredAsset(Message, frozen=True, kw_only=True):
+    id: int
+    name: str
+    type: str
+
+
+class Discoveries(Message, frozen=True, kw_only=True, rename="camel"):
+    actives_facade: list[DiscoveredAsset]
+
+
+class Discovered(Message, frozen=True, kw_only=True, rename="camel"):
+    """For developers, in the words of the original's broker library."""
+
+    methods: tuple[str, ...] = ("actives",)
+    results: Discoveries
+    sdk_keys: tuple[str, ...] = ()
+
+
 class CandleOut(Message, frozen=True, kw_only=True):
     time: int
     """Epoch seconds of the candle's end; of the running candle it lies in the future."""
@@ -224,6 +242,10 @@ class Alive(Message, frozen=True, kw_only=True):
     uptime: float
     """Seconds."""
     connections: Connections
+
+
+class Ready(Success, frozen=True, kw_only=True):
+    status: Literal["ready"] = "ready"
 
 
 class Front(Message, frozen=True, kw_only=True):

@@ -66,7 +66,7 @@ class Route(Generic[Query, Body]):
     """Of the query string, and of what the path has in braces."""
     body: type[Body]
     answers: tuple[Any, ...]
-    """Types. More than one: which depends on the query."""
+    """Types. More than one: which depends on the query, or on how things are. None: it only says that it is gone."""
     access: Access = Access.USER
     rate: Rate = Rate.READ
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)

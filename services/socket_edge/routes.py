@@ -5,6 +5,7 @@ from typing import Any
 from services.socket_edge import admin_routes, crm_routes
 from services.socket_edge import requests as ask
 from services.socket_edge import responses as answer
+from services.socket_edge import session_responses as session
 from services.socket_edge.route import Access, Rate, Route
 
 FRONT = Route(
@@ -14,12 +15,23 @@ HEALTH = Route(
     "GET", "/health", "Whether it lives", ask.Nothing, ask.Nothing, (answer.Alive,), Access.PUBLIC, Rate.POLL
 )  # fmt: skip
 
+HEALTHZ = Route(
+    "GET", "/healthz", "Whether it lives", ask.Nothing, ask.Nothing, (answer.Alive,), Access.PUBLIC, Rate.POLL
+)  # fmt: skip
+READYZ = Route(
+    "GET", "/readyz", "Whether it can do its work", ask.Nothing, ask.Nothing, (answer.Ready,), Access.PUBLIC, Rate.POLL
+)  # fmt: skip
+
 CONNECT = Route(
     "POST", "/api/bot/connect", "Connect to the broker", ask.Nothing, ask.OfUser, (answer.Connected,),
     rate=Rate.COSTLY,
 )  # fmt: skip
 DISCONNECT = Route(
     "POST", "/api/bot/disconnect", "Leave the broker", ask.Nothing, ask.OfUser, (answer.Done,), rate=Rate.WRITE
+)  # fmt: skip
+CONNECTION = Route(
+    "GET", "/api/bot/connection-status", "The connection alone", ask.OfUser, ask.Nothing, (session.ConnectionAnswer,),
+    rate=Rate.POLL,
 )  # fmt: skip
 BALANCE = Route(
     "GET", "/api/bot/balance", "Balances", ask.BalanceQuery, ask.Nothing, (answer.BalanceAnswer,), rate=Rate.POLL
@@ -34,6 +46,8 @@ START = Route(
 STOP = Route(
     "POST", "/api/bot/stop-runtime", "Stop the bot", ask.Nothing, ask.OfBots, (answer.BotStopping,), rate=Rate.WRITE
 )  # fmt: skip
+START_FLAG = Route("POST", "/api/bot/start", "Gone: use start-runtime", ask.Nothing, ask.OfUser, (), rate=Rate.WRITE)
+STOP_FLAG = Route("POST", "/api/bot/stop", "Gone: use stop-runtime", ask.Nothing, ask.OfUser, (), rate=Rate.WRITE)
 PAUSE = Route(
     "POST", "/api/bot/pause", "Open nothing until resumed", ask.Nothing, ask.OfBots, (answer.BotChanged,),
     rate=Rate.WRITE,
@@ -57,11 +71,71 @@ STRATEGIES = Route(
     "GET", "/api/strategies", "What bots may follow", ask.Nothing, ask.Nothing, (answer.StrategiesAnswer,)
 )
 
+START_SESSION = Route(
+    "POST", "/api/bot/sessions/{userId}/start", "Start a user's bot", ask.OfUser, ask.SessionStart,
+    (session.BotSessionStartAnswer,), rate=Rate.COSTLY,
+)  # fmt: skip
+STOP_SESSION = Route(
+    "POST", "/api/bot/sessions/{userId}/stop", "Stop a user's bot", ask.OfUser, ask.SessionChange,
+    (session.BotSessionStopAnswer,), rate=Rate.WRITE,
+)  # fmt: skip
+PAUSE_SESSION = Route(
+    "POST", "/api/bot/sessions/{userId}/pause", "Pause a user's bot", ask.OfUser, ask.SessionChange, (answer.Done,),
+    rate=Rate.WRITE,
+)  # fmt: skip
+RESUME_SESSION = Route(
+    "POST", "/api/bot/sessions/{userId}/resume", "Resume a user's bot", ask.OfUser, ask.SessionChange, (answer.Done,),
+    rate=Rate.WRITE,
+)  # fmt: skip
+SESSION_STATUS = Route(
+    "GET", "/api/bot/sessions/{userId}/status", "A user's bot", ask.OfBots, ask.Nothing,
+    (session.BotSessionStatus, session.NoBotSession), rate=Rate.POLL,
+)  # fmt: skip
+SESSIONS = Route(
+    "GET", "/api/bot/sessions", "The bots that run", ask.Page, ask.Nothing, (session.BotSessionsAnswer,), Access.ADMIN
+)
+BOT_TOTALS = Route(
+    "GET", "/api/bot/stats", "The bots that run, in sum", ask.Nothing, ask.Nothing, (session.BotTotals,), Access.ADMIN
+)
+STOP_ALL = Route(
+    "POST", "/api/bot/sessions/stop-all", "Stop every bot", ask.Nothing, ask.Nothing, (session.BotsStopped,),
+    Access.ADMIN, Rate.COSTLY,
+)  # fmt: skip
+CLEAN_UP = Route(
+    "POST", "/api/bot/sessions/cleanup", "Forget sessions that ended", ask.Nothing, ask.Nothing,
+    (session.SessionsCleaned,), Access.ADMIN, Rate.WRITE,
+)  # fmt: skip
+
+MAKE_BROKER_SESSION = Route(
+    "POST", "/api/user/generate-ssid", "Connect, and tell of the session", ask.Nothing, ask.BrokerSessionRequest,
+    (session.BrokerSessionMade,), rate=Rate.COSTLY,
+)  # fmt: skip
+VALIDATE_HANDLE = Route(
+    "POST", "/api/user/validate-ssid", "Whether a handle's session is open", ask.Nothing, ask.HandleRequest,
+    (session.HandleValid,), rate=Rate.POLL,
+)  # fmt: skip
+BROKER_SESSION = Route(
+    "GET", "/api/user/session/{userId}", "A user's session at the broker", ask.OfUser, ask.Nothing,
+    (session.BrokerSessionAnswer,),
+)  # fmt: skip
+CLOSE_BROKER_SESSION = Route(
+    "POST", "/api/user/close-session", "Leave the broker", ask.Nothing, ask.OfUser, (answer.Done,), rate=Rate.WRITE
+)  # fmt: skip
+CREDENTIALS = Route(
+    "POST", "/api/user/avalon-credentials", "Gone: no password is needed", ask.Nothing, ask.OfUser, (),
+    rate=Rate.WRITE,
+)  # fmt: skip
+
 ASSETS = Route(
     "GET", "/api/assets", "Tradable assets", ask.AssetsQuery, ask.Nothing,
     (answer.AllAssets, answer.AssetsOfCategory), Access.PUBLIC, Rate.POLL, etag=True,
 )  # fmt: skip
 CANDLES = Route("GET", "/api/candles", "Past candles", ask.CandlesQuery, ask.Nothing, (answer.Candles,), etag=True)
+
+DISCOVER_ASSETS = Route(
+    "GET", "/api/debug/discover-assets", "What the broker offers; in local mode only", ask.Nothing, ask.Nothing,
+    (answer.Discovered,), Access.ADMIN,
+)  # fmt: skip
 
 MARKET_SCANNER = Route(
     "GET", "/api/market-scanner", "The scanner's newest signals", ask.Nothing, ask.Nothing, (list[answer.SignalRow],)

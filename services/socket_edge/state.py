@@ -5,7 +5,7 @@ from decimal import Decimal
 from libs.bus import Bus, Mirror
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE
 from libs.contracts import keys
-from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import BotState, BotStatus, shown
 from libs.contracts.ids import BotId
 from libs.contracts.market import Catalogue
@@ -21,12 +21,14 @@ class State:
         balances: Mirror[Balances],
         statuses: Mirror[BotStatus],
         scores: Mirror[Score],
+        choices: Mirror[AccountChoice],
         catalogue: Mirror[Catalogue],
     ) -> None:
         self._sessions = sessions
         self._balances = balances
         self._statuses = statuses
         self._scores = scores
+        self._choices = choices
         self._catalogue = catalogue
 
     @classmethod
@@ -37,6 +39,7 @@ class State:
             await bus.mirror(ACCOUNTS, keys.balance("*"), Balances),
             await bus.mirror(BOTS, keys.bot_status(keys.EVERY_BOT), BotStatus),
             await bus.mirror(BOTS, keys.bot_score(keys.EVERY_BOT), Score),
+            await bus.mirror(BOTS, keys.account_choice("*"), AccountChoice),
             await bus.mirror(CATALOGUE, "actives", Catalogue),
         )
 
@@ -73,6 +76,17 @@ class State:
     def bot_states(self) -> dict[BotId, BotState]:
         """Of everybody's bots."""
         return {entry.value.bot: entry.value.state for _, entry in self._statuses.items()}
+
+    def account_type(self, user: str) -> AccountType:
+        """The one that is shown: of the bot that runs, else the one the user chose."""
+        bot, choice = self.bot(user), self._choices.get(keys.account_choice(user))
+        if bot is not None and bot.state.alive:
+            return bot.config.account_type
+        return choice.account_type if choice is not None else AccountType.DEMO
+
+    def running(self) -> list[BotStatus]:
+        """Everybody's bots whose run is not over."""
+        return [entry.value for _, entry in self._statuses.items() if entry.value.state.alive]
 
     def score(self, bot: BotId) -> Score | None:
         return self._scores.get(keys.bot_score(bot))

@@ -27,7 +27,7 @@ class NatsServer:
     def __init__(self, directory: Path) -> None:
         self.port = free_port()
         self.url = f"nats://127.0.0.1:{self.port}"
-        self.passwords = {user: f"{user}-password-of-tests" for user in (*SERVICES, ADMIN)}
+        self.passwords = {user: f"{user}-secret-of-tests" for user in (*SERVICES, ADMIN)}
         self._config = directory / "nats.conf"
         self._log = directory / "nats.log"
         self._config.write_text(

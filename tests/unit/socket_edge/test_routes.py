@@ -16,7 +16,9 @@ def test_every_path_has_one_handler_per_method() -> None:
 
 
 def test_little_is_public() -> None:
-    assert {route.path for route in ROUTES if route.access is Access.PUBLIC} == {"/", "/health", "/api/assets"}
+    assert {route.path for route in ROUTES if route.access is Access.PUBLIC} == {
+        "/", "/health", "/healthz", "/readyz", "/api/assets",
+    }  # fmt: skip
 
 
 def test_what_is_about_everybody_needs_a_role() -> None:
@@ -35,11 +37,17 @@ def test_a_read_has_no_body(route: Route[Any, Any]) -> None:
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
 def test_what_is_declared_can_be_documented(route: Route[Any, Any]) -> None:
     schemas, _ = msgspec.json.schema_components([route.query, route.body, *route.answers])
-    assert len(schemas) >= 3
+    assert len(schemas) == 2 + len(route.answers)
     assert route.summary
 
 
 def test_whoever_acts_on_a_bot_may_name_the_user() -> None:
     for route in ROUTES:
-        if route.path.startswith("/api/bot/"):
-            assert issubclass(route.body if route.changes else route.query, requests.OfUser), route.path
+        if route.path.startswith(("/api/bot/", "/api/user/")) and route.access is Access.USER:
+            in_body = route.changes and "{userId}" not in route.path
+            assert issubclass(route.body if in_body else route.query, requests.OfUser), route.path
+
+
+def test_whoever_acts_on_all_bots_is_an_administrator() -> None:
+    everybody = {"/api/bot/sessions", "/api/bot/sessions/stop-all", "/api/bot/sessions/cleanup", "/api/bot/stats"}
+    assert {route.path for route in ROUTES if route.path in everybody and route.access is Access.ADMIN} == everybody
