@@ -1,10 +1,10 @@
 """What happens to a user, to that user's sockets only: each from a snapshot on, or from the last event it saw."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 from prometheus_client import Counter
@@ -15,7 +15,6 @@ from libs.contracts import subjects
 from libs.contracts.clock import Clock
 from services.socket_edge import emissions
 from services.socket_edge.emissions import Emission
-from services.socket_edge.fanout import Fanout
 from services.socket_edge.line import SLOTS, Line, Told
 from services.socket_edge.payloads import Event, Resumed, ResumeGap
 from services.socket_edge.snapshot import snapshot
@@ -53,6 +52,12 @@ class Visitor:
     task: asyncio.Task[None] | None = None
 
 
+class _Member(NamedTuple):
+    namespace: str
+    seen: int
+    """Up to this `seq` it was told when it was let in: what it read of the stream may be ahead of what we heard."""
+
+
 @dataclass(slots=True, eq=False)
 class _Audience:
     """The sockets of one user here."""
@@ -62,11 +67,19 @@ class _Audience:
     pending: list[Stored] = field(default_factory=list)
     """What came meanwhile."""
     read: asyncio.Event = field(default_factory=asyncio.Event)
-    members: dict[str, str] = field(default_factory=dict)
-    """Namespaces by socket."""
+    members: dict[str, _Member] = field(default_factory=dict)
+    """By socket."""
     visitors: dict[str, Visitor] = field(default_factory=dict)
     reading: asyncio.Task[None] | None = None
     timer: asyncio.TimerHandle | None = None
+
+
+class Outlet(Protocol):
+    """Where events go (Fanout)."""
+
+    def deliver_to(self, sids: Iterable[str], emission: Emission, payload: Event) -> None: ...
+    def keeps_up(self, sid: str) -> bool: ...
+    def cut(self, sid: str, reason: str) -> None: ...
 
 
 class Gap(Exception):
@@ -76,7 +89,7 @@ class Gap(Exception):
 class UserEvents:
     """Users without a socket here cost nothing: what happens to them is in the stream when they come."""
 
-    def __init__(self, bus: Bus, fanout: Fanout, state: State, clock: Clock, most: int) -> None:
+    def __init__(self, bus: Bus, fanout: Outlet, state: State, clock: Clock, most: int) -> None:
         """`most`: events that are sent again to one socket."""
         self._bus = bus
         self._fanout = fanout
@@ -101,7 +114,7 @@ class UserEvents:
             return
         if audience.line is None:
             audience.pending.append(stored)
-        else:
+        elif stored.sequence > audience.line.read:
             self._tell(user, audience, audience.line.add(stored))
 
     def arrived(self, sid: str, namespace: str, user: str, last_seq: object) -> None:
@@ -172,25 +185,26 @@ class UserEvents:
         if last_seq is not None:
             _returns.labels(gap or "resumed").inc()
         if visitor.after is not None and not gap:
-            self._caught_up(user, visitor, visitor.after, missed)
+            seen = self._caught_up(user, visitor, visitor.after, missed)
         else:
-            self._introduce(user, line, visitor, last_seq, gap)
-        audience.members[visitor.sid] = visitor.namespace
+            seen = self._introduce(user, line, visitor, last_seq, gap)
+        audience.members[visitor.sid] = _Member(visitor.namespace, seen)
 
     async def _room(self, sid: str) -> None:
         """Until the socket has read most of what it was sent; who never does is cut off by its pings."""
         while not self._fanout.keeps_up(sid):  # noqa: ASYNC110  # nothing tells when a client reads
             await asyncio.sleep(_DRAINED)
 
-    def _caught_up(self, user: str, visitor: Visitor, after: int, missed: list[Told]) -> None:
+    def _caught_up(self, user: str, visitor: Visitor, after: int, missed: list[Told]) -> int:
         seen = missed[-1].seq if missed else after
         resumed = Resumed(user_id=user, timestamp=self._clock.now(), seq=seen, missed=len(missed))
         self._send(visitor.sid, _RESUMED[visitor.namespace], resumed)
         for told in visitor.told:
             if told.seq > seen:
                 self._send(visitor.sid, told.emission, told.payload)
+        return seen
 
-    def _introduce(self, user: str, line: Line, visitor: Visitor, last_seq: object, gap: str) -> None:
+    def _introduce(self, user: str, line: Line, visitor: Visitor, last_seq: object, gap: str) -> int:
         news = [told for told in visitor.told if told.seq > visitor.here]
         seq = min([line.covered(self._position), *(told.seq - 1 for told in news)])
         now = self._clock.now()
@@ -202,6 +216,7 @@ class UserEvents:
             self._send(visitor.sid, emissions.SNAPSHOT, snapshot(user, self._state, line, seq, now))
         for each in news:
             self._send(visitor.sid, each.emission, each.payload)
+        return seq
 
     async def _missed(self, user: str, namespace: str, after: int) -> list[Told]:
         """What was told after that. Raises Gap and BusUnavailable."""
@@ -237,9 +252,9 @@ class UserEvents:
     def _tell(self, user: str, audience: _Audience, told: list[Told]) -> None:
         for each in told:
             namespace = each.emission.namespace
-            self._fanout.deliver_to(
-                [sid for sid, of in audience.members.items() if of == namespace], each.emission, each.payload
-            )
+            members = audience.members.items()
+            sids = [sid for sid, member in members if member.namespace == namespace and member.seen < each.seq]
+            self._fanout.deliver_to(sids, each.emission, each.payload)
             for visitor in list(audience.visitors.values()):
                 if visitor.namespace != namespace:
                     continue

@@ -1,7 +1,7 @@
 """An edge with everything around it. Most tests share one, because its start takes seconds; users keep them apart."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,9 +90,10 @@ def edge(shared_stack: Stack) -> Edge:
 
 
 @pytest.fixture
-def backend(shared_stack: Stack) -> Backend:
+def backend(shared_stack: Stack) -> Iterator[Backend]:
     shared_stack.backend.reset()
-    return shared_stack.backend
+    yield shared_stack.backend
+    shared_stack.backend.reset()
 
 
 Browse = Callable[..., Awaitable[Browser]]
