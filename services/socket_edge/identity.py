@@ -4,6 +4,7 @@ Checked: signature with a key that fits the algorithm, `exp`, `aud` and `role` (
 nor the service key is a user), `sub` (a UUID), and `iss` where one is configured (crm-and-reliability §E1).
 """
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,12 +12,15 @@ from uuid import UUID
 
 import jwt
 
+from libs.contracts.clock import Clock, SystemClock
 from services.socket_edge.errors import unauthorized
 
 KeyFinder = Callable[[str], Awaitable[jwt.PyJWK | None]]
 """A public key by its `kid`; None when the issuer has no such key."""
 
 _LEEWAY = 30.0
+_KNOWN_FOR = 60.0
+_MOST_KNOWN = 20_000
 _AUDIENCE = "authenticated"
 _ROLE = "authenticated"
 
@@ -30,13 +34,31 @@ class Identity:
 
 
 class TokenVerifier:
-    def __init__(self, *, secret: str | None, find_key: KeyFinder | None, issuer: str | None) -> None:
+    """What was verified is known for a minute: every open page asks again and again with the same token."""
+
+    def __init__(
+        self, *, secret: str | None, find_key: KeyFinder | None, issuer: str | None, clock: Clock | None = None
+    ) -> None:
         self._secret = secret
         self._find_key = find_key
         self._issuer = issuer
+        self._clock = clock or SystemClock()
+        self._verified: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
+        """By token, with the monotonic time till when it need not be verified again."""
 
     async def verify(self, token: str) -> Identity:
         """Raises ApiError 401, or 503 while the issuer's keys cannot be had: that says nothing about the token."""
+        until, known = self._verified.get(token, (0.0, None))
+        if known is not None and self._clock.monotonic() < until and self._clock.now() < known.expires_at:
+            return known
+        identity = await self._verify(token)
+        self._verified[token] = (self._clock.monotonic() + _KNOWN_FOR, identity)
+        self._verified.move_to_end(token)
+        if len(self._verified) > _MOST_KNOWN:
+            self._verified.popitem(last=False)
+        return identity
+
+    async def _verify(self, token: str) -> Identity:
         try:
             header = jwt.get_unverified_header(token)
             key, algorithm = await self._key(header)

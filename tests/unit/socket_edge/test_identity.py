@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from services.socket_edge.errors import ApiError, unavailable
 from services.socket_edge.identity import TokenVerifier
 from tests.messages import USER
+from tests.unit.socket_edge.hand_clock import HandClock
 
 SECRET = "b1R7xq-Zt04mKcUeW9yHs2LdJp6vNfGa"
 ISSUER = "https://project.example/auth/v1"
@@ -159,3 +160,27 @@ async def test_keys_that_cannot_be_had_say_nothing_about_the_token() -> None:
     with pytest.raises(ApiError) as refused:
         await verifier.verify(token(EC_KEY, "ES256", "ec"))
     assert refused.value.status == 503
+
+
+async def test_a_token_is_verified_once_a_minute_and_not_known_after_it_expired() -> None:
+    asked: list[str] = []
+
+    async def note(kid: str) -> jwt.PyJWK | None:
+        asked.append(kid)
+        return KEYS.get(kid)
+
+    clock = HandClock()
+    verifier = TokenVerifier(secret=None, find_key=note, issuer=ISSUER, clock=clock)
+    made = token(EC_KEY, "ES256", "ec")
+    assert await verifier.verify(made) == await verifier.verify(made)
+    assert len(asked) == 1
+    clock.advance(61)
+    await verifier.verify(made)
+    assert len(asked) == 2
+    short = token(EC_KEY, "ES256", "ec", exp=datetime.now(UTC) - timedelta(seconds=5))
+    late = TokenVerifier(secret=None, find_key=note, issuer=ISSUER)
+    await late.verify(short)
+    await late.verify(short)
+    assert len(asked) == 4, "in its last seconds it is looked at every time"
+    with pytest.raises(ApiError):
+        await verifier.verify(one_bit_off(made, 1))
