@@ -123,6 +123,7 @@ class Parts:
         return {
             "PREGAO_BROKER_WS_URL": self.broker_ws_url,
             "PREGAO_BROKER_SESSION_URL": self.broker_session_url,
+            "PREGAO_BROKER_USERS_URL": f"{self.broker_api_url}/users",
             "PREGAO_BROKER_API_HOST": self.broker_api_url,
             "PREGAO_BROKER_API_TOKEN": self._secrets.broker_api_token,
             "PREGAO_SESSION_KEYS": self._secrets.session_key,

@@ -85,6 +85,7 @@ _NEEDS = {
         hears=("market.candle.*.*",),
         calls=(
             "rpc.gateway.connect", "rpc.gateway.disconnect", "rpc.gateway.catalogue", "rpc.gateway.candles",
+            "rpc.gateway.sign_up", "rpc.gateway.*.settle",
             "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",
         ),
     ),

@@ -14,6 +14,7 @@ from libs.contracts.market import Candle, Catalogue
 from libs.contracts.money import Preview
 from libs.contracts.orders import OrderRecord
 from libs.contracts.platform import Platform, UserLimits
+from libs.contracts.signing_up import BrokerSignUp, SignUp
 from libs.contracts.strategies import StrategyList
 
 Request = TypeVar("Request")
@@ -118,6 +119,15 @@ class SellOrder(Message, frozen=True, kw_only=True):
     order_id: str
 
 
+class Settled(Message, frozen=True, kw_only=True):
+    """What became of a user's positions that had no result."""
+
+    total: int
+    """Looked at."""
+    closed: int
+    """Of these, have a result now; `trade.{user}.closed` tells each."""
+
+
 class StartBot(Message, frozen=True, kw_only=True):
     user: UserId
     config: BotConfig
@@ -172,6 +182,10 @@ SELL_ORDER = Endpoint(
     (ErrorCode.NOT_FOUND, ErrorCode.NOT_SELLABLE, ErrorCode.NOT_OPEN, ErrorCode.BROKER_REFUSED), timeout=15.0,
 )  # fmt: skip
 """Session-bound, as `SUBMIT_ORDER`. What the sale brought is told by `trade.{user}.closed`."""
+SETTLE = Endpoint("gateway", "settle", OfUser, Settled, (ErrorCode.BROKER_UNREACHABLE,), timeout=15.0)
+"""Session-bound, as `SUBMIT_ORDER`: asks the broker now what became of whatever has no result yet."""
+SIGN_UP = Endpoint("gateway", "sign_up", SignUp, BrokerSignUp, (ErrorCode.BROKER_UNREACHABLE,), timeout=12.0)
+"""A new user at the broker. That the broker refuses is an answer, not an error: its words are for who asks."""
 START_BOT = Endpoint(
     "bots", "start", StartBot, BotStatus,
     (

@@ -31,6 +31,7 @@ from services.broker_gateway.rpc import Desk
 from services.broker_gateway.sessions import Sessions
 from services.broker_gateway.settings import Settings
 from services.broker_gateway.ssid import SessionIds
+from services.broker_gateway.users import BrokerUsers
 from services.broker_gateway.vault import Vault
 
 
@@ -65,7 +66,9 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         await sessions.start()
         service.background(market.run(), "market")
         service.background(sessions.run(), "sessions")
-        desk = Desk(bus, settings.broker_system_user_id)
+        users_token = settings.broker_users_token or settings.broker_api_token
+        users = BrokerUsers(http, settings.broker_users_url, users_token.get_secret_value())
+        desk = Desk(bus, settings.broker_system_user_id, users)
         await desk.start()
         yield
         await desk.stop()

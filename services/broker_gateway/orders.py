@@ -1,5 +1,6 @@
 """Sending one user's orders over one broker session, and following them until they are settled."""
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from libs.bus import BusError, Entry
 from libs.contracts.account import Balances
 from libs.contracts.clock import Clock
 from libs.contracts.orders import OptionKind, Order, OrderRecord, OrderState, Position, RejectCode
-from libs.contracts.rpc import ErrorCode, RpcError, SellOrder, SubmitOrder
+from libs.contracts.rpc import ErrorCode, OfUser, RpcError, SellOrder, Settled, SubmitOrder
 from services.broker_gateway.broker import (
     Broker,
     BrokerPosition,
@@ -73,6 +74,7 @@ class OrderDesk:
         """Answered by the broker and not stored yet."""
         self._owner: dict[PositionKey, str] = {}
         self._early: OrderedDict[PositionKey, BrokerPosition] = OrderedDict()
+        self._reconciling = asyncio.Lock()
 
     @property
     def brokers_time(self) -> datetime:
@@ -112,6 +114,19 @@ class OrderDesk:
         except BusError as error:
             raise RpcError(ErrorCode.TIMEOUT, f"the record cannot be read or written now: {error}") from error
 
+    async def settle(self, _request: OfUser) -> Settled:
+        """Ask the broker now what became of whatever has no result. Raises RpcError. Asking again is harmless."""
+        try:
+            pending = await self._records.pending()
+            await self.reconcile(pending)
+            now = [(await self._records.read(record.order.order_id)).value for record in pending]
+        except BrokerUnavailable as error:
+            raise RpcError(ErrorCode.BROKER_UNREACHABLE, str(error)) from error
+        except (BusError, OrderGone) as error:
+            raise RpcError(ErrorCode.TIMEOUT, f"what became of them cannot be stored or read now: {error}") from error
+        closed = sum(record.state is OrderState.CLOSED for record in now)
+        return Settled(total=len(pending), closed=closed)
+
     async def position_changed(self, position: BrokerPosition) -> None:
         """Anything the broker says of a position of this user; repetitions and positions of others are harmless.
 
@@ -129,8 +144,13 @@ class OrderDesk:
     async def reconcile(self, unsettled: Iterable[OrderRecord]) -> None:
         """Compare unsettled records with the broker's books. Raises BrokerUnavailable, BusError.
 
-        Start path and recovery path: called with every new connection, and again while something is unsettled.
+        Start path and recovery path: called with every new connection, and again while something is unsettled, or when
+        the user asks. The books are read once at a time.
         """
+        async with self._reconciling:
+            await self._reconcile(unsettled)
+
+    async def _reconcile(self, unsettled: Iterable[OrderRecord]) -> None:
         records = [record for record in unsettled if record.order.order_id not in self._in_hand]
         for record in records:
             if record.state is OrderState.INTENDED:

@@ -63,6 +63,12 @@ class Records:
             raise OrderGone(order_id)
         return entry
 
+    async def pending(self) -> list[OrderRecord]:
+        """Orders of this account that were sent and have no result, also those that were given up."""
+        entries = await self._orders.entries(f"{self._user}.*", OrderRecord)
+        records = [entry.value for entry in entries if entry.value.broker_user_id == self._account]
+        return [record for record in records if record.sent_at is not None and _is_pending(record)]
+
     async def linked(self, besides: str) -> set[PositionKey]:
         """Positions that belong to this user's other orders."""
         entries = await self._orders.entries(f"{self._user}.*", OrderRecord)
@@ -214,6 +220,10 @@ class Records:
 
 def _is(state: OrderState) -> Movable:
     return lambda record: record.state is state
+
+
+def _is_pending(record: OrderRecord) -> bool:
+    return not record.state.final or _closable(record)
 
 
 def _closable(record: OrderRecord) -> bool:

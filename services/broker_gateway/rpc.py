@@ -1,4 +1,4 @@
-"""Handlers of `rpc.gateway.connect`, `.disconnect` and `.catalogue`: any gateway may answer them.
+"""Handlers of `rpc.gateway.connect`, `.disconnect`, `.catalogue` and `.sign_up`: any gateway may answer them.
 
 They write down what is wanted; the gateway that holds the user's lease makes it so and publishes what became of it.
 """
@@ -15,6 +15,7 @@ from libs.contracts.ids import new_id
 from libs.contracts.market import Catalogue
 from libs.contracts.rpc import ConnectSession, ErrorCode, Nothing, OfUser, RpcError, SessionReport
 from services.broker_gateway.market import CATALOGUE_KEY
+from services.broker_gateway.users import BrokerUsers
 
 _PATIENCE = 9.0
 """Seconds `connect` waits for its outcome; its callers wait 10."""
@@ -28,10 +29,11 @@ class _Waiting:
 
 
 class Desk:
-    def __init__(self, bus: Bus, system_user_id: str) -> None:
+    def __init__(self, bus: Bus, system_user_id: str, users: BrokerUsers) -> None:
         """`system_user_id`: the broker user that market data is read with, which is nobody's to trade on."""
         self._bus = bus
         self._system_user_id = system_user_id
+        self._users = users
         self._desired = bus.bucket(DESIRED)
         self._accounts = bus.bucket(ACCOUNTS)
         self._waiting: dict[str, list[_Waiting]] = {}
@@ -42,7 +44,12 @@ class Desk:
         self._statuses = await self._bus.mirror(ACCOUNTS, keys.session("*"), SessionStatus, self._status_changed)
         self._served = await self._bus.serve(
             "gateway",
-            {rpc.CONNECT: self.connect, rpc.DISCONNECT: self.disconnect, rpc.CATALOGUE: self.catalogue},
+            {
+                rpc.CONNECT: self.connect,
+                rpc.DISCONNECT: self.disconnect,
+                rpc.CATALOGUE: self.catalogue,
+                rpc.SIGN_UP: self._users.sign_up,
+            },
         )
 
     async def stop(self) -> None:

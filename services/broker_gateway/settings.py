@@ -49,6 +49,10 @@ class Settings(ServiceSettings):
     """The operator's session API: `POST {url}/{broker user id}` answers a session id."""
     broker_api_token: Password
     """Bearer token of the session API."""
+    broker_users_url: Upstream | None = None
+    """Where users sign up at the broker: `POST {url}`. Without it nobody can."""
+    broker_users_token: Password | None = None
+    """Bearer token of that; by default the session API's."""
     broker_api_host: Upstream
     """Where the broker's translations are served: the display names of actives."""
     broker_platform_id: int = 82

@@ -49,6 +49,7 @@ from services.socket_edge.scanner_api import ScannerApi
 from services.socket_edge.service_api import VERSION, ServiceApi
 from services.socket_edge.sessions_api import SessionsApi
 from services.socket_edge.settings import Settings
+from services.socket_edge.sign_up_api import SignUpApi
 from services.socket_edge.socket_documents import serve_socket_documents
 from services.socket_edge.sockets import Sockets
 from services.socket_edge.standing import Standing
@@ -104,6 +105,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             MarketApi(bus, assets),
             ScannerApi(bus, assets, Signals(database)),
             PlatformApi(bus),
+            SignUpApi(bus),
         )
         handlers |= AdminApi(bus).handlers() | CrmApi(bus).handlers()
         if settings.mode != "local":
@@ -162,6 +164,7 @@ def _handlers(
     market: MarketApi,
     scanner: ScannerApi,
     platform: PlatformApi,
+    sign_up: SignUpApi,
 ) -> dict[Route[Any, Any], Handler]:
     return {
         routes.FRONT: about.front,
@@ -170,6 +173,8 @@ def _handlers(
         routes.READYZ: about.ready,
         routes.CONNECT: connection.connect,
         routes.DISCONNECT: connection.disconnect,
+        routes.SYNC: connection.sync,
+        routes.SIGN_UP: sign_up.create,
         routes.CONNECTION: connection.connection,
         routes.BALANCE: connection.balance,
         routes.MAKE_BROKER_SESSION: broker_sessions.make,

@@ -5,7 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from libs.bus import Bus
-from libs.contracts import rpc
+from libs.contracts import rpc, subjects
 from libs.contracts.account import AccountType
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.store.people import People
@@ -69,6 +69,17 @@ class ConnectionApi:
             balance=self._state.amount(call.user, self._state.account_type(call.user)),
             connection_type="websocket" if connected else "unknown",
             last_update=session.at,
+        )
+
+    async def sync(self, call: Call[Nothing, requests.SyncRequest]) -> responses.Synced:
+        """The background finds results, too; this only asks sooner."""
+        if not self._state.connected(call.user):
+            raise not_connected()
+        subject = subjects.session_rpc(call.user, rpc.SETTLE.name)
+        settled = await self._bus.call(rpc.SETTLE, rpc.OfUser(user=call.user), subject=subject)
+        message = f"{settled.closed} of {settled.total} pending positions settled"
+        return responses.Synced(
+            updated=settled.closed, total=settled.total, message=message if settled.total else "No pending positions"
         )
 
     async def open(self, user: str) -> rpc.SessionReport:

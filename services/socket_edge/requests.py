@@ -3,12 +3,13 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig
 from libs.contracts.codec import Message
 from libs.contracts.platform import Platform, UserLimits
+from libs.contracts.signing_up import EMAIL
 
 Category = Literal["forex", "crypto", "commodities", "indices", "stocks", "pairs"]
 
@@ -74,6 +75,22 @@ class BrokerSessionRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
 class HandleRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
     ssid: Annotated[str, Meta(min_length=1, max_length=500)]
     """What `bot_status.ssid` says."""
+
+
+class SyncRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
+    ssid: Annotated[str, Meta(max_length=500)] = ""
+    """Read out of `bot_status` and sent back by clients; has no effect."""
+
+
+class NewBrokerUser(Request, frozen=True, kw_only=True):
+    first_name: Annotated[str, Meta(min_length=1, max_length=90)]
+    last_name: Annotated[str, Meta(max_length=90)] = ""
+    email: Annotated[str, Meta(pattern=EMAIL)]
+    password: Annotated[str, Meta(min_length=6, max_length=200)]
+    aff_id: Annotated[str, Meta(max_length=40)] | int | None = field(default=None, name="affId")
+
+    def __repr__(self) -> str:
+        return "NewBrokerUser(...)"  # never into a log
 
 
 class PlatformRequest(Request, frozen=True, kw_only=True):

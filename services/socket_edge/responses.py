@@ -139,6 +139,23 @@ class LimitsAnswer(Success, frozen=True, kw_only=True, rename="camel"):
     limits: UserLimits
 
 
+class Synced(Success, frozen=True, kw_only=True):
+    updated: int
+    """Positions that have a result now and had none before; each comes as `position:closed` when it is recorded."""
+    total: int
+    message: str
+
+
+class BrokerUserMade(Success, frozen=True, kw_only=True):
+    id: int
+    """The new user's at the broker: `profiles.broker_user_id`."""
+    email: str
+    first_name: str
+    last_name: str
+    country_code: str
+    locale: str
+
+
 class Asset(Message, frozen=True, kw_only=True):
     key: str
     id: int

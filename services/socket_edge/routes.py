@@ -71,6 +71,15 @@ STRATEGIES = Route(
     "GET", "/api/strategies", "What bots may follow", ask.Nothing, ask.Nothing, (answer.StrategiesAnswer,)
 )
 
+SYNC = Route(
+    "POST", "/api/sync-pending-positions", "Ask the broker for results that are missing", ask.Nothing,
+    ask.SyncRequest, (answer.Synced,), rate=Rate.COSTLY,
+)  # fmt: skip
+SIGN_UP = Route(
+    "POST", "/api/avalon/create-user", "Become a user of the broker", ask.Nothing, ask.NewBrokerUser,
+    (answer.BrokerUserMade,), Access.PUBLIC, Rate.COSTLY,
+)  # fmt: skip
+
 START_SESSION = Route(
     "POST", "/api/bot/sessions/{userId}/start", "Start a user's bot", ask.OfUser, ask.SessionStart,
     (session.BotSessionStartAnswer,), rate=Rate.COSTLY,

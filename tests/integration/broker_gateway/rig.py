@@ -56,6 +56,7 @@ class Rig:
             **{
                 "PREGAO_BROKER_WS_URL": self.broker.ws_url,
                 "PREGAO_BROKER_SESSION_URL": self.broker.session_url,
+                "PREGAO_BROKER_USERS_URL": f"{self.broker.api_url}/users",
                 "PREGAO_BROKER_API_TOKEN": self.broker.api_token,
                 "PREGAO_BROKER_API_HOST": self.broker.api_url,
                 "PREGAO_BROKER_SYSTEM_USER_ID": str(SYSTEM_USER),

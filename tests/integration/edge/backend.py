@@ -18,6 +18,7 @@ from libs.contracts.orders import OrderState, TradeRecorded
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.contracts.score import Score
+from libs.contracts.signing_up import BrokerSignUp, SignUp
 from libs.contracts.strategies import StrategyDescription, StrategyList
 from tests.messages import a_closing, a_score, a_settlement, an_active, an_opening, an_order
 
@@ -57,17 +58,29 @@ class Backend:
         self.gates: dict[Feed, asyncio.Event] = {}
         """Feeds whose history is told only when the event is set."""
 
+        self.settled = rpc.Settled(total=0, closed=0)
+        self.signed_up = BrokerSignUp(status=201, id=1000042, email="new@example.test", first_name="New")
+
     def reset(self) -> None:
         """Before another test; users keep the tests apart otherwise."""
         self.asked.clear()
         self.refusals.clear()
         self.gates.clear()
+        self.settled = rpc.Settled(total=0, closed=0)
+        self.signed_up = BrokerSignUp(status=201, id=1000042, email="new@example.test", first_name="New")
 
     async def start(self) -> None:
         await self.gateway.bucket(CATALOGUE).put("actives", Catalogue(at=datetime.now(UTC), actives=ACTIVES))
         await self.gateway.serve(
-            "gateway", {rpc.CONNECT: self._connect, rpc.DISCONNECT: self._disconnect, rpc.CANDLES: self._candles}
+            "gateway",
+            {
+                rpc.CONNECT: self._connect,
+                rpc.DISCONNECT: self._disconnect,
+                rpc.CANDLES: self._candles,
+                rpc.SIGN_UP: self._sign_up,
+            },
         )
+        await self.gateway.serve_on(subjects.session_rpc("*", rpc.SETTLE.name), rpc.SETTLE, self._settle)
         await self.bots.serve(
             "bots",
             {
@@ -139,6 +152,14 @@ class Backend:
         await self.session(request.user, SessionState.DISCONNECTED)
         status = SessionStatus(user=request.user, at=datetime.now(UTC), state=SessionState.DISCONNECTED)
         return rpc.SessionReport(status=status, balances=None)
+
+    async def _settle(self, request: rpc.OfUser) -> rpc.Settled:
+        self._note(rpc.SETTLE.name, request)
+        return self.settled
+
+    async def _sign_up(self, request: SignUp) -> BrokerSignUp:
+        self._note(rpc.SIGN_UP.name, request)
+        return self.signed_up
 
     async def _candles(self, request: rpc.CandleQuery) -> rpc.CandlePage:
         if request.size == 0:
