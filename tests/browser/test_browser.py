@@ -1,11 +1,11 @@
 """A trader's browser: the page comes from the edge, its requests say who asks, candles move, and a trade is told."""
 
-import pytest
 from playwright.async_api import Page
 
 from libs.contracts.ids import new_id
 from tests.e2e.stack import Stack
 
+SHOW = "socket.emit('subscribe-candles', {asset: 'EURUSD-OTC', timeframe: 1, strategy: 'hybrid'})"
 BOT = {"mode": "auto", "amount": 5, "maxTimeframe": 10}
 
 
@@ -26,15 +26,21 @@ async def test_before_the_log_in_nothing_is_answered(page: Page) -> None:
     assert await page.evaluate("seen.refused") == "unauthorized"
 
 
-@pytest.mark.parametrize(("transports", "opened"), [(["websocket", "polling"], "websocket"), (["polling"], "polling")])
-async def test_it_sees_candles_and_its_own_trade(page: Page, stack: Stack, transports: list[str], opened: str) -> None:
+async def test_it_sees_candles_by_polling_too(page: Page, stack: Stack) -> None:
+    await log_in(page, stack)
+    assert await page.evaluate("open(['polling'])") == "polling"
+    await page.evaluate(SHOW)
+    await page.wait_for_function("seen.candles >= 3")
+
+
+async def test_it_sees_candles_and_its_own_trade(page: Page, stack: Stack) -> None:
     await log_in(page, stack)
     connected = await page.evaluate("api('POST', '/api/bot/connect', {})")
     assert (connected["status"], connected["body"]["success"]) == (200, True)
     balance = await page.evaluate("bare('/api/bot/balance?accountType=demo')")
     assert balance["body"]["balance"]["amount"] > 0, "a request without a token carries the cookie"
-    assert await page.evaluate("(names) => open(names)", transports) == opened
-    await page.evaluate("socket.emit('subscribe-candles', {asset: 'EURUSD-OTC', timeframe: 1, strategy: 'hybrid'})")
+    assert await page.evaluate("open(['websocket', 'polling'])") == "websocket"
+    await page.evaluate(SHOW)
     await page.wait_for_function("seen.candles >= 3")
     started = await page.evaluate("(config) => api('POST', '/api/bot/start-runtime', {config})", BOT)
     assert started["body"]["success"], started
