@@ -7,7 +7,7 @@ from typing import Annotated, Generic, TypeVar
 
 from msgspec import Meta
 
-from libs.contracts.account import AccountType, Balances, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balances, SessionStatus
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
@@ -137,6 +137,11 @@ class StopBot(OfBots, frozen=True, kw_only=True):
     reason: str = "user"
 
 
+class ChooseAccount(Message, frozen=True, kw_only=True):
+    user: UserId
+    account_type: AccountType
+
+
 class SetPlatform(Message, frozen=True, kw_only=True):
     by: UserId
     """An administrator, as the edge has verified."""
@@ -203,6 +208,8 @@ PREVIEW_BOT = Endpoint(
     "bots", "preview", StartBot, Preview, (ErrorCode.NOT_CONNECTED, ErrorCode.NO_BALANCE, ErrorCode.ASSET_NOT_FOUND)
 )
 """What a configuration can cost, told before a bot is started with it."""
+CHOOSE_ACCOUNT = Endpoint("bots", "choose_account", ChooseAccount, AccountChoice, (ErrorCode.ALREADY_RUNNING,))
+"""Which account a bot trades on that is started without a configuration. Refused while a bot of the user runs."""
 PLATFORM = Endpoint("bots", "platform", Nothing, Platform)
 SET_PLATFORM = Endpoint("bots", "set_platform", SetPlatform, Platform)
 USER_LIMITS = Endpoint("bots", "user_limits", OfUser, UserLimits)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balances, SessionState, SessionStatus
 from libs.contracts.bots import BotState, BotStatus, shown
 from libs.store.database import Database
 
@@ -21,6 +21,7 @@ class UserState(msgspec.Struct, frozen=True):
     session: SessionStatus | None
     balances: Balances | None
     bots: tuple[BotStatus, ...]
+    choice: AccountChoice | None = None
 
 
 class _Row(msgspec.Struct, kw_only=True):
@@ -54,8 +55,8 @@ class BotStatuses:
 
 def _row(state: UserState) -> _Row:
     row = _Row(user_id=state.user)
-    bot = shown(state.bots)
-    account_type = bot.config.account_type if bot else AccountType.DEMO
+    bot, choice = shown(state.bots), state.choice
+    account_type = _account_type(bot, choice)
     if state.session is not None:
         balance = state.balances.of(account_type) if state.balances else None
         connected = state.session.state is SessionState.CONNECTED
@@ -69,10 +70,22 @@ def _row(state: UserState) -> _Row:
         row.bot_pid = bot.number if bot.state.alive else None
         row.session_active = bot.state is BotState.RUNNING
         row.status = bot.label
-        row.account_type = account_type
         # When one stops another may be shown, which said its last word long ago.
         row.last_heartbeat = row.bot_at = max(each.at for each in state.bots)
+    elif choice is not None:
+        row.bot_running = row.session_active = False
+    if choice is not None:
+        row.bot_at = max(choice.at, row.bot_at) if row.bot_at is not None else choice.at
+    if row.bot_at is not None:
+        row.account_type = account_type
     return row
+
+
+def _account_type(bot: BotStatus | None, choice: AccountChoice | None) -> AccountType:
+    """Of the bot that runs, else the one that the user chose, else of the last run."""
+    if choice is not None and (bot is None or not bot.state.alive):
+        return choice.account_type
+    return bot.config.account_type if bot is not None else AccountType.DEMO
 
 
 def handle(user: str) -> str:

@@ -8,7 +8,7 @@ import msgspec
 from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable
 from libs.bus.topology import ACCOUNTS, BOTS
 from libs.contracts import keys
-from libs.contracts.account import AccountType, Balances, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balances, SessionStatus
 from libs.contracts.bots import BotStatus
 from libs.contracts.ids import BotId
 from libs.contracts.rpc import ErrorCode, Nothing, OfUser, RpcError
@@ -68,9 +68,10 @@ class Statuses:
 
     async def _state(self, user: str) -> UserState:
         keys_of_bots = [keys.bot_status(BotId(user, each)) for each in AccountType]
-        session, balances, bots = await asyncio.gather(
+        session, balances, choice, bots = await asyncio.gather(
             self._accounts.get(keys.session(user), SessionStatus),
             self._accounts.get(keys.balance(user), Balances),
+            self._bots.get(keys.account_choice(user), AccountChoice),
             asyncio.gather(*(self._bots.get(key, BotStatus) for key in keys_of_bots)),
         )
         return UserState(
@@ -78,4 +79,5 @@ class Statuses:
             session.value if session else None,
             balances.value if balances else None,
             tuple(bot.value for bot in bots if bot),
+            choice.value if choice else None,
         )

@@ -95,6 +95,7 @@ def _handlers(
         rpc.PAUSE_BOT: bots.pause,
         rpc.RESUME_BOT: bots.resume,
         rpc.RECONFIGURE_BOT: bots.reconfigure,
+        rpc.CHOOSE_ACCOUNT: bots.choose_account,
         rpc.PLATFORM: platform.platform,
         rpc.SET_PLATFORM: platform.set_platform,
         rpc.USER_LIMITS: platform.user_limits,

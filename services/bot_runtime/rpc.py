@@ -6,14 +6,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from libs.bus import Bus, BusUnavailable, RevisionConflict
-from libs.bus.topology import ACCOUNTS
+import structlog
+
+from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
+from libs.bus.topology import ACCOUNTS, BOTS
 from libs.contracts import keys
-from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot, shown
 from libs.contracts.ids import BotId, new_id
 from libs.contracts.money import Preview
-from libs.contracts.rpc import ErrorCode, OfBots, RpcError, StartBot, StopBot
+from libs.contracts.rpc import ChooseAccount, ErrorCode, OfBots, RpcError, StartBot, StopBot
 from services.bot_runtime import labels
 from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.desires import Desires
@@ -26,6 +28,8 @@ from services.bot_runtime.policy.preview import preview
 from services.bot_runtime.restore import restored
 from services.bot_runtime.status import status_of
 from services.bot_runtime.strategies import Strategies
+
+log = structlog.get_logger()
 
 _USUAL_PAYOUT = 80
 """Percent, when the broker tells none."""
@@ -60,7 +64,7 @@ class Endpoints:
             await self._check(request)
             bot = BotId(request.user, request.config.account_type)
             known, journal = await self._desires.get(bot), await self._journal(bot)
-            if known is not None and (known.value.running or _alive(journal.status, known.value.run)):
+            if _runs(known, journal):
                 raise RpcError(
                     ErrorCode.ALREADY_RUNNING,
                     f"the bot on the {bot.account_type} account is running, or still waits for its open position",
@@ -78,7 +82,7 @@ class Endpoints:
 
         async def stop(bot: BotId) -> BotStatus:
             known, journal = await self._desires.get(bot), await self._journal(bot)
-            if known is None or not (known.value.running or _alive(journal.status, known.value.run)):
+            if known is None or not _runs(known, journal):
                 raise _not_running(bot)
             desired = await self._desires.stop(bot, known.value.run, request.reason)
             return await self._tell(journal, desired or known.value, BotState.STOPPING, labels.STOPPING)
@@ -123,6 +127,19 @@ class Endpoints:
             journal = await self._journal(known.bot)
             state = journal.status.state if journal.status is not None else BotState.RUNNING
             return await self._change(known, state, labels.RECONFIGURED, config=request.config)
+
+    async def choose_account(self, request: ChooseAccount) -> AccountChoice:
+        """Raises RpcError."""
+        async with _certain():
+            self._check_account(request.user, request.account_type, "accountType")
+            for each in AccountType:
+                bot = BotId(request.user, each)
+                if _runs(await self._desires.get(bot), await self._journal(bot)):
+                    raise RpcError(ErrorCode.ALREADY_RUNNING, f"a bot runs on the {each} account")
+            choice = AccountChoice(user=request.user, at=self._clock.now(), account_type=request.account_type)
+            await self._bus.bucket(BOTS).put(keys.account_choice(request.user), choice)
+            log.info("account_type_chosen", user=request.user, account_type=request.account_type)
+            return choice
 
     async def _known(self, bot: BotId) -> DesiredBot:
         known = await self._desires.get(bot)
@@ -190,16 +207,21 @@ class Endpoints:
                 yield active.id, offering.payout
 
     async def _check_config(self, request: StartBot) -> None:
-        config, limits = request.config, self._platform.limits(request.user)
-        if config.account_type is AccountType.REAL and not (self._real_accounts and limits.real_account):
-            who = "this server" if not self._real_accounts else "this user"
-            raise RpcError(ErrorCode.INVALID_REQUEST, f"`config.accountType`: real accounts are not allowed for {who}")
+        config = request.config
+        self._check_account(request.user, config.account_type, "config.accountType")
         if config.mode == "manual":
             self._check_asset(config)
         try:
             await self._strategies.check(config)
         except ValueError as error:
             raise RpcError(ErrorCode.INVALID_REQUEST, str(error)) from error
+
+    def _check_account(self, user: str, account_type: AccountType, field: str) -> None:
+        """A real account needs the consent of the deployment and of an administrator for the user."""
+        allowed = self._real_accounts and self._platform.limits(user).real_account
+        if account_type is AccountType.REAL and not allowed:
+            who = "this server" if not self._real_accounts else "this user"
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`{field}`: real accounts are not allowed for {who}")
 
     def _check_asset(self, config: BotConfig) -> None:
         if not self._actives.known:
@@ -258,6 +280,10 @@ async def _each(request: OfBots, act: Callable[[BotId], Awaitable[BotStatus]]) -
 
 def _not_running(bot: BotId) -> RpcError:
     return RpcError(ErrorCode.NOT_RUNNING, f"no bot is running on the {bot.account_type} account")
+
+
+def _runs(known: Entry[DesiredBot] | None, journal: Journal) -> bool:
+    return known is not None and (known.value.running or _alive(journal.status, known.value.run))
 
 
 def _alive(status: BotStatus | None, run: str) -> bool:

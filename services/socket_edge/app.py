@@ -183,6 +183,7 @@ def _handlers(
         routes.CLOSE_BROKER_SESSION: broker_sessions.close,
         routes.CREDENTIALS: gone.CREDENTIALS,
         routes.STATUS: bots.status,
+        routes.ACCOUNT_TYPE: bots.choose_account,
         routes.START: bots.start,
         routes.STOP: bots.stop,
         routes.PREVIEW: bots.preview,

@@ -3,10 +3,12 @@
 from decimal import Decimal
 
 import msgspec
+import structlog
 
 from libs.bus import Bus
-from libs.contracts import rpc
-from libs.contracts.account import AccountType
+from libs.bus.topology import BOTS
+from libs.contracts import keys, rpc
+from libs.contracts.account import AccountChoice, AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import ErrorCode, RpcError
@@ -16,6 +18,8 @@ from services.socket_edge.dispatch import Call
 from services.socket_edge.errors import ApiError, of_rpc
 from services.socket_edge.events import win_rate
 from services.socket_edge.state import State
+
+log = structlog.get_logger()
 
 Nothing = requests.Nothing
 OfBots = requests.OfBots
@@ -33,6 +37,19 @@ class BotApi:
     async def strategies(self, _call: Call[Nothing, Nothing]) -> responses.StrategiesAnswer:
         return responses.StrategiesAnswer(strategies=(await self._bus.call(rpc.STRATEGIES, rpc.Nothing())).strategies)
 
+    async def choose_account(self, call: Call[Nothing, requests.AccountTypeRequest]) -> responses.Done:
+        """The user's row says so when this returns."""
+        chosen = call.body.account_type
+        try:
+            await self._bus.call(rpc.CHOOSE_ACCOUNT, rpc.ChooseAccount(user=call.user, account_type=chosen))
+        except RpcError as error:
+            if error.code is not ErrorCode.ALREADY_RUNNING:
+                raise
+            raise ApiError(409, error.code, "Stop the bot first: a run stays on its account") from error
+        log.warning("account_type_chosen", user=call.user, account_type=chosen, address=call.address)
+        await self._bus.call(rpc.RECORD_STATUS, rpc.OfUser(user=call.user))
+        return responses.Done(message=f"Account type updated to {chosen}")
+
     async def start(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotStarting:
         """Answers before the bot is up; the outcome is a status event."""
         status = await self.launch(call.user, call.body.config)
@@ -48,7 +65,7 @@ class BotApi:
 
     async def preview(self, call: Call[Nothing, requests.StartRequest]) -> responses.PreviewAnswer:
         """Starts nothing."""
-        config = self._with_known_asset(call.body.config)
+        config = await self._config(call.user, call.body.config)
         request = rpc.StartBot(user=call.user, config=config)
         return responses.PreviewAnswer(preview=await self._bus.call(rpc.PREVIEW_BOT, request))
 
@@ -60,7 +77,7 @@ class BotApi:
         return _changed("Bot resumed", await self._bus.call(rpc.RESUME_BOT, _of_bots(call)))
 
     async def reconfigure(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotChanged:
-        config = self._with_known_asset(call.body.config)
+        config = await self._config(call.user, call.body.config)
         status = await self._bus.call(rpc.RECONFIGURE_BOT, rpc.StartBot(user=call.user, config=config))
         return _changed("Configuration changed", status)
 
@@ -92,13 +109,20 @@ class BotApi:
             stats=self._stats(bot),
         )
 
-    async def launch(self, user: str, config: BotConfig) -> BotStatus:
+    async def launch(self, user: str, given: BotConfig | None) -> BotStatus:
         """Raises ApiError, which names the run that is in the way."""
-        config = self._with_known_asset(config)
+        config = await self._config(user, given)
         try:
             return await self._bus.call(rpc.START_BOT, rpc.StartBot(user=user, config=config))
         except RpcError as error:
             raise self._refusal(user, config.account_type, error) from error
+
+    async def _config(self, user: str, given: BotConfig | None) -> BotConfig:
+        if given is not None:
+            return self._with_known_asset(given)
+        # Not out of the mirror: what was chosen a moment ago, through whatever edge, must count.
+        choice = await self._bus.bucket(BOTS).get(keys.account_choice(user), AccountChoice)
+        return BotConfig() if choice is None else BotConfig(account_type=choice.value.account_type)
 
     def _with_known_asset(self, config: BotConfig) -> BotConfig:
         if config.mode == "auto" or config.asset is None:

@@ -40,14 +40,19 @@ class BalanceQuery(OfUser, frozen=True, kw_only=True, rename="camel"):
     account_type: AccountType = AccountType.DEMO
 
 
+class AccountTypeRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
+    account_type: AccountType
+
+
 class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
-    config: BotConfig = BotConfig()
+    config: BotConfig | None = None
+    """By default the usual one, on the account type that the user chose."""
 
 
 class SessionStart(Request, frozen=True, kw_only=True):
     """Whose is in the path."""
 
-    config: BotConfig = BotConfig()
+    config: BotConfig | None = None
 
 
 class SessionChange(Request, frozen=True, kw_only=True, rename="camel"):

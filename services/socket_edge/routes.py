@@ -39,6 +39,10 @@ BALANCE = Route(
 STATUS = Route(
     "GET", "/api/bot/status", "Connection and bot", ask.OfBots, ask.Nothing, (answer.Status,), rate=Rate.POLL
 )  # fmt: skip
+ACCOUNT_TYPE = Route(
+    "POST", "/api/bot/account-type", "Which account bots trade on by default", ask.Nothing, ask.AccountTypeRequest,
+    (answer.Done,), rate=Rate.WRITE,
+)  # fmt: skip
 START = Route(
     "POST", "/api/bot/start-runtime", "Start the bot", ask.Nothing, ask.StartRequest, (answer.BotStarting,),
     rate=Rate.COSTLY,

@@ -16,6 +16,7 @@ _ENDPOINTS: dict[str, Route[Any, Any]] = {
     "connect": routes.CONNECT,
     "disconnect": routes.DISCONNECT,
     "balance": routes.BALANCE,
+    "accountType": routes.ACCOUNT_TYPE,
     "startRuntime": routes.START,
     "stopRuntime": routes.STOP,
     "runtimeStatus": routes.RUNTIME_STATUS,

@@ -9,7 +9,7 @@ import pytest
 from libs.bus import Bus, Consumer, Delivery
 from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS
 from libs.contracts import keys
-from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import BotId, new_id
 from libs.contracts.rpc import RECORD_STATUS, ErrorCode, OfUser, RpcError
@@ -26,6 +26,7 @@ class Row(msgspec.Struct, frozen=True):
     broker_balance: Decimal
     ssid: str | None
     bot_running: bool
+    account_type: str
     status: str | None
 
 
@@ -52,12 +53,17 @@ class Account:
         balances = Balances(user=self._user, at=NOW + timedelta(seconds=second), balances=(demo,))
         await self._accounts.put(keys.balance(self._user), balances)
 
-    async def bot(self, label: str, second: int = 0) -> None:
+    async def bot(self, label: str, second: int = 0, state: BotState = BotState.RUNNING) -> None:
         status = BotStatus(
             id=new_id(), user=self._user, at=NOW + timedelta(seconds=second), run="run-1", number=1,
-            state=BotState.RUNNING, activity=Activity.ANALYZING, label=label, config=BotConfig(), started_at=NOW,
+            state=state, activity=Activity.ANALYZING, label=label, config=BotConfig(), started_at=NOW,
         )  # fmt: skip
         await self._bots.put(keys.bot_status(status.bot), status)
+
+    async def chooses(self, account_type: AccountType, second: int = 0) -> None:
+        at = NOW + timedelta(seconds=second)
+        choice = AccountChoice(user=self._user, at=at, account_type=account_type)
+        await self._bots.put(keys.account_choice(self._user), choice)
 
     async def row(self) -> Row | None:
         path = f"/rest/v1/bot_status?user_id=eq.{self._user}"
@@ -149,3 +155,25 @@ async def test_while_the_database_is_away_whoever_asks_is_told_and_later_the_las
     assert refused.value.code is ErrorCode.UNAVAILABLE
     own_supabase_server.start()
     await until(lambda: account.says("step 19", "19"))
+
+
+async def test_the_chosen_account_is_shown_while_no_bot_runs(
+    start_analytics: StartAnalytics, bus: Bus, supabase_server: SupabaseServer, person: Person
+) -> None:
+    await start_analytics(supabase_server)
+    account = Account(bus, supabase_server, person)
+
+    async def shown() -> tuple[str, bool]:
+        await bus.call(RECORD_STATUS, OfUser(user=person.user))
+        row = await account.row()
+        assert row is not None
+        return row.account_type, row.bot_running
+
+    await account.chooses(AccountType.REAL, 1)
+    assert await shown() == ("real", False)
+    await account.bot("Analyzing", 2)
+    assert await shown() == ("demo", True)
+    await account.bot("Stopped", 3, BotState.STOPPED)
+    assert await shown() == ("real", False)
+    await account.chooses(AccountType.DEMO, 4)
+    assert await shown() == ("demo", False)

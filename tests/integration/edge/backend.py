@@ -9,7 +9,7 @@ from typing import Any
 from libs.bus import Bus
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
 from libs.contracts import keys, rpc, subjects
-from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
@@ -94,6 +94,7 @@ class Backend:
                 rpc.SET_PLATFORM: self._set_platform,
                 rpc.USER_LIMITS: self._limits,
                 rpc.SET_USER_LIMITS: self._set_limits,
+                rpc.CHOOSE_ACCOUNT: self._choose,
                 rpc.STRATEGIES: self._strategies,
             },
         )
@@ -198,6 +199,12 @@ class Backend:
     async def _reconfigure(self, request: rpc.StartBot) -> BotStatus:
         self._note(rpc.RECONFIGURE_BOT.name, request)
         return a_status(request.user, Activity.ANALYZING, config=request.config)
+
+    async def _choose(self, request: rpc.ChooseAccount) -> AccountChoice:
+        self._note(rpc.CHOOSE_ACCOUNT.name, request)
+        choice = AccountChoice(user=request.user, at=datetime.now(UTC), account_type=request.account_type)
+        await self.bots.bucket(BOTS).put(keys.account_choice(request.user), choice)
+        return choice
 
     async def _strategies(self, _: rpc.Nothing) -> StrategyList:
         parameters = {"least": {"type": "number", "default": 0.5}}

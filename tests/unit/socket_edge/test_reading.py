@@ -70,7 +70,9 @@ def test_an_empty_body_is_an_empty_object() -> None:
 
 
 def test_money_keeps_its_digits() -> None:
-    assert str(from_json(b'{"config": {"amount": 20.10}}', StartRequest).config.amount) == "20.10"
+    config = from_json(b'{"config": {"amount": 20.10}}', StartRequest).config
+    assert config is not None
+    assert str(config.amount) == "20.10"
 
 
 def test_ids_are_read_whatever_their_case() -> None:
