@@ -109,7 +109,7 @@ class BotApi:
             stats=self._stats(bot),
         )
 
-    async def launch(self, user: str, given: BotConfig | None) -> BotStatus:
+    async def launch(self, user: str, given: BotConfig | msgspec.UnsetType) -> BotStatus:
         """Raises ApiError, which names the run that is in the way."""
         config = await self._config(user, given)
         try:
@@ -117,8 +117,8 @@ class BotApi:
         except RpcError as error:
             raise self._refusal(user, config.account_type, error) from error
 
-    async def _config(self, user: str, given: BotConfig | None) -> BotConfig:
-        if given is not None:
+    async def _config(self, user: str, given: BotConfig | msgspec.UnsetType) -> BotConfig:
+        if isinstance(given, BotConfig):
             return self._with_known_asset(given)
         # Not out of the mirror: what was chosen a moment ago, through whatever edge, must count.
         choice = await self._bus.bucket(BOTS).get(keys.account_choice(user), AccountChoice)

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig
@@ -45,14 +45,14 @@ class AccountTypeRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
 
 
 class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
-    config: BotConfig | None = None
+    config: BotConfig | UnsetType = UNSET
     """By default the usual one, on the account type that the user chose."""
 
 
 class SessionStart(Request, frozen=True, kw_only=True):
     """Whose is in the path."""
 
-    config: BotConfig | None = None
+    config: BotConfig | UnsetType = UNSET
 
 
 class SessionChange(Request, frozen=True, kw_only=True, rename="camel"):

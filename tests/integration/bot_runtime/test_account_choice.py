@@ -47,7 +47,7 @@ async def stored(bus: Bus) -> AccountType | None:
     return None if entry is None else entry.value.account_type
 
 
-async def test_a_real_account_needs_both_consents(start_runtime: StartRuntime, bus: Bus) -> None:
+async def test_a_real_account_needs_both_consents(start_runtime: StartRuntime, gateway: Gateway, bus: Bus) -> None:
     await start_runtime()
     refused = await refusal(bus, FOR_REAL)
     assert refused.code is ErrorCode.INVALID_REQUEST
@@ -55,7 +55,7 @@ async def test_a_real_account_needs_both_consents(start_runtime: StartRuntime, b
     assert await stored(bus) is None
 
 
-async def test_an_administrator_can_take_back_a_users(start_runtime: StartRuntime, bus: Bus) -> None:
+async def test_an_administrator_can_take_back_a_users(start_runtime: StartRuntime, gateway: Gateway, bus: Bus) -> None:
     await start_runtime(PREGAO_REAL_ACCOUNTS="true")
     choice = await bus.call(CHOOSE_ACCOUNT, FOR_REAL)
     assert (choice.account_type, await stored(bus)) == (AccountType.REAL, AccountType.REAL)

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from libs.contracts.account import AccountType
+from libs.contracts.bots import BotConfig
 from services.socket_edge.errors import ApiError
 from services.socket_edge.reading import from_builtins, from_json, from_query
 from services.socket_edge.requests import AssetsQuery, BalanceQuery, CandlesQuery, CandleSubscription, StartRequest
@@ -71,7 +72,7 @@ def test_an_empty_body_is_an_empty_object() -> None:
 
 def test_money_keeps_its_digits() -> None:
     config = from_json(b'{"config": {"amount": 20.10}}', StartRequest).config
-    assert config is not None
+    assert isinstance(config, BotConfig)
     assert str(config.amount) == "20.10"
 
 
