@@ -57,7 +57,7 @@ async def callers(supabase_server: SupabaseServer, tmp_path_factory: pytest.Temp
         yield Callers(stack, user, with_role, suspended, expired)
 
 
-NEEDED = {"/api/user/validate-ssid": {"ssid": "a-handle"}}
+NEEDED = {"/api/user/validate-ssid": {"ssid": "a-handle"}, "/api/bot/account-type": {"accountType": "demo"}}
 """What a body cannot be without."""
 
 
