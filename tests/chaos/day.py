@@ -94,6 +94,12 @@ class Day:
                 await asyncio.sleep(self._chance.uniform(*_PAUSE))
                 await self._kill()
 
+    async def calm(self, trades: int, patience: float = 60.0) -> None:
+        """Nothing dies any more: returns when so many trades of the whole day have ended. Raises TimeoutError."""
+        async with asyncio.timeout(patience):
+            while await self._trades() < trades:
+                await asyncio.sleep(0.5)
+
     async def end(self, patience: float = 90.0) -> None:
         """Returns when every bot has stopped and the database knows every trade, or the patience is over:
         then `compare` tells what is missing."""
@@ -116,7 +122,7 @@ class Day:
                 found.append(f"{player.user} ({player.account}): {problems}\n{book.story()}")
         return found
 
-    async def trades(self) -> int:
+    async def _trades(self) -> int:
         return sum([len(await self._closed(player)) for player in self._players])
 
     async def _kill(self) -> None:

@@ -54,7 +54,7 @@ async def test_a_day_of_many_bots_while_processes_die(
     day = Day(bus, nats_server, broker, own_supabase_server, processes, _SEED)
     await day.begin(_BOTS)
     await day.trouble(60 * _MINUTES)
+    await day.calm(trades=_BOTS // 2)  # by chance something may have been dead at every close of a candle
     await day.end()
     problems = await day.compare()
     assert problems == [], "\n".join([f"seed {_SEED}", *day.deaths, *problems])
-    assert await day.trades() >= _BOTS // 2, "bots trade every ten seconds while nothing is dead"
