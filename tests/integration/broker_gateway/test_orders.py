@@ -4,9 +4,12 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+import nats
 import pytest
 
 from libs.bus import BusError
+from libs.bus.permissions import ADMIN
+from libs.bus.topology import TRADES
 from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.orders import OptionKind, OrderState, RejectCode
 from libs.contracts.rpc import ErrorCode, RpcError
@@ -246,3 +249,20 @@ async def test_a_result_that_could_not_be_stored_when_it_was_told_is_not_lost(
     await floor.desk.reconcile([opened])
     assert (await floor.record(order_id)).state is OrderState.CLOSED
     await heard(floor, "opened", "closed")
+
+
+@pytest.mark.timeout(60)
+async def test_a_record_does_not_move_before_its_event_is_stored(floor: Floor, nats_server: NatsServer) -> None:
+    """A crash between the two may repeat an event, and must not lose it."""
+    admin = await nats.connect(nats_server.url, user=ADMIN, password=nats_server.passwords[ADMIN])
+    await admin.jetstream().delete_stream(TRADES.name)
+    await admin.close()
+    order_id = await floor.intend()
+    with pytest.raises(RpcError) as error:
+        await floor.submit(order_id)
+    assert error.value.code is ErrorCode.TIMEOUT
+    assert (await floor.record(order_id)).state is OrderState.SENDING
+    await floor.bus.ensure(TRADES)
+    await floor.reconcile(floor.another_desk())
+    assert (await floor.record(order_id)).state is OrderState.OPENED
+    assert len(floor.broker.sent) == 1
