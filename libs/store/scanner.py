@@ -72,7 +72,8 @@ class ScannerRow(msgspec.Struct, frozen=True, kw_only=True):
     win_rate: float
     wilson_lower: float
     window_seconds: int
-    last_signal: datetime
+    last_signal: datetime | None = None
+    """Unknown in rows of before it was counted."""
     last_updated: datetime
     created_at: datetime
 

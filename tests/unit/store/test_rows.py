@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from libs.store import StoreError
 from libs.store.rows import read_row, read_rows
+from libs.store.scanner import ScannerRow
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -131,3 +132,13 @@ def test_what_are_no_rows_is_refused(answer: object) -> None:
 
 def test_no_rows_are_no_rows() -> None:
     assert read_rows([], Row) == []
+
+
+def test_a_performance_need_not_say_when_its_last_signal_was() -> None:
+    row = {
+        "id": "1", "active_id": "76", "ativo_nome": "EUR/USD OTC", "timeframe": 60, "total_signals": 1, "total_wins": 1,
+        "total_losses": 0, "total_ties": 0, "total_timeouts": 0, "win_rate": 100, "wilson_lower": 20.7,
+        "window_seconds": 1800, "last_signal": None, "last_updated": "2026-11-24T12:00:00Z",
+        "created_at": "2026-11-24T12:00:00Z",
+    }  # fmt: skip
+    assert read_row(row, ScannerRow).last_signal is None
