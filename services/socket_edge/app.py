@@ -110,7 +110,9 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         handlers |= AdminApi(bus).handlers() | CrmApi(bus).handlers()
         if settings.mode != "local":
             del handlers[routes.DISCOVER_ASSETS]
-        async with _listening(_web_app(gate, Once(bus), origins, engine, handlers, _pages(settings)), settings):
+        async with _listening(
+            _web_app(gate, Once(bus, secret_key), origins, engine, handlers, _pages(settings)), settings
+        ):
             yield
         await hub.demand.withdraw()
 

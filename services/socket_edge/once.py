@@ -1,5 +1,6 @@
 """What is asked again under the same `Idempotency-Key` is done once, and answered as it was the first time."""
 
+import hmac
 import re
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -37,8 +38,10 @@ class Attempt(Message, frozen=True, kw_only=True):
 class Once:
     """Answers are kept for a day. One of status 500 and above is not: the request may be made again."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, secret: str) -> None:
+        """`secret`: of all edges. Who reads the bucket must not be able to guess what was asked, such as a password."""
         self._attempts = bus.bucket(ANSWERS)
+        self._secret = secret.encode()
 
     async def answer(self, who: str, key: str, request: bytes, act: Callable[[], Awaitable[Answer]]) -> Answer:
         """`request`: everything that makes it another one. Raises ApiError: 400 for a key that is none, 409 while the
@@ -46,7 +49,7 @@ class Once:
         if not _KEY.fullmatch(key):
             raise invalid(f"{HEADER}: Expected 1 to 255 printable characters", HEADER)
         name = sha256(f"{who}\n{key}".encode()).hexdigest()
-        attempt = Attempt(request=sha256(request).hexdigest())
+        attempt = Attempt(request=hmac.digest(self._secret, request, "sha256").hex())
         for _ in range(_TRIES):
             try:
                 revision = await self._attempts.create(name, attempt, ttl=_TIME_TO_ANSWER)

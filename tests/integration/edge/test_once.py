@@ -65,13 +65,13 @@ async def test_of_two_at_once_one_is_told_to_wait(bus: Bus) -> None:
         await may_end.wait()
         return DONE
 
-    first = asyncio.create_task(Once(bus).answer("me", "k", b"request", act))
+    first = asyncio.create_task(Once(bus, "a secret").answer("me", "k", b"request", act))
     await working.wait()
     with pytest.raises(ApiError) as raised:
-        await Once(bus).answer("me", "k", b"request", act)
+        await Once(bus, "a secret").answer("me", "k", b"request", act)
     assert (raised.value.status, raised.value.code) == (409, "IN_PROGRESS")
     may_end.set()
-    assert await first == await Once(bus).answer("me", "k", b"request", act) == DONE
+    assert await first == await Once(bus, "a secret").answer("me", "k", b"request", act) == DONE
 
 
 async def test_what_raised_may_be_made_again(bus: Bus) -> None:
@@ -82,5 +82,5 @@ async def test_what_raised_may_be_made_again(bus: Bus) -> None:
         return DONE
 
     with pytest.raises(ApiError):
-        await Once(bus).answer("me", "k", b"request", fail)
-    assert await Once(bus).answer("me", "k", b"request", act) == DONE
+        await Once(bus, "a secret").answer("me", "k", b"request", fail)
+    assert await Once(bus, "a secret").answer("me", "k", b"request", act) == DONE
