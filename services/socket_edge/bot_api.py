@@ -76,8 +76,8 @@ class BotApi:
     async def resume(self, call: Call[Nothing, OfBots]) -> responses.BotChanged:
         return _changed("Bot resumed", await self._bus.call(rpc.RESUME_BOT, _of_bots(call)))
 
-    async def reconfigure(self, call: Call[Nothing, requests.StartRequest]) -> responses.BotChanged:
-        config = await self._config(call.user, call.body.config)
+    async def reconfigure(self, call: Call[Nothing, requests.ReconfigureRequest]) -> responses.BotChanged:
+        config = self._with_known_asset(call.body.config)
         status = await self._bus.call(rpc.RECONFIGURE_BOT, rpc.StartBot(user=call.user, config=config))
         return _changed("Configuration changed", status)
 

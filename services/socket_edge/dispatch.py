@@ -18,7 +18,7 @@ from services.socket_edge.errors import ApiError, forbidden, not_connected, of_r
 from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.limits import Limits
 from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
-from services.socket_edge.once import Answer, Once
+from services.socket_edge.once import Answer, NotDone, Once
 from services.socket_edge.reading import from_json, from_query
 from services.socket_edge.requests import OfUser
 from services.socket_edge.roles import Roles
@@ -148,8 +148,8 @@ def _endpoint(
                 return Answer(status=200, body=wire.encode(await handler(call)).decode())
             except (ApiError, RpcError) as error:
                 refusal = error if isinstance(error, ApiError) else of_rpc(error)
-                if refusal.status >= 500:
-                    raise
+                if refusal.status == 503:
+                    raise NotDone(error) from error  # nobody was there to do it
                 return Answer(status=refusal.status, body=wire.encode(refusal.body(request_id.get())).decode())
 
         asked = b"\n".join((request.method.encode(), request.path_qs.encode(), await request.read()))

@@ -53,6 +53,9 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
         response.headers[REQUEST_ID] = request_id.get()
         for name, value in _PRECAUTIONS.items():
             response.headers.setdefault(name, value)
+        if request.headers.get("X-Forwarded-Proto") == "https":
+            # Whoever pretends tells only their own browser, which believes it over TLS alone.
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
     return response
 
 

@@ -35,8 +35,17 @@ class Attempt(Message, frozen=True, kw_only=True):
     """None while it is worked on."""
 
 
+class NotDone(Exception):
+    """Nothing was changed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 class Once:
-    """Answers are kept for a day. One of status 500 and above is not: the request may be made again."""
+    """Answers are kept for a day, also that nobody knows whether it was done. Only what was certainly not done may be
+    made again."""
 
     def __init__(self, bus: Bus, secret: str) -> None:
         """`secret`: of all edges. Who reads the bucket must not be able to guess what was asked, such as a password."""
@@ -44,8 +53,11 @@ class Once:
         self._secret = secret.encode()
 
     async def answer(self, who: str, key: str, request: bytes, act: Callable[[], Awaitable[Answer]]) -> Answer:
-        """`request`: everything that makes it another one. Raises ApiError: 400 for a key that is none, 409 while the
-        first is worked on, 422 for another request under the same key; BusError when that cannot be known."""
+        """`request`: everything that makes it another one. `act()` raises NotDone for what was certainly not done.
+
+        Raises ApiError: 400 for a key that is none, 409 while the first is worked on, or for as long as what became of
+        it is not known, 422 for another request under the same key; BusError when that cannot be known.
+        """
         if not _KEY.fullmatch(key):
             raise invalid(f"{HEADER}: Expected 1 to 255 printable characters", HEADER)
         name = sha256(f"{who}\n{key}".encode()).hexdigest()
@@ -64,13 +76,10 @@ class Once:
     async def _first(self, name: str, attempt: Attempt, revision: int, act: Callable[[], Awaitable[Answer]]) -> Answer:
         try:
             answer = await act()
-        except BaseException:
+        except NotDone as refusal:
             await self._forget(name, revision)
-            raise
-        if answer.status >= 500:
-            await self._forget(name, revision)
-        else:
-            await self._keep(name, Attempt(request=attempt.request, answer=answer), revision)
+            raise refusal.error from None
+        await self._keep(name, Attempt(request=attempt.request, answer=answer), revision)
         return answer
 
     async def _keep(self, name: str, attempt: Attempt, revision: int) -> None:

@@ -121,8 +121,9 @@ class Outbox(asyncio.Queue[Packet | None]):
             self.write(b"".join(self.batch))
 
     def write(self, joined: bytes) -> None:
-        """`joined`: the batch, which is empty from then on."""
-        if self.batch and self._connection is not None:
+        """`joined`: the batch, which is empty from then on. Nothing happens when the connection is gone by now: uvloop
+        would raise, and the others of this turn go without."""
+        if self.batch and self._connection is not None and not self._connection.is_closing():
             self._connection.write(joined)
         self.batch = []
         self._batched = 0

@@ -113,7 +113,10 @@ async def _script(_: web.Request) -> web.Response:
 def _file(directories: list[Path], path: str) -> Path | None:
     """The file of that path in the first directory that has it; never one outside of them, nor a page."""
     for directory in directories:
-        file = (directory / path.lstrip("/")).resolve()
-        if file.is_relative_to(directory.resolve()) and file.is_file() and file.name != "index.html":
-            return file
+        try:
+            file = (directory / path.lstrip("/")).resolve()
+            if file.is_relative_to(directory.resolve()) and file.is_file() and file.name != "index.html":
+                return file
+        except (OSError, ValueError):
+            continue  # no file has such a name
     return None

@@ -49,6 +49,11 @@ class StartRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
     """By default the usual one, on the account type that the user chose."""
 
 
+class ReconfigureRequest(OfUser, frozen=True, kw_only=True, rename="camel"):
+    config: BotConfig
+    """All of it: what is left out has its default again."""
+
+
 class SessionStart(Request, frozen=True, kw_only=True):
     """Whose is in the path."""
 

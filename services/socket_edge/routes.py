@@ -64,7 +64,7 @@ PREVIEW = Route(
     (answer.PreviewAnswer,),
 )  # fmt: skip
 RECONFIGURE = Route(
-    "POST", "/api/bot/reconfigure", "Change a running bot", ask.Nothing, ask.StartRequest, (answer.BotChanged,),
+    "POST", "/api/bot/reconfigure", "Change a running bot", ask.Nothing, ask.ReconfigureRequest, (answer.BotChanged,),
     rate=Rate.WRITE,
 )  # fmt: skip
 RUNTIME_STATUS = Route(

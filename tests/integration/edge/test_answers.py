@@ -40,6 +40,9 @@ async def test_every_answer_tells_browsers_to_be_careful(edge: Edge, person: Per
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert headers["cache-control"] == "no-store"
     assert headers["server"] == "pregao", "nor what it is made of"
+    assert "strict-transport-security" not in headers
+    _, _, headers = await edge.ask("GET", path, person, headers={"X-Forwarded-Proto": "https"})
+    assert headers["strict-transport-security"] == "max-age=31536000"
 
 
 async def test_a_misspelt_field_of_a_write_is_refused_and_of_a_read_left_aside(edge: Edge, person: Person) -> None:

@@ -17,6 +17,8 @@ async def test_a_bot_is_paused_resumed_and_changed(edge: Edge, backend: Backend,
     assert (status, body["status"], body["pid"]) == (200, "paused", 3)
     status, body = await edge.post("/api/bot/resume", person)
     assert (status, body["status"]) == (200, "running")
+    status, body = await edge.post("/api/bot/reconfigure", person, {})
+    assert (status, body["field"]) == (400, "config"), "nobody wants all defaults by saying nothing"
     status, body = await edge.post("/api/bot/reconfigure", person, {"config": {"amount": 5}})
     assert (status, body["message"]) == (200, "Configuration changed")
     assert [request.user for request in backend.asked] == [person.user] * 3

@@ -8,7 +8,7 @@ from libs.bus import Bus
 from libs.contracts import rpc
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge.errors import ApiError
-from services.socket_edge.once import Answer, Once
+from services.socket_edge.once import Answer, NotDone, Once
 from tests.integration.edge.backend import Backend
 from tests.integration.edge.client import Edge
 from tests.integration.supabase_server import Person
@@ -43,13 +43,22 @@ async def test_another_request_under_the_key_is_refused(edge: Edge, backend: Bac
 
 
 @pytest.mark.asyncio(loop_scope="session")
-async def test_a_refusal_is_kept_and_a_failure_is_not(edge: Edge, backend: Backend, person: Person) -> None:
+async def test_a_refusal_is_kept_as_an_unknown_outcome_is_and_what_nobody_did_is_not(
+    edge: Edge, backend: Backend, person: Person
+) -> None:
     backend.refusals["start"] = RpcError(ErrorCode.NO_BALANCE, "there is no demo balance")
     first = await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=KEY)
     del backend.refusals["start"]
     again = await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=KEY)
     assert first[:2] == again[:2]
     assert first[0] == 400
+    lost = {"Idempotency-Key": "a3"}
+    backend.refusals["start"] = RpcError(ErrorCode.TIMEOUT, "")
+    first = await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=lost)
+    del backend.refusals["start"]
+    again = await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=lost)
+    assert first[:2] == again[:2]
+    assert (first[0], len(backend.requests(rpc.StartBot))) == (504, 2), "what may have been done is not done again"
     other = {"Idempotency-Key": "a2"}
     backend.refusals["start"] = RpcError(ErrorCode.UNAVAILABLE, "")
     assert (await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=other))[0] == 503
@@ -74,13 +83,20 @@ async def test_of_two_at_once_one_is_told_to_wait(bus: Bus) -> None:
     assert await first == await Once(bus, "a secret").answer("me", "k", b"request", act) == DONE
 
 
-async def test_what_raised_may_be_made_again(bus: Bus) -> None:
+async def test_what_was_certainly_not_done_may_be_made_again_and_what_failed_somehow_not_at_once(bus: Bus) -> None:
+    async def refuse() -> Answer:
+        raise NotDone(ApiError(503, "UNAVAILABLE", "not now"))
+
     async def fail() -> Answer:
-        raise ApiError(503, "UNAVAILABLE", "not now")
+        raise ZeroDivisionError
 
     async def act() -> Answer:
         return DONE
 
-    with pytest.raises(ApiError):
-        await Once(bus, "a secret").answer("me", "k", b"request", fail)
+    with pytest.raises(ApiError, match="UNAVAILABLE"):
+        await Once(bus, "a secret").answer("me", "k", b"request", refuse)
     assert await Once(bus, "a secret").answer("me", "k", b"request", act) == DONE
+    with pytest.raises(ZeroDivisionError):
+        await Once(bus, "a secret").answer("me", "other", b"request", fail)
+    with pytest.raises(ApiError, match="IN_PROGRESS"):
+        await Once(bus, "a secret").answer("me", "other", b"request", act)

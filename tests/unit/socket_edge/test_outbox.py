@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
 import pytest
+import uvloop
 from engineio.packet import MESSAGE, Packet
 from hypothesis import given
 from hypothesis import strategies as st
@@ -186,3 +187,31 @@ async def test_it_knows_about_how_many_bytes_wait() -> None:
     await outbox.get()
     await outbox.get()
     assert outbox.size == 0
+
+
+def test_a_connection_that_is_gone_by_then_takes_nothing_from_the_others() -> None:
+    """Under uvloop, where writing to a closed connection raises."""
+
+    async def send_to_both() -> bytes:
+        batches, pairs, outboxes = Batches(), [socket.socketpair() for _ in range(2)], []
+        for near, _ in pairs:
+            transport, _protocol = await asyncio.get_running_loop().connect_accepted_socket(asyncio.Protocol, near)
+            outbox = Outbox(batches)
+            outbox.attach(SimpleNamespace(upgraded=True), transport)
+            outboxes.append((outbox, transport, await waiting_reader(outbox)))
+        for word in ("hello", "again"):
+            for outbox, _transport, _reader in outboxes:
+                outbox.send(text(word))
+            await asyncio.sleep(0)  # the second one waits for its pause to end
+        outboxes[0][1].abort()
+        await asyncio.sleep(0.05)
+        for _outbox, transport, reader in outboxes:
+            reader.cancel()
+            transport.abort()
+        pairs[1][1].setblocking(False)
+        got = pairs[1][1].recv(100)
+        for _, far in pairs:
+            far.close()
+        return got
+
+    assert uvloop.run(send_to_both()) == b"\x81\x064hello\x81\x064again"
