@@ -57,7 +57,11 @@ async def callers(supabase_server: SupabaseServer, tmp_path_factory: pytest.Temp
         yield Callers(stack, user, with_role, suspended, expired)
 
 
-NEEDED = {"/api/user/validate-ssid": {"ssid": "a-handle"}, "/api/bot/account-type": {"accountType": "demo"}}
+NEEDED: dict[str, dict[str, object]] = {
+    "/api/user/validate-ssid": {"ssid": "a-handle"},
+    "/api/bot/account-type": {"accountType": "demo"},
+    "/api/bot/reconfigure": {"config": {}},
+}
 """What a body cannot be without."""
 
 
