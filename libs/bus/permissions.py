@@ -84,8 +84,9 @@ _NEEDS = {
         appends=("$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),
         hears=("market.candle.*.*",),
         calls=(
-            "rpc.gateway.connect", "rpc.gateway.disconnect", "rpc.gateway.catalogue", "rpc.gateway.candles",
-            "rpc.gateway.sign_up", "rpc.gateway.*.settle",
+            "rpc.gateway.connect", "rpc.gateway.reconnect", "rpc.gateway.disconnect", "rpc.gateway.catalogue",
+            "rpc.gateway.candles", "rpc.gateway.sign_up", "rpc.gateway.ssid_stats", "rpc.gateway.ssid_status",
+            "rpc.gateway.renew_ssid", "rpc.gateway.clean_up_ssids", "rpc.gateway.*.settle",
             "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",
         ),
     ),

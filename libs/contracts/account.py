@@ -70,3 +70,5 @@ class DesiredSession(Message, frozen=True, kw_only=True):
     connected: bool
     broker_user_id: str
     """Digits; the user's id at the broker."""
+    fresh_since: datetime | None = None
+    """A session id that was issued before will not do, nor a connection that was opened with one."""

@@ -175,6 +175,11 @@ CONNECT = Endpoint(
     "gateway", "connect", ConnectSession, SessionReport,
     (ErrorCode.BROKER_REFUSED, ErrorCode.BROKER_UNREACHABLE), timeout=10.0,
 )  # fmt: skip
+RECONNECT = Endpoint(
+    "gateway", "reconnect", ConnectSession, SessionReport,
+    (ErrorCode.BROKER_REFUSED, ErrorCode.BROKER_UNREACHABLE), timeout=10.0,
+)  # fmt: skip
+"""As `CONNECT`, over a new connection with a new session id. Without one nothing changes."""
 DISCONNECT = Endpoint("gateway", "disconnect", OfUser, SessionReport)
 CATALOGUE = Endpoint("gateway", "catalogue", Nothing, Catalogue)
 CANDLES = Endpoint(

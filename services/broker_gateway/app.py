@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 
@@ -31,6 +31,7 @@ from services.broker_gateway.rpc import Desk
 from services.broker_gateway.sessions import Sessions
 from services.broker_gateway.settings import Settings
 from services.broker_gateway.ssid import SessionIds
+from services.broker_gateway.ssid_desk import SsidDesk
 from services.broker_gateway.users import BrokerUsers
 from services.broker_gateway.vault import Vault
 
@@ -53,10 +54,11 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         token = settings.broker_api_token.get_secret_value()
         vault = Vault(bus, settings.vault_keys(), settings.session_validity)
         ids = SessionIds(bus, http, settings.broker_session_url, token, vault, chance, settings.session_validity)
+        await ids.follow()
         dial = dialer(settings.broker_ws_url, settings.broker_platform_id, clock, chance.random)
 
-        def connect(broker_user_id: str, listener: Listener) -> QuadcodeConnection:
-            return QuadcodeConnection(dial, Credentials(ids, broker_user_id), listener, payouts.get)
+        def connect(broker_user_id: str, listener: Listener, since: datetime | None) -> QuadcodeConnection:
+            return QuadcodeConnection(dial, Credentials(ids, broker_user_id, since), listener, payouts.get)
 
         def connect_market() -> QuadcodeMarket:
             return QuadcodeMarket(dial, Credentials(ids, settings.broker_system_user_id), settings.broker_api_host)
@@ -68,7 +70,12 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(sessions.run(), "sessions")
         users_token = settings.broker_users_token or settings.broker_api_token
         users = BrokerUsers(http, settings.broker_users_url, users_token.get_secret_value())
-        desk = Desk(bus, settings.broker_system_user_id, users)
+        desk = Desk(bus, ids, settings.broker_system_user_id, users, sessions.users_of)
+        ssid_desk = SsidDesk(
+            bus, ids, vault, settings.session_validity, settings.broker_system_user_id, sessions.users_of
+        )
         await desk.start()
+        await ssid_desk.start()
         yield
+        await ssid_desk.stop()
         await desk.stop()

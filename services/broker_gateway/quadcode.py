@@ -67,8 +67,10 @@ Dial = Callable[["Credentials", Callable[[ConnectionState], None]], Client]
 class Credentials:
     """One broker user's session ids, as the client asks for them."""
 
-    def __init__(self, ids: SessionIds, broker_user_id: str) -> None:
+    def __init__(self, ids: SessionIds, broker_user_id: str, since: datetime | None = None) -> None:
+        """`since`: no id that was issued before."""
         self._ids = ids
+        self._since = since
         self.broker_user_id = broker_user_id
 
     def use(self, renewed: Callable[[], None]) -> None:
@@ -82,7 +84,7 @@ class Credentials:
         if refused is not None:
             self._ids.forget(self.broker_user_id, refused)
         try:
-            return await self._ids.get(self.broker_user_id)
+            return await self._ids.get(self.broker_user_id, self._since)
         except AuthenticationRefused as error:
             raise AuthenticationFailed(str(error)) from error
         except BrokerUnavailable as error:

@@ -45,8 +45,8 @@ _POSITIONS = 1000
 _sessions = Gauge("pregao_broker_sessions", "Users whose session this gateway holds")
 _reconnects = Counter("pregao_broker_reconnects_total", "Links to the broker that were lost and made again")
 
-Connect = Callable[[str, Listener], Connection]
-"""A new connection for a broker user id."""
+Connect = Callable[[str, Listener, datetime | None], Connection]
+"""A new connection for a broker user id, with a session id that was not issued before a time, if there is one."""
 
 
 class Session:
@@ -75,6 +75,8 @@ class Session:
         self._accounts = bus.bucket(ACCOUNTS)
         self._balances: Balances | None = None
         self._published: SessionStatus | None = None
+        self._fresh_since: datetime | None = None
+        """What the connection was opened with (`DesiredSession.fresh_since`)."""
         self._positions: asyncio.Queue[BrokerPosition] = asyncio.Queue(_POSITIONS)
         self._balances_fresh = False
         self._link_up = False
@@ -100,9 +102,12 @@ class Session:
             try:
                 if await tenure.acquire():
                     await self._hold(tenure, account)
+                    while self._outdated(account) and tenure.held:
+                        await self._hold(tenure, account)  # at once, and before anybody else takes it
                 pause = _BACKOFF[0]
             except AuthenticationRefused as error:
-                await self._until_asked_anew(str(error))
+                if not self._outdated(account):
+                    await self._until_asked_anew(str(error))
             except (BrokerUnavailable, BusError) as error:
                 log.warning("session_not_available", user=self._user, error=str(error))
                 await self._publish(SessionState.CONNECTING, str(error))
@@ -149,7 +154,8 @@ class Session:
     async def _hold(self, tenure: Tenure, account: str) -> None:
         self._refused = self._leaving = False
         self._published = None  # another gateway may have told something else since
-        connection = self._connect(account, self)
+        self._fresh_since = self._freshness(account)
+        connection = self._connect(account, self, self._fresh_since)
         async with AsyncExitStack() as stack:
             stack.callback(self._let_go)
             self.holds = True
@@ -166,7 +172,10 @@ class Session:
                     serving = await self._serve(desk, account, serving)
                     await self._work(desk, account)
                     await self._wait()
+                if self._outdated(account):
+                    await self._report(account)
             finally:
+                # Whatever is being sent is answered first: the connection is closed after that.
                 if serving is not None:
                     await serving.aclose()
         if self._refused:
@@ -174,7 +183,18 @@ class Session:
 
     def _stays(self, tenure: Tenure, account: str) -> bool:
         leaves = self._leaving and self._rank() > 0 and not self._sending()
-        return self.needed and self._account() == account and tenure.held and not self._refused and not leaves
+        stays = self.needed and self._account() == account and tenure.held and not self._refused and not leaves
+        return stays and not self._outdated(account)
+
+    def _freshness(self, account: str) -> datetime | None:
+        """What the user asks of the session id of this account."""
+        desired = self._wanted()
+        return desired.fresh_since if desired is not None and desired.broker_user_id == account else None
+
+    def _outdated(self, account: str) -> bool:
+        """Whether the user asked for a fresh session since this one was opened."""
+        wanted = self._freshness(account) if self._wants(account) else None
+        return wanted is not None and (self._fresh_since is None or wanted > self._fresh_since)
 
     def _sending(self) -> bool:
         return any(record.position is None for record in self._unsettled())
@@ -238,6 +258,8 @@ class Session:
             await self._publish(SessionState.DISCONNECTED)
         elif desired.broker_user_id != account:
             await self._publish(SessionState.CONNECTING, "orders of the account before are still to be settled")
+        elif self._outdated(account):
+            await self._publish(SessionState.CONNECTING, "a fresh session was asked for")
         elif self._link_up:
             await self._publish(SessionState.CONNECTED)
         else:

@@ -45,6 +45,11 @@ class Sessions:
         self._desired = await self._bus.mirror(DESIRED, keys.desired_session("*"), DesiredSession, self._desire_changed)
         await self._members.start()  # at last: from now on it is handed sessions
 
+    def users_of(self, broker_user_id: str) -> set[str]:
+        """Who wants a session of that account; only one of them can have it."""
+        desired = [entry.value for _, entry in self._desired.items()] if self._desired else []
+        return {wish.user for wish in desired if wish.connected and wish.broker_user_id == broker_user_id}
+
     async def run(self) -> None:
         """Until cancelled; then every session is given up in order."""
         handing_over = asyncio.create_task(self._hand_over(), name="sessions:hand-over")

@@ -1,13 +1,14 @@
 """Session ids, from the operator's session API (api-contract §10.12).
 
-They are asked for once, kept encrypted (vault.py), and renewed before they expire and when the broker refuses one.
+They are asked for once, kept encrypted (vault.py), and renewed before they expire, when the broker refuses one, and by
+order. Of an id that another gateway asked for, whoever uses the one before is told, too.
 """
 
 import asyncio
 import random
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import aiohttp
 import msgspec
@@ -49,10 +50,13 @@ class _Answer(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    ssid: str
+    session: IssuedSession
     issued: float
     """Monotonic seconds, as is `renew_at`."""
     renew_at: float
+
+    def serves(self, since: datetime | None) -> bool:
+        return since is None or self.session.issued_at >= since
 
 
 Renewed = Callable[[], None]
@@ -81,28 +85,43 @@ class SessionIds:
         self._known: dict[str, _Known] = {}
         self._refused: dict[str, str] = {}
         """The last id the broker refused, by broker user id; the vault may still hold it."""
-        self._asking: dict[str, asyncio.Task[str]] = {}
+        self._working: dict[tuple[str, str], asyncio.Task[_Known]] = {}
+        """By what is done, and for whom."""
         self._users: dict[str, list[Renewed]] = {}
         self._failures: dict[str, int] = {}
         """Failed requests in a row, of ids in use."""
         self._renewing: dict[str, asyncio.Task[None]] = {}
         _age.set_function(self._oldest)
 
-    async def get(self, broker_user_id: str) -> str:
-        """A session id that the broker should accept. Callers at the same time share one request.
+    async def follow(self) -> None:
+        """Go over to what other gateways are given, from now on."""
+        await self._vault.follow(self._concerns, self._issued_elsewhere)
+
+    async def get(self, broker_user_id: str, since: datetime | None = None) -> str:
+        """A session id that the broker should accept, not issued before `since`. Callers at the same time share one
+        request.
 
         Raises AuthenticationRefused (the API has no session for this user), BrokerUnavailable.
         """
         known = self._known.get(broker_user_id)
-        if known is not None and self._clock.monotonic() < known.renew_at:
-            return known.ssid
-        return await self._shared(broker_user_id, self._recall_or_ask)
+        if known is None or self._clock.monotonic() >= known.renew_at or not known.serves(since):
+            known = await self._shared(broker_user_id, self._recall_or_ask)
+            if not known.serves(since):
+                known = await self._shared(broker_user_id, self._ask)
+        return known.session.ssid
+
+    async def renew(self, broker_user_id: str) -> datetime:
+        """Another id, however good the one before still is; when it was issued. Callers at the same time share one.
+
+        Raises AuthenticationRefused, BrokerUnavailable; then the one before is still used.
+        """
+        return (await self._shared(broker_user_id, self._replace)).session.issued_at
 
     def forget(self, broker_user_id: str, ssid: str) -> None:
         """The broker refused this one; the next `get` asks for another."""
         self._refused[broker_user_id] = ssid
         known = self._known.get(broker_user_id)
-        if known is not None and known.ssid == ssid:
+        if known is not None and known.session.ssid == ssid:
             del self._known[broker_user_id]
 
     def use(self, broker_user_id: str, renewed: Renewed) -> None:
@@ -125,26 +144,50 @@ class SessionIds:
             if renewing is not None:
                 renewing.cancel()
 
-    async def _shared(self, broker_user_id: str, work: Callable[[str], Coroutine[None, None, str]]) -> str:
-        asking = self._asking.get(broker_user_id)
-        if asking is None:
-            asking = self._asking[broker_user_id] = asyncio.create_task(work(broker_user_id))
-            asking.add_done_callback(lambda _: self._asking.pop(broker_user_id, None))
-        return await asyncio.shield(asking)
+    async def _shared(self, broker_user_id: str, work: Callable[[str], Coroutine[None, None, _Known]]) -> _Known:
+        name = work.__name__, broker_user_id
+        working = self._working.get(name)
+        if working is None:
+            working = self._working[name] = asyncio.create_task(work(broker_user_id))
+            working.add_done_callback(lambda _: self._working.pop(name, None))
+        return await asyncio.shield(working)
 
-    async def _recall_or_ask(self, broker_user_id: str) -> str:
+    async def _recall_or_ask(self, broker_user_id: str) -> _Known:
         kept = await self._vault.read(broker_user_id)
         if kept is not None and kept.ssid != self._refused.get(broker_user_id):
-            age = (self._clock.now() - kept.issued_at) / timedelta(seconds=1)
-            known = self._remember(broker_user_id, kept.ssid, max(0.0, age))
+            known = self._remember(broker_user_id, kept)
             if self._clock.monotonic() < known.renew_at:
                 _requests.labels("recalled").inc()
-                return kept.ssid
-        return await self._ask(broker_user_id)
+                return known
+        return await self._shared(broker_user_id, self._ask)
 
-    def _remember(self, broker_user_id: str, ssid: str, age: float) -> _Known:
+    async def _replace(self, broker_user_id: str) -> _Known:
+        known = await self._shared(broker_user_id, self._ask)
+        self._tell(broker_user_id)
+        return known
+
+    def _tell(self, broker_user_id: str) -> None:
+        for renewed in tuple(self._users.get(broker_user_id, ())):
+            renewed()
+
+    def _concerns(self, broker_user_id: str) -> bool:
+        return broker_user_id in self._users or broker_user_id in self._known
+
+    def _issued_elsewhere(self, broker_user_id: str, session: IssuedSession) -> None:
+        """What is stored last is everybody's, in whatever order gateways asked; also hears of what was issued here."""
+        known = self._known.get(broker_user_id)
+        if session.ssid == self._refused.get(broker_user_id) or (
+            known is not None and known.session.ssid == session.ssid
+        ):
+            return
+        self._failures.pop(broker_user_id, None)
+        self._remember(broker_user_id, session)
+        self._tell(broker_user_id)
+
+    def _remember(self, broker_user_id: str, session: IssuedSession) -> _Known:
+        age = max(0.0, (self._clock.now() - session.issued_at) / timedelta(seconds=1))
         issued = self._clock.monotonic() - age
-        known = _Known(ssid, issued, issued + self._validity * self._chance.uniform(*_RENEW_AFTER))
+        known = _Known(session, issued, issued + self._validity * self._chance.uniform(*_RENEW_AFTER))
         self._known[broker_user_id] = known
         return known
 
@@ -157,7 +200,7 @@ class SessionIds:
             if self._until_due(broker_user_id) > 0:
                 continue  # it was asked for anew meanwhile
             try:
-                await self._shared(broker_user_id, self._ask)
+                await self._shared(broker_user_id, self._replace)
             except (AuthenticationRefused, BrokerUnavailable) as error:
                 _renewals.labels("failed").inc()
                 log.warning("session_id_not_renewed", broker_user_id=broker_user_id, error=str(error))
@@ -165,8 +208,6 @@ class SessionIds:
             else:
                 backoff.reset()
                 _renewals.labels("renewed").inc()
-                for renewed in tuple(self._users.get(broker_user_id, ())):
-                    renewed()
 
     def _until_due(self, broker_user_id: str) -> float:
         """Seconds; of an id that is not known yet, the first look is for whoever uses it."""
@@ -192,18 +233,19 @@ class SessionIds:
     def _in_use(self) -> Iterator[_Known]:
         return (self._known[user] for user in self._users if user in self._known)
 
-    async def _ask(self, broker_user_id: str) -> str:
+    async def _ask(self, broker_user_id: str) -> _Known:
         try:
             ssid = await self._request(broker_user_id)
         except (AuthenticationRefused, BrokerUnavailable) as error:
             await self._failed(broker_user_id, str(error))
             raise
         self._failures.pop(broker_user_id, None)
-        self._remember(broker_user_id, ssid, 0.0)
-        await self._vault.write(broker_user_id, IssuedSession(ssid=ssid, issued_at=self._clock.now()))
+        session = IssuedSession(ssid=ssid, issued_at=self._clock.now())
+        known = self._remember(broker_user_id, session)
+        await self._vault.write(broker_user_id, session)
         _requests.labels("issued").inc()
         log.info("session_id_issued", broker_user_id=broker_user_id)
-        return ssid
+        return known
 
     async def _request(self, broker_user_id: str) -> str:
         try:

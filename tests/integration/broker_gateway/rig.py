@@ -15,7 +15,16 @@ from libs.contracts.account import Balances, SessionState, SessionStatus
 from libs.contracts.clock import SystemClock
 from libs.contracts.ids import new_id
 from libs.contracts.orders import OrderRecord, OrderState, TradeClosed
-from libs.contracts.rpc import CONNECT, SELL_ORDER, SUBMIT_ORDER, ConnectSession, SellOrder, SessionReport, SubmitOrder
+from libs.contracts.rpc import (
+    CONNECT,
+    RECONNECT,
+    SELL_ORDER,
+    SUBMIT_ORDER,
+    ConnectSession,
+    SellOrder,
+    SessionReport,
+    SubmitOrder,
+)
 from libs.contracts.subjects import session_rpc
 from tests.integration.paper_broker import PaperBroker
 from tests.integration.service_process import ServiceProcess, StartService
@@ -67,6 +76,9 @@ class Rig:
 
     async def connect(self, user: str = USER, broker_user: int = BROKER_USER) -> SessionReport:
         return await self.bus.call(CONNECT, ConnectSession(user=user, broker_user_id=str(broker_user)))
+
+    async def reconnect(self, user: str = USER, broker_user: int = BROKER_USER) -> SessionReport:
+        return await self.bus.call(RECONNECT, ConnectSession(user=user, broker_user_id=str(broker_user)))
 
     async def intend(self, **changes: Any) -> str:
         at = CLOCK.now()

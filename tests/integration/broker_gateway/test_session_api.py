@@ -1,62 +1,15 @@
 """A session API that has the wrong session, or none."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
-from libs.bus import Consumer, Delivery
-from libs.bus.topology import ALERTS
 from libs.contracts.account import SessionState
 from libs.contracts.alerts import Alert
 from libs.contracts.rpc import CONNECT, ConnectSession, ErrorCode, RpcError
 from services.paper_broker.faults import ExpireSession
 from tests.integration.broker_gateway.rig import BROKER_USER, SYSTEM_USER, Rig, until
+from tests.integration.broker_gateway.session_api import SessionApi
 from tests.integration.nats_server import eventually
-from tests.integration.paper_broker import PaperBroker
 from tests.messages import OTHER_USER
-
-
-class SessionApi:
-    """In front of the paper broker's own."""
-
-    def __init__(self, broker: PaperBroker) -> None:
-        self.broker = broker
-        self.instead: dict[int, int] = {}
-        """Whose session is given to whom."""
-        self.refused: set[int] = set()
-
-    async def handle(self, request: web.Request) -> web.Response:
-        user = int(request.match_info["user"])
-        if user in self.refused:
-            return web.json_response({"error": "no such user"}, status=404)
-        return web.json_response({"ssid": await self.broker.session(self.instead.get(user, user)), "userId": user})
-
-
-@pytest.fixture
-async def api(paper_broker: PaperBroker) -> AsyncIterator[SessionApi]:
-    api = SessionApi(paper_broker)
-    app = web.Application()
-    app.router.add_post("/sessions/{user}", api.handle)
-    server = TestServer(app)
-    await server.start_server()
-    paper_broker.session_url = str(server.make_url("/sessions"))
-    yield api
-    await server.close()
-
-
-@pytest.fixture
-async def told(rig: Rig) -> AsyncIterator[list[Alert]]:
-    """What an operator is told."""
-    told: list[Alert] = []
-
-    async def hear(batch: list[Delivery]) -> None:
-        told.extend(delivery.decode(Alert) for delivery in batch)
-
-    consumption = await rig.bus.consume(Consumer(ALERTS.name, "operator"), hear)
-    yield told
-    await consumption.stop()
 
 
 async def test_a_session_of_somebody_else_is_not_used(rig: Rig, api: SessionApi) -> None:

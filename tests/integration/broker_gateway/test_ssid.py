@@ -225,6 +225,81 @@ async def test_an_id_in_use_is_renewed_in_time_and_whoever_uses_it_is_told(make:
     await eventually(lambda: "renew:5150" not in {task.get_name() for task in asyncio.all_tasks()})
 
 
+async def test_an_id_that_is_too_old_for_the_caller_is_replaced_for_everybody(
+    ids: SessionIds, clock: ManualClock
+) -> None:
+    await ids.get("5150")
+    clock.seconds += 1
+    since = clock.now()
+    assert await ids.get("5150", since) == "ssid-2"
+    assert await ids.get("5150", since) == await ids.get("5150") == "ssid-2"
+
+
+async def test_what_another_process_was_given_is_new_enough(ids: SessionIds, make: Make, clock: ManualClock) -> None:
+    other = make()
+    await ids.get("5150")
+    clock.seconds += 1
+    since = await other.renew("5150")
+    assert since == clock.now()
+    assert await ids.get("5150", since) == "ssid-2"
+
+
+async def test_renewals_at_the_same_time_are_one_and_whoever_uses_the_id_is_told_once(
+    ids: SessionIds, api: Api
+) -> None:
+    told: list[str] = []
+    await ids.get("5150")
+    ids.use("5150", renewed := lambda: told.append("renewed"))
+    await asyncio.gather(*(ids.renew("5150") for _ in range(5)))
+    assert (await ids.get("5150"), len(api.asked), told) == ("ssid-2", 2, ["renewed"])
+    ids.leave("5150", renewed)
+
+
+async def test_a_renewal_that_fails_leaves_the_id_in_use(ids: SessionIds, api: Api) -> None:
+    told: list[str] = []
+    await ids.get("5150")
+    ids.use("5150", renewed := lambda: told.append("renewed"))
+    for status, error in ((404, AuthenticationRefused), (500, BrokerUnavailable)):
+        api.answer = lambda _, status=status: (status, "no")  # type: ignore[misc]
+        with pytest.raises(error):
+            await ids.renew("5150")
+    assert (await ids.get("5150"), told) == ("ssid-1", [])
+    ids.leave("5150", renewed)
+
+
+async def test_what_another_process_renews_is_taken_over_once(ids: SessionIds, make: Make, api: Api) -> None:
+    told: list[str] = []
+    await ids.follow()
+    await ids.get("5150")
+    ids.use("5150", renewed := lambda: told.append("renewed"))
+    await make().renew("5150")
+    await eventually(lambda: told)
+    assert await ids.get("5150") == "ssid-2"
+    await ids.renew("5150")
+    await make().renew("5150")
+    await eventually(lambda: len(told) == 3)
+    assert (await ids.get("5150"), len(api.asked)) == ("ssid-4", 4)
+    ids.leave("5150", renewed)
+
+
+async def test_nobody_elses_and_nothing_refused_is_taken_over(ids: SessionIds, make: Make, bus: Bus) -> None:
+    told: list[str] = []
+    await ids.follow()
+    refused = await ids.get("5150")
+    entry = await bus.bucket(SESSIONS).get("5150", SealedSession)
+    assert entry is not None
+    ids.use("5150", renewed := lambda: told.append("renewed"))
+    ids.forget("5150", refused)
+    assert await ids.get("5150") == "ssid-2"
+    await bus.bucket(SESSIONS).put("5150", entry.value)
+    await make(keys=(OTHER_KEY,)).renew("5150")
+    await make().renew("1")
+    await make().renew("5150")
+    await eventually(lambda: told)
+    assert (await ids.get("5150"), told) == ("ssid-5", ["renewed"])
+    ids.leave("5150", renewed)
+
+
 async def test_an_operator_is_told_when_there_is_no_other_for_a_refused_id(make: Make, api: Api, bus: Bus) -> None:
     told: list[Alert] = []
 
