@@ -18,6 +18,7 @@ from services.socket_edge.admin_answers import (
 from services.socket_edge.requests import Nothing
 from services.socket_edge.responses import Done
 from services.socket_edge.route import Access, Rate, Route
+from services.socket_edge.ssid_answers import NoSsid, OfBrokerUser, SsidKept, SsidsForgotten, SsidsQuery, SsidTotals
 
 Q = TypeVar("Q", bound=Struct)
 B = TypeVar("B", bound=Struct)
@@ -92,5 +93,22 @@ ALERTS = _read("alerts", "Alerts", ask.AlertsQuery, AlertsPage)
 READ_ALERT = _do("PUT", "alerts/{id}/read", "Mark an alert as read", ask.OfAlert, Nothing, Access.SUPPORT)
 RESOLVE_ALERT = _do("PUT", "alerts/{id}/resolve", "Mark an alert as resolved", ask.OfAlert, Nothing, Access.SUPPORT)
 LOGS = _read("logs", "Log entries", ask.LogsQuery, LogsPage)
+
+SSIDS = Route(
+    "GET", "/api/admin/ssid/stats", "Which broker users have a session id", SsidsQuery, Nothing, (Data[SsidTotals],),
+    Access.ADMIN,
+)  # fmt: skip
+SSID = Route(
+    "GET", "/api/admin/ssid/{userId}", "Until when a broker user's session id is good", OfBrokerUser, Nothing,
+    (Data[SsidKept], Data[NoSsid]), Access.ADMIN,
+)  # fmt: skip
+RENEW_SSID = Route(
+    "POST", "/api/admin/ssid/{userId}/renew", "Replace a broker user's session id", OfBrokerUser, Nothing, (Done,),
+    Access.ADMIN, Rate.COSTLY,
+)  # fmt: skip
+CLEAN_UP_SSIDS = Route(
+    "POST", "/api/admin/ssid/cleanup", "Forget session ids that expired", Nothing, Nothing, (SsidsForgotten,),
+    Access.ADMIN, Rate.WRITE,
+)  # fmt: skip
 
 ALL: tuple[Route[Any, Any], ...] = tuple(value for value in list(globals().values()) if isinstance(value, Route))

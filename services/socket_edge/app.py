@@ -52,6 +52,7 @@ from services.socket_edge.settings import Settings
 from services.socket_edge.sign_up_api import SignUpApi
 from services.socket_edge.socket_documents import serve_socket_documents
 from services.socket_edge.sockets import Sockets
+from services.socket_edge.ssid_api import SsidApi
 from services.socket_edge.standing import Standing
 from services.socket_edge.state import State
 from services.socket_edge.user_events import UserEvents
@@ -107,7 +108,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             PlatformApi(bus),
             SignUpApi(bus),
         )
-        handlers |= AdminApi(bus).handlers() | CrmApi(bus).handlers()
+        handlers |= AdminApi(bus).handlers() | SsidApi(bus).handlers() | CrmApi(bus).handlers()
         if settings.mode != "local":
             del handlers[routes.DISCOVER_ASSETS]
         async with _listening(
@@ -174,6 +175,7 @@ def _handlers(
         routes.HEALTHZ: about.health,
         routes.READYZ: about.ready,
         routes.CONNECT: connection.connect,
+        routes.RECONNECT: connection.reconnect,
         routes.DISCONNECT: connection.disconnect,
         routes.SYNC: connection.sync,
         routes.SIGN_UP: sign_up.create,

@@ -36,6 +36,13 @@ class ConnectionApi:
             balance_amount=balance.amount if balance is not None else Decimal(0),
         )
 
+    async def reconnect(self, call: Call[Nothing, OfUser]) -> responses.Reconnected:
+        """Also of who is not connected. A bot waits meanwhile, and goes on."""
+        report = await self._open(rpc.RECONNECT, call.user)
+        balance = report.balances.of(AccountType.DEMO) if report.balances is not None else None
+        amount = balance.amount if balance is not None else Decimal(0)
+        return responses.Reconnected(message="Reconnected to Avalon", balance=amount, balance_amount=amount)
+
     async def disconnect(self, call: Call[Nothing, OfUser]) -> responses.Done:
         """Stops a running bot first. Done also when nothing was connected."""
         await self.close(call.user)
@@ -84,8 +91,13 @@ class ConnectionApi:
 
     async def open(self, user: str) -> rpc.SessionReport:
         """Connect; the user's row says so when this returns. Raises ApiError, RpcError, StoreError."""
+        return await self._open(rpc.CONNECT, user)
+
+    async def _open(
+        self, endpoint: rpc.Endpoint[rpc.ConnectSession, rpc.SessionReport], user: str
+    ) -> rpc.SessionReport:
         request = rpc.ConnectSession(user=user, broker_user_id=await self.broker_user_id(user))
-        report = await self._bus.call(rpc.CONNECT, request)
+        report = await self._bus.call(endpoint, request)
         await self._record(user)
         return report
 

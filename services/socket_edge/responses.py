@@ -35,6 +35,14 @@ class Connected(Success, frozen=True, kw_only=True, rename="camel"):
     connection_type: Literal["WebSocket"] = "WebSocket"
 
 
+class Reconnected(Success, frozen=True, kw_only=True, rename="camel"):
+    message: str
+    balance: Decimal
+    """Of the demo account; here a number."""
+    balance_amount: Decimal
+    """The same, by the name that connecting has for it."""
+
+
 class BalanceOut(Message, frozen=True, kw_only=True, rename="camel"):
     amount: Decimal
     currency: str

@@ -26,6 +26,10 @@ CONNECT = Route(
     "POST", "/api/bot/connect", "Connect to the broker", ask.Nothing, ask.OfUser, (answer.Connected,),
     rate=Rate.COSTLY,
 )  # fmt: skip
+RECONNECT = Route(
+    "POST", "/api/bot/reconnect", "Connect anew, with a fresh session", ask.Nothing, ask.OfUser,
+    (answer.Reconnected,), rate=Rate.COSTLY,
+)  # fmt: skip
 DISCONNECT = Route(
     "POST", "/api/bot/disconnect", "Leave the broker", ask.Nothing, ask.OfUser, (answer.Done,), rate=Rate.WRITE
 )  # fmt: skip

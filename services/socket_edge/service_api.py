@@ -14,6 +14,7 @@ VERSION = "2.0.0"
 _ENDPOINTS: dict[str, Route[Any, Any]] = {
     "status": routes.STATUS,
     "connect": routes.CONNECT,
+    "reconnect": routes.RECONNECT,
     "disconnect": routes.DISCONNECT,
     "balance": routes.BALANCE,
     "accountType": routes.ACCOUNT_TYPE,

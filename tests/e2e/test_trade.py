@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.stack import Stack
 from tests.e2e.user import Json, Socket, User, log_in, money
 
-pytestmark = pytest.mark.takes(45)
+pytestmark = pytest.mark.takes(75)
 
 CANDLES = {"asset": "EURUSD-OTC", "timeframe": 5, "strategy": "hybrid"}
 BOT = {"mode": "auto", "strategy": "aggressive", "amount": 25, "maxTimeframe": 10, "accountType": "demo"}
@@ -63,6 +63,21 @@ async def test_a_trade_from_start_to_stop(connected: User) -> None:
     await expect_balance_to_follow(connected)
     again = await connected.post("/api/bot/stop-runtime")
     assert (again.status, again.body["success"]) == (400, False)
+
+
+async def test_a_fresh_session_amid_trading_loses_nothing_and_the_bot_goes_on(connected: User) -> None:
+    async with connected.socket() as socket:
+        await start_bot(connected)
+        first = (await socket.wait("position:opened"))["positionId"]
+        again = await connected.post("/api/bot/reconnect")
+        assert (again.status, again.body["success"]) == (200, True)
+        assert money(again.body["balance"]) == money(again.body["balanceAmount"]) > 0
+        assert (await connected.get("/api/bot/runtime-status")).body["isRunning"] is True
+        await socket.wait("position:closed", where=lambda position: position["positionId"] == first)
+        await socket.wait("position:opened", where=lambda position: position["positionId"] != first)
+        await connected.post("/api/bot/stop-runtime")
+        await socket.wait("bot_status", where=lambda status: status["status"] == "stopped")
+    await expect_balance_to_follow(connected)
 
 
 async def expect_one_trade(user: User, opened: Json, closed: Json, row: Json, socket: Socket) -> None:

@@ -2,13 +2,13 @@
 as its own NATS user. What they do themselves is tested with them, and the whole path end to end."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from libs.bus import Bus
 from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
-from libs.contracts import keys, rpc, subjects
+from libs.contracts import keys, rpc, ssid_rpc, subjects
 from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.ids import new_id
@@ -75,9 +75,19 @@ class Backend:
             "gateway",
             {
                 rpc.CONNECT: self._connect,
+                rpc.RECONNECT: self._reconnect,
                 rpc.DISCONNECT: self._disconnect,
                 rpc.CANDLES: self._candles,
                 rpc.SIGN_UP: self._sign_up,
+            },
+        )
+        await self.gateway.serve(
+            "gateway-ssid",
+            {
+                ssid_rpc.SSID_STATS: self._ssid_stats,
+                ssid_rpc.SSID_STATUS: self._ssid_status,
+                ssid_rpc.RENEW_SSID: self._renew_ssid,
+                ssid_rpc.CLEAN_UP_SSIDS: self._clean_up_ssids,
             },
         )
         await self.gateway.serve_on(subjects.session_rpc("*", rpc.SETTLE.name), rpc.SETTLE, self._settle)
@@ -142,6 +152,13 @@ class Backend:
 
     async def _connect(self, request: rpc.ConnectSession) -> rpc.SessionReport:
         self._note(rpc.CONNECT.name, request)
+        return await self._connected(request)
+
+    async def _reconnect(self, request: rpc.ConnectSession) -> rpc.SessionReport:
+        self._note(rpc.RECONNECT.name, request)
+        return await self._connected(request)
+
+    async def _connected(self, request: rpc.ConnectSession) -> rpc.SessionReport:
         await self.session(request.user, SessionState.CONNECTED)
         now = datetime.now(UTC)
         status = SessionStatus(user=request.user, at=now, state=SessionState.CONNECTED)
@@ -153,6 +170,25 @@ class Backend:
         await self.session(request.user, SessionState.DISCONNECTED)
         status = SessionStatus(user=request.user, at=datetime.now(UTC), state=SessionState.DISCONNECTED)
         return rpc.SessionReport(status=status, balances=None)
+
+    async def _ssid_stats(self, request: ssid_rpc.SsidPage) -> ssid_rpc.SsidStats:
+        self._note(ssid_rpc.SSID_STATS.name, request)
+        now = datetime.now(UTC)
+        old = ssid_rpc.KeptSsid(broker_user_id="41", expires_at=now - timedelta(hours=1), expired=True)
+        return ssid_rpc.SsidStats(total=7, expired=2, system_active=True, page=(old, _kept("42")))
+
+    async def _ssid_status(self, request: ssid_rpc.OfBrokerUser) -> ssid_rpc.SsidStatus:
+        self._note(ssid_rpc.SSID_STATUS.name, request)
+        known = request.broker_user_id == "42"
+        return ssid_rpc.SsidStatus(kept=_kept(request.broker_user_id) if known else None)
+
+    async def _renew_ssid(self, request: ssid_rpc.RenewSsid) -> ssid_rpc.KeptSsid:
+        self._note(ssid_rpc.RENEW_SSID.name, request)
+        return _kept(request.broker_user_id)
+
+    async def _clean_up_ssids(self, request: ssid_rpc.CleanUpSsids) -> ssid_rpc.SsidsCleaned:
+        self._note(ssid_rpc.CLEAN_UP_SSIDS.name, request)
+        return ssid_rpc.SsidsCleaned(cleaned=2)
 
     async def _settle(self, request: rpc.OfUser) -> rpc.Settled:
         self._note(rpc.SETTLE.name, request)
@@ -242,6 +278,12 @@ class Backend:
         self.asked.append(request)
         if endpoint in self.refusals:
             raise self.refusals[endpoint]
+
+
+def _kept(broker_user_id: str) -> ssid_rpc.KeptSsid:
+    """For another eleven and a half hours."""
+    expires_at = datetime.now(UTC) + timedelta(hours=11.5)
+    return ssid_rpc.KeptSsid(broker_user_id=broker_user_id, expires_at=expires_at, expired=False)
 
 
 def a_status(user: str, activity: Activity, **changes: Any) -> BotStatus:
