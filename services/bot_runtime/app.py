@@ -35,6 +35,7 @@ from services.bot_runtime.orders import Orders
 from services.bot_runtime.partitions import Partitions
 from services.bot_runtime.platform import PlatformDesk, PlatformRules
 from services.bot_runtime.rpc import Endpoints
+from services.bot_runtime.rush import Rush
 from services.bot_runtime.scanner.scanner import Scanner
 from services.bot_runtime.settings import Settings
 from services.bot_runtime.strategies import Strategies
@@ -49,7 +50,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     journals, strategies = Journals(bus), Strategies(bus, lambda: fleet.wake_all())
     desk = Desk(
         bus, service.clock, actives, accounts, Orders(bus), desires, journals, platform, strategies,
-        settings.order_lifetime,
+        Rush(service.clock), settings.order_lifetime,
     )  # fmt: skip
     fleet = Fleet(desk)
     candles = Candles(bus, fleet.evaluate)

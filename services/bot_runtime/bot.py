@@ -14,6 +14,7 @@ from libs.contracts.orders import Order, OrderRecord, OrderState, RejectCode
 from services.bot_runtime import labels
 from services.bot_runtime.board import Board
 from services.bot_runtime.choice import Choice, candle_size, choices
+from services.bot_runtime.deferred import Deferred
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.platform import UserGate
@@ -31,7 +32,6 @@ _LOOK_AFTER = 5.0
 
 _PROMPT = 0.1
 """Seconds in which an order is usually answered."""
-
 
 _published = Histogram(
     "pregao_signal_to_order_seconds",
@@ -239,20 +239,21 @@ class Bot:
         )
 
     async def _enter(self, choice: Choice, order: Order) -> None:
+        self._desk.rush.goes_on()
         record = await self._desk.orders.create(order)
         self._learn(record)
         published = self._desk.clock.monotonic() - choice.computed
         if record.order != order:
             return  # decided before, by an attempt that did not come to know of it
         _published.observe(published)
-        submission = asyncio.create_task(self._submit(choice, order, published), name=f"submit:{order.order_id}")
+        # The order goes first: people are told when it is answered, or when it takes long.
+        telling = Deferred(_PROMPT, lambda: self._tell_entry(choice, order))
         try:
-            # The order goes first: people are told when it is answered, or when it takes long.
-            await asyncio.wait({submission}, timeout=_PROMPT)
-            await self._tell_entry(choice, order)
-            await submission
+            await self._submit(choice, order, published)
+            await self._desk.rush.over()
+            await telling.now()
         finally:
-            submission.cancel()
+            telling.cancel()
 
     async def _submit(self, choice: Choice, order: Order, published: float) -> None:
         record = await self._desk.orders.submit(order)
@@ -344,11 +345,12 @@ class Bot:
 
     async def _heard(self, timeout: float | None) -> None:
         """Wait for news."""
+        timer = asyncio.get_running_loop().call_later(timeout, self._news.set) if timeout is not None else None
         try:
-            async with asyncio.timeout(timeout):
-                await self._news.wait()
-        except TimeoutError:
-            return
+            await self._news.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
         self._news.clear()
 
     async def _tell(

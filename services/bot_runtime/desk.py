@@ -10,6 +10,7 @@ from services.bot_runtime.desires import Desires
 from services.bot_runtime.journal import Journals
 from services.bot_runtime.orders import Orders
 from services.bot_runtime.platform import PlatformRules
+from services.bot_runtime.rush import Rush
 from services.bot_runtime.strategies import Strategies
 
 
@@ -24,5 +25,6 @@ class Desk:
     journals: Journals
     platform: PlatformRules
     strategies: Strategies
+    rush: Rush
     order_lifetime: float
     """Seconds after the decision in which an order may be sent."""

@@ -1,12 +1,12 @@
 """What bots see of the gateway, as light as possible: a market that moves, and orders that are answered and settled."""
 
 import asyncio
-import math
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import msgspec
+import numpy as np
 
 from libs.bus import Bus, BusError, Entry
 from libs.bus.topology import ACCOUNTS, BUCKETS, CATALOGUE, ORDERS, STREAMS
@@ -21,10 +21,15 @@ from tests.messages import an_active
 _PAYOUT = Decimal("0.82")
 _TICK = 10
 """Seconds; the size of the shortest candles, and of the steps in which the market moves."""
+_VOLATILITY = 1e-4
+"""Standard deviation of the logarithm of a step."""
+_HISTORY = 100_000
+_FUTURE = 3_600
+"""Seconds."""
 
 
 class Market:
-    """Prices wander about, the same for the same seed."""
+    """Prices are random walks, so strategies speak about as often as on real candles (docs/benchmarks.md)."""
 
     def __init__(self, bus: Bus, actives: int, sizes: tuple[int, ...], seed: int = 7) -> None:
         self.bus = bus
@@ -32,7 +37,9 @@ class Market:
         self.histories = 0
         """How many were asked for."""
         self._sizes = sizes
-        self._seed = seed
+        self._first_step = int(bus.clock.now().timestamp()) // _TICK - _HISTORY // _TICK
+        steps = np.random.default_rng(seed).normal(0, _VOLATILITY, (actives, (_HISTORY + _FUTURE) // _TICK))
+        self._prices = np.exp(np.cumsum(steps, axis=1))
         self._orders = bus.bucket(ORDERS)
         self._records: dict[str, Entry[OrderRecord]] = {}
         self._news = asyncio.Condition()
@@ -73,15 +80,12 @@ class Market:
         return CandlePage(candles=tuple(self._candle(query.active_id, query.size, end) for end in ends))
 
     def _candle(self, active_id: int, size: int, end: int) -> Candle:
-        first, last = self._price(active_id, end - size), self._price(active_id, end)
+        last = end // _TICK - self._first_step
+        prices = self._prices[active_id - 1, last - size // _TICK : last + 1].tolist()
         return Candle(
-            active_id=active_id, size=size, id=end // size, start=end - size, end=end, open=first, close=last,
-            high=max(first, last), low=min(first, last), at=datetime.fromtimestamp(end, UTC),
+            active_id=active_id, size=size, id=end // size, start=end - size, end=end, open=prices[0], close=prices[-1],
+            high=max(prices), low=min(prices), at=datetime.fromtimestamp(end, UTC),
         )  # fmt: skip
-
-    def _price(self, active_id: int, second: int) -> float:
-        noise = random.Random(f"{self._seed}/{active_id}/{second}").gauss(0, 1e-4)
-        return 1 + 1e-3 * math.sin(second / 700 + active_id) + 3e-4 * math.sin(second / 97 + 2 * active_id) + noise
 
     def _seen(self, key: str, entry: Entry[OrderRecord] | None) -> None:
         order_id = key.rpartition(".")[2]

@@ -176,6 +176,7 @@ async def test_after_a_long_silence_an_id_is_passed_over_rather_than_used_again(
     runtime = await start_runtime()
     await observer.start_bot()
     await gateway.settle(await gateway.next_order(), "8.20")
+    await observer.score(1)
     await observer.label(labels.ANALYZING)
     await runtime.kill()
     await age(bus, timedelta(seconds=FINAL_RECORD_LIFE))

@@ -84,6 +84,23 @@ async def test_bots_trade_by_built_in_and_by_their_users_strategies(
     assert {order.user: order.strategy for order in gateway.bought} == {USER: "follow", OTHER_USER: "mhi"}
 
 
+async def test_bots_decide_before_the_next_strategy_is_evaluated(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    await start_runtime()
+    await gateway.connect(OTHER_USER)
+    await observer.start_bot(config=BotConfig(strategy="aggressive"))
+    await observer.start_bot(OTHER_USER, BotConfig(strategy="mhi"))
+    await observer.label(labels.ANALYZING)
+    await observer.label(labels.ANALYZING, OTHER_USER)
+    async with gateway.closing_candles(1, 2):
+        await observer.until(lambda: observer.signals[USER] and observer.signals[OTHER_USER])
+    told = observer.signals[USER][0], observer.signals[OTHER_USER][0]
+    first, second = sorted(told, key=lambda one: one.signal.at)
+    assert first.signal.candle_end == second.signal.candle_end
+    assert first.at < second.signal.at
+
+
 @pytest.mark.parametrize(
     ("then", "reason"),
     [

@@ -139,6 +139,7 @@ async def test_without_a_gateway_nothing_is_sent_and_the_order_is_rejected(
     await observer.start_bot()
     first = await gateway.next_order()
     await gateway.settle(first, "8.20")
+    await observer.score(1)
     await observer.label(labels.ANALYZING)
     await gateway.vanish()
     async with gateway.closing_candles(1, 2):
@@ -170,6 +171,7 @@ async def test_an_order_the_gateway_never_took_expires(gateway: Gateway, observe
     await observer.start_bot()
     first = await gateway.next_order()
     await gateway.settle(first, "8.20")
+    await observer.score(1)
     await observer.label(labels.ANALYZING)
     await gateway.ignore_orders()
     told = len(observer.labels())

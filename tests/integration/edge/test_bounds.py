@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import jwt
 import pytest
 
+from libs.bus.topology import BOTS
 from libs.contracts.bots import Activity
 from services.socket_edge.fanout import OVERFLOW
 from tests.integration.edge.client import Edge
@@ -52,11 +53,11 @@ async def test_a_socket_that_does_not_read_is_cut_off_and_the_others_miss_nothin
         sent = 0
         while await edge.process.metric('pregao_edge_sockets_cut_total{reason="overflow"}') == 0:
             assert sent < 20 * OVERFLOW
-            for _ in range(100):
+            for _ in range(BOTS.history):  # more at once could be overwritten before they are news
                 await backend.status(person.user, Activity.ANALYZING, label=f"{sent} " + "x" * 10_000)
                 sent += 1
+            await reader.heard("bot:status-update", sent)
         await edge.until_metric("pregao_edge_sockets", 1)
-        await reader.heard("bot:status-update", sent)
     labels = [int(status["status"].split()[0]) for status in reader.named("bot:status-update")]
     assert labels == list(range(sent))
 

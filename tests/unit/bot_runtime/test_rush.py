@@ -1,0 +1,37 @@
+"""What can wait while many bots decide waits, but not for ever."""
+
+import asyncio
+
+import pytest
+
+from libs.contracts.clock import SystemClock
+from services.bot_runtime.rush import _CALM, _LONGEST, Rush
+
+CLOCK = SystemClock()
+
+
+async def test_nobody_waits_when_there_is_none() -> None:
+    with pytest.raises(StopIteration):  # without a wait
+        Rush(CLOCK).over().send(None)
+
+
+async def test_it_is_over_when_nobody_has_decided_for_a_while() -> None:
+    rush = Rush(CLOCK)
+    rush.goes_on()
+    waiting = asyncio.create_task(rush.over())
+    await asyncio.sleep(_CALM / 2)
+    rush.goes_on()
+    last = CLOCK.monotonic()
+    await waiting
+    assert CLOCK.monotonic() - last >= _CALM
+
+
+async def test_nobody_waits_for_ever() -> None:
+    rush = Rush(CLOCK)
+    rush.goes_on()
+    waiting = asyncio.create_task(rush.over())
+    began = CLOCK.monotonic()
+    while not waiting.done():
+        rush.goes_on()
+        await asyncio.sleep(0)
+    assert CLOCK.monotonic() - began >= _LONGEST
