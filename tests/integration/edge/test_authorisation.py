@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -15,7 +16,7 @@ from libs.bus.topology import PLATFORM
 from libs.contracts import keys
 from libs.contracts.ids import new_id
 from libs.contracts.platform import BarredUser
-from services.socket_edge import routes
+from services.socket_edge import admin_routes, crm_routes, routes
 from services.socket_edge.emissions import ADMIN, NAMESPACES, REQUESTS
 from services.socket_edge.requests import OfUser
 from services.socket_edge.route import Access, Role, Route
@@ -63,6 +64,15 @@ NEEDED: dict[str, dict[str, object]] = {
     "/api/bot/reconfigure": {"config": {}},
 }
 """What a body cannot be without."""
+
+
+BODIES: dict[str, dict[str, object]] = {
+    "/api/admin/users/{id}/suspend": {"reason": "fraud"},
+    "/api/admin/users/{id}/role": {"role": "analyst"},
+    "/api/crm/contacts": {"email": "somebody@example.test"},
+    "/api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
+}
+"""What a request is valid with that a service is handed."""
 
 
 def path_of(route: Route, user: str) -> str:  # type: ignore[type-arg]
@@ -117,12 +127,24 @@ async def test_only_administrators_act_for_others(callers: Callers, route: Route
             assert (status, code) == (403, "FORBIDDEN"), role
 
 
-async def test_what_nobody_answers_yet_is_said_so(callers: Callers) -> None:
+HANDED_ON = [
+    route
+    for route in (*admin_routes.ALL, *crm_routes.ALL)
+    if "/ssid/" not in route.path and route is not crm_routes.STATS
+]
+"""To services that do not run here."""
+
+
+@pytest.mark.parametrize("route", HANDED_ON, ids=lambda route: f"{route.method} {route.path}")
+async def test_without_the_service_that_answers_it_is_said_so(callers: Callers, route: Route) -> None:  # type: ignore[type-arg]
     boss = callers.with_role[Role.SUPER_ADMIN]
-    for path in ("/api/admin/analytics/dashboard", "/api/admin/users?sortBy=total_pnl", "/api/crm/contacts"):
-        status, body, headers = await callers.stack.edge.ask("GET", path, boss)
-        assert (status, body["code"]) == (503, "UNAVAILABLE")
-        assert int(headers["retry-after"]) > 0
+    sent: dict[str, Any] = {"json": BODIES.get(route.path, {})} if route.changes else {}
+    status, body, headers = await callers.stack.edge.ask(route.method, path_of(route, new_id()), boss, **sent)
+    assert (status, body["code"]) == (503, "UNAVAILABLE"), body
+    assert body["success"] is False
+    assert body["error"] == body["message"]
+    assert body["requestId"]
+    assert int(headers["retry-after"]) > 0
 
 
 async def enter(callers: Callers, person: Person | None, namespace: str) -> str:
