@@ -35,7 +35,7 @@ from services.bot_runtime.orders import Orders
 from services.bot_runtime.partitions import Partitions
 from services.bot_runtime.platform import PlatformDesk, PlatformRules
 from services.bot_runtime.rpc import Endpoints
-from services.bot_runtime.rush import Rush
+from services.bot_runtime.rush import Rush, collect_between_rushes
 from services.bot_runtime.scanner.scanner import Scanner
 from services.bot_runtime.settings import Settings
 from services.bot_runtime.strategies import Strategies
@@ -43,6 +43,7 @@ from services.bot_runtime.strategies import Strategies
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
+    collect_between_rushes()
     bus = service.bus
     await bus.ensure(ACCOUNTS, ALERTS, BOTS, CATALOGUE, DESIRED, FEEDS, LEASES, ORDERS, PLATFORM, SIGNALS, TRADES)
 

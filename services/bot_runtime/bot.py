@@ -249,27 +249,27 @@ class Bot:
         # The order goes first: people are told when it is answered, or when it takes long.
         telling = Deferred(_PROMPT, lambda: self._tell_entry(choice, order))
         try:
-            await self._submit(choice, order, published)
+            answer = await self._desk.orders.submit(order)
+            accepted = self._desk.clock.monotonic() - choice.computed
+            if answer is not None:
+                self._learn(answer)
             await self._desk.rush.over()
+            if answer is not None:
+                self._report(answer, published, accepted)
             await telling.now()
         finally:
             telling.cancel()
 
-    async def _submit(self, choice: Choice, order: Order, published: float) -> None:
-        record = await self._desk.orders.submit(order)
-        if record is None:
-            return
-        self._learn(record)
-        seconds = self._desk.clock.monotonic() - choice.computed
-        if record.state is OrderState.OPENED:
-            _accepted.observe(seconds)
+    def _report(self, answer: OrderRecord, published: float, accepted: float) -> None:
+        if answer.state is OrderState.OPENED:
+            _accepted.observe(accepted)
         self._log.info(
             "order_answered",
-            order_id=order.order_id,
-            state=record.state,
-            code=record.code,
+            order_id=answer.order.order_id,
+            state=answer.state,
+            code=answer.code,
             published_ms=round(published * 1000, 3),
-            milliseconds=round(seconds * 1000, 3),
+            milliseconds=round(accepted * 1000, 3),
         )
 
     async def _tell_entry(self, choice: Choice, order: Order) -> None:
