@@ -52,3 +52,18 @@ async def test_a_misspelt_field_of_a_write_is_refused_and_of_a_read_left_aside(e
     assert status == 200
     status, body = await edge.get("/api/bot/status?userId=null", person)
     assert (status, body["field"]) == (400, "userId")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"config": ' + "[" * 20_000 + "]" * 20_000 + "}",
+        '{"other": ' + "[" * 20_000 + "]" * 20_000 + "}",
+        "[" * 20_000,
+    ],
+    ids=["where another value belongs", "in an unknown field", "without an end"],
+)
+async def test_depth_without_bound_is_a_bad_request(edge: Edge, person: Person, body: str) -> None:
+    headers = {"content-type": "application/json"}
+    status, answer, _ = await edge.ask("POST", "/api/bot/start-runtime", person, data=body, headers=headers)
+    assert (status, answer["success"]) == (400, False), answer
