@@ -107,3 +107,9 @@ def test_a_bad_query_names_its_parameter(query: dict[str, str], type_: type[Any]
 def test_a_socket_payload_is_checked_too(value: object) -> None:
     with pytest.raises(ApiError):
         from_builtins(value, CandleSubscription)
+
+
+def test_depth_without_bound_is_told_as_any_other_bad_body() -> None:
+    with pytest.raises(ApiError) as refused:
+        from_json(b"[" * 20_000, object)
+    assert (refused.value.status, refused.value.code) == (400, "INVALID_REQUEST")
