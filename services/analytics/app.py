@@ -11,10 +11,12 @@ from libs.store import Database
 from libs.store.bot_status import BotStatuses
 from libs.store.people import People
 from libs.store.scanner import Signals, Window
+from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
 from services.analytics import ledger, signals, statuses
 from services.analytics.barring import Barring
 from services.analytics.ledger import Ledger
+from services.analytics.reports import Reports
 from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
 from services.analytics.signals import SignalBook
@@ -38,7 +40,11 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         running = [await bus.consume(ledger.CONSUMER, trades.record)]
         running += [await bus.consume(signals.CONSUMER, SignalBook(bus, scanned).record)]
         running += [await bus.consume(consumer, users.follow) for consumer in statuses.CONSUMERS]
-        served = await bus.serve("analytics", {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer})
+        reports = Reports(TradeSums(database), bus.clock)
+        served = await bus.serve(
+            "analytics",
+            {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer, **reports.handlers()},
+        )
         service.background(statistics.run(), "scanner statistics")
         service.background(Barring(bus, People(database)).run(), "barring")
         yield
