@@ -11,6 +11,7 @@ from libs.store import Database
 from libs.store.bot_status import BotStatuses
 from libs.store.people import People
 from libs.store.scanner import Signals, Window
+from libs.store.trade_lists import TradeLists
 from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
 from services.analytics import ledger, signals, statuses
@@ -21,6 +22,7 @@ from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
 from services.analytics.signals import SignalBook
 from services.analytics.statuses import Statuses
+from services.analytics.trade_desk import TradeDesk
 from services.analytics.verdicts import Verdicts
 
 
@@ -40,13 +42,14 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         running = [await bus.consume(ledger.CONSUMER, trades.record)]
         running += [await bus.consume(signals.CONSUMER, SignalBook(bus, scanned).record)]
         running += [await bus.consume(consumer, users.follow) for consumer in statuses.CONSUMERS]
-        reports = Reports(TradeSums(database), bus.clock)
+        people = People(database)
+        reports, desk = Reports(TradeSums(database), bus.clock), TradeDesk(TradeLists(database), people)
         served = await bus.serve(
             "analytics",
-            {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer, **reports.handlers()},
+            {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer, **reports.handlers(), **desk.handlers()},
         )
         service.background(statistics.run(), "scanner statistics")
-        service.background(Barring(bus, People(database)).run(), "barring")
+        service.background(Barring(bus, people).run(), "barring")
         yield
         await served.stop()
         await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -1,14 +1,12 @@
 """What administrators ask about trades in numbers (api-contract §3.14, §4.8, §5). Answered from sums that the database
 keeps in the transaction that writes the trades, so an answer is never older than the ledger."""
 
-from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Literal, TypeVar
 
 from libs.bus.rpc import Handler
 from libs.contracts import admin_rpc as rpc
-from libs.contracts.account import AccountType
 from libs.contracts.admin import Accounts, Period, Rows, Top
 from libs.contracts.admin_rows import (
     AssetPerformance,
@@ -25,11 +23,9 @@ from libs.contracts.admin_rows import (
 )
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
-from libs.store import StoreUnavailable
 from libs.store.trade_sums import DaySums, KeySums, TradeSums
+from services.analytics.answering import accounts_of, answering
 
-Q = TypeVar("Q")
-A = TypeVar("A")
 R = TypeVar("R")
 
 _USUAL_DAYS = 30
@@ -40,27 +36,28 @@ _FLAT = 5.0
 
 
 class Reports:
-    """Raises RpcError: INVALID_REQUEST for a period that is too long, UNAVAILABLE while the database is away."""
+    """Raises RpcError: INVALID_REQUEST for a period that is too long."""
 
     def __init__(self, sums: TradeSums, clock: Clock) -> None:
         self._sums = sums
         self._clock = clock
 
     def handlers(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
-        answers: dict[Endpoint[Any, Any], Callable[[Any], Awaitable[Any]]] = {
-            rpc.DAILY: self.daily,
-            rpc.BY_STRATEGY: self.by_strategy,
-            rpc.HOURLY: self.hourly,
-            rpc.COMPARISON: self.comparison,
-            rpc.CHARTS: self.charts,
-            rpc.REVENUE: self.revenue,
-            rpc.DAILY_VOLUME: self.daily_volume,
-            rpc.ASSET_PERFORMANCE: self.asset_performance,
-            rpc.ASSET_STATS: self.asset_stats,
-            rpc.TOP_BY_PNL: self.top_by_pnl,
-            rpc.TOP_BY_VOLUME: self.top_by_volume,
-        }
-        return {endpoint: _told(answer) for endpoint, answer in answers.items()}
+        return answering(
+            {
+                rpc.DAILY: self.daily,
+                rpc.BY_STRATEGY: self.by_strategy,
+                rpc.HOURLY: self.hourly,
+                rpc.COMPARISON: self.comparison,
+                rpc.CHARTS: self.charts,
+                rpc.REVENUE: self.revenue,
+                rpc.DAILY_VOLUME: self.daily_volume,
+                rpc.ASSET_PERFORMANCE: self.asset_performance,
+                rpc.ASSET_STATS: self.asset_stats,
+                rpc.TOP_BY_PNL: self.top_by_pnl,
+                rpc.TOP_BY_VOLUME: self.top_by_volume,
+            }
+        )
 
     async def daily(self, query: Period) -> Rows[DailyRow]:
         """Ascending, without gaps."""
@@ -175,7 +172,7 @@ class Reports:
         return await self._top(query, by_volume=True)
 
     async def _top(self, query: Top, by_volume: bool) -> Rows[TopUser]:
-        users = await self._sums.top_users(_of(query.account_type), by_volume, query.limit)
+        users = await self._sums.top_users(accounts_of(query.account_type), by_volume, query.limit)
         return _rows(
             [
                 TopUser(
@@ -187,15 +184,17 @@ class Reports:
         )  # fmt: skip
 
     async def _assets(self, query: Top) -> list[KeySums]:
-        return [one for one in await self._sums.by_asset(_of(query.account_type)) if one.decided]
+        return [one for one in await self._sums.by_asset(accounts_of(query.account_type)) if one.decided]
 
     async def _by(self, what: Literal["asset", "strategy", "hour"], query: Period) -> list[KeySums]:
-        return await self._sums.by(what, _of(query.account_type), *self._period(query))
+        return await self._sums.by(what, accounts_of(query.account_type), *self._period(query))
 
     async def _days(self, query: Period, accounts: Accounts | None = None) -> list[DaySums]:
         """Every day of the period."""
         first, last = self._period(query)
-        traded = {day.day: day for day in await self._sums.by_day(_of(accounts or query.account_type), first, last)}
+        traded = {
+            day.day: day for day in await self._sums.by_day(accounts_of(accounts or query.account_type), first, last)
+        }
         days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
         return [traded.get(day) or DaySums(day=day) for day in days]
 
@@ -208,20 +207,6 @@ class Reports:
         if (last - first).days >= _MOST_DAYS:
             raise RpcError(ErrorCode.INVALID_REQUEST, f"Expected at most {_MOST_DAYS} days from `dateFrom` to `dateTo`")
         return first, last
-
-
-def _told(answer: Callable[[Q], Awaitable[A]]) -> Handler[Any, Any]:
-    async def handler(query: Any) -> Any:
-        try:
-            return await answer(query)
-        except StoreUnavailable as error:
-            raise RpcError(ErrorCode.UNAVAILABLE, "the database is away") from error
-
-    return handler
-
-
-def _of(accounts: Accounts) -> list[AccountType]:
-    return list(AccountType) if accounts is Accounts.BOTH else [AccountType(accounts)]
 
 
 def _rows(rows: list[R], limit: int | None = None) -> Rows[R]:

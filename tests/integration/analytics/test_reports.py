@@ -4,15 +4,17 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
 from libs.bus import Bus
 from libs.contracts import admin_rpc as rpc
 from libs.contracts.account import AccountType
-from libs.contracts.admin import Accounts, Period, Top
+from libs.contracts.admin import Accounts, OfTrade, Period, Top, TradesOfUser, TradesQuery
 from libs.contracts.ids import new_id
-from libs.contracts.rpc import ErrorCode, RpcError
+from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store import Database
 from libs.store.trades import Trades
 from tests.integration.analytics.conftest import StartAnalytics
@@ -178,3 +180,47 @@ async def test_what_cannot_be_answered_is_said(
     with pytest.raises(RpcError) as away:
         await bus.call(rpc.DAILY, Period())
     assert away.value.code is ErrorCode.UNAVAILABLE
+
+
+async def test_trades_are_listed_as_the_client_reads_them(
+    bus: Bus,
+    start_analytics: StartAnalytics,
+    supabase_server: SupabaseServer,
+    trades: Trades,
+    person: Person,
+    day: date,
+) -> None:
+    await start_analytics(supabase_server)
+    await trade(trades, person, day, 1, "8.20")
+    await trade(trades, person, day, 2, None, duration=60)
+    await trade(trades, person, day, 3, "-10", account_type=DEMO)
+    query = TradesQuery(user_id=UUID(person.user), limit=1)
+    page = await bus.call(rpc.TRADES, query)
+    [newest] = page.rows
+    assert page.total == 2
+    assert (newest.user_email, newest.direcao, newest.pnl, newest.resultado, newest.duracao_segundos) == (
+        person.email, "CALL", Decimal(0), None, 60,
+    )  # fmt: skip
+    assert newest.data_fechamento is None
+    older = await bus.call(rpc.TRADES, msgspec.structs.replace(query, cursor=page.next))
+    assert [(row.pnl, row.resultado) for row in older.rows] == [(Decimal("8.20"), "WIN")]
+    rest = await bus.call(rpc.TRADES, msgspec.structs.replace(query, cursor=older.next))
+    assert (rest.rows, rest.next) == ((), "")
+
+    stats = await bus.call(rpc.TRADE_STATS, TradesQuery(user_id=UUID(person.user), account_type=Accounts.BOTH))
+    assert (stats.win, stats.loss, stats.tie, stats.total, stats.win_rate) == (1, 1, 0, 2, 50.0)
+    assert (stats.total_pnl, stats.total_volume) == (Decimal("-1.80"), Decimal(30))
+    own = await bus.call(rpc.USER_TRADES, TradesOfUser(id=UUID(person.user)))
+    assert (own.total, [row.account_type for row in own.rows]) == (3, [DEMO, REAL, REAL])
+    details = await bus.call(rpc.TRADE, OfTrade(id=int(newest.trade_id)))
+    assert (details.trade_id, details.balance_before) == (newest.trade_id, None)
+
+    unknown: tuple[tuple[Endpoint[Any, Any], Any], ...] = (
+        (rpc.TRADE, OfTrade(id=2**62)), (rpc.USER_TRADES, TradesOfUser(id=UUID(new_id()))),
+    )  # fmt: skip
+    for endpoint, asked in unknown:
+        with pytest.raises(RpcError) as refused:
+            await bus.call(endpoint, asked)
+        assert refused.value.code is ErrorCode.NOT_FOUND
+    with pytest.raises(RpcError, match="cursor"):
+        await bus.call(rpc.TRADES, msgspec.structs.replace(query, cursor="nonsense"))
