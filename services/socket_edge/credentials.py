@@ -36,6 +36,13 @@ def parse_cookies(header: str | None) -> Mapping[str, str]:
         return {}
 
 
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""  # no browser sends such a one
+
+
 class Origins:
     """The origins that may call: the listed ones and the edge's own."""
 
@@ -44,7 +51,7 @@ class Origins:
 
     def allow(self, origin: str, host: str) -> bool:
         """`host` is the request's Host header, which a page of another site cannot choose."""
-        return origin in self._listed or (bool(host) and urlsplit(origin).netloc == host)
+        return origin in self._listed or (bool(host) and _netloc(origin) == host)
 
     def check_intent(self, credential: Credential, origin: str | None, host: str) -> None:
         """Of a request that changes something: 403 for a cookie that may have been sent without the user's doing."""

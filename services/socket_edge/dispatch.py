@@ -1,5 +1,6 @@
 """From a declared route and its handler to what aiohttp serves: who asks, may they, what do they say, answer."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -26,6 +27,8 @@ from services.socket_edge.route import Access, Body, Query, Route
 from services.socket_edge.standing import Standing
 from services.socket_edge.wire import JSON, vary
 
+_TIME_TO_SEND = 15.0
+"""Seconds in which a body must have come."""
 _WORTH_COMPRESSING = 1024
 """Bytes."""
 
@@ -122,10 +125,18 @@ def _query(request: web.Request, route: Route[Query, Body]) -> Query:
 
 
 async def _body(request: web.Request, type_: type[Body]) -> Body:
-    data = await request.read() if request.method != "GET" else b""
+    data = await _received(request) if request.method != "GET" else b""
     if data and request.content_type != JSON:
         raise ApiError(415, "UNSUPPORTED_MEDIA_TYPE", f"The body must be {JSON}")
     return from_json(data, type_)
+
+
+async def _received(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_TIME_TO_SEND):
+            return await request.read()
+    except TimeoutError:
+        raise ApiError(408, "REQUEST_TIMEOUT", "The body did not come in time") from None
 
 
 def serve(app: web.Application, gate: Gate, once: Once, handlers: Mapping[Route[Any, Any], Handler]) -> None:

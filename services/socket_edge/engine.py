@@ -6,12 +6,14 @@ that queue can be asked, a packet is encoded once for any number of sockets (out
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import socketio
+import structlog
 from aiohttp import web
 from engineio.async_drivers.aiohttp import WebSocket
 from engineio.packet import MESSAGE
@@ -24,10 +26,31 @@ from services.socket_edge.credentials import Origins
 from services.socket_edge.outbox import Batches, Outbox
 from services.socket_edge.socket_limits import Meter, SocketLimits
 
+log = structlog.get_logger()
+
+_library_log = logging.getLogger("socketio")
+_library_log.setLevel(logging.ERROR)
+
+_TEXT = frozenset("0123")
+"""First letters of what clients may send: connect, disconnect, event, acknowledgement. Nothing that we take is binary,
+and the library would keep the parts of a binary packet without bound, also after its client is gone."""
 _FLOOD = 10
 """Times the events of a second that a socket may send of whatever kind, before it is cut off."""
 
 Address = Callable[[web.Request], str]
+
+
+class _Packet(Packet):  # type: ignore[misc]  # socketio is untyped
+    """Events with the name of a client's own, that is: `connect` and `disconnect` would call our handlers for these, as
+    if the library did, with whatever the client says."""
+
+    def decode(self, encoded_packet: str) -> int:
+        attachments: int = super().decode(encoded_packet)
+        if self.packet_type == EVENT:
+            name = self.data[0]
+            if not isinstance(name, str) or name in socketio.AsyncServer.reserved_events:
+                raise ValueError("not an event")
+        return attachments
 
 
 class _Driver(WebSocket):  # type: ignore[misc]  # engineio is untyped
@@ -40,7 +63,11 @@ class _Driver(WebSocket):  # type: ignore[misc]  # engineio is untyped
         self._sock = web.WebSocketResponse(max_msg_size=socket.server.max_http_buffer_size, compress=False)
         await self._sock.prepare(request)
         self.environ = environ
-        await self.handler(self)
+        try:
+            await self.handler(self)
+        except Exception as error:  # noqa: BLE001 - whatever the library makes of a frame that is no packet
+            log.info("frame_not_understood", kind=type(error).__name__)
+            await _cut(socket)
         return self._sock
 
 
@@ -51,7 +78,8 @@ class _Guest:
     address: str
     since: float
     meter: Meter
-    flooded: bool = False
+    offence: str = ""
+    """Why it is to be cut off."""
 
 
 class Engine:
@@ -59,6 +87,10 @@ class Engine:
         self.server = socketio.AsyncServer(
             async_mode="aiohttp",
             json=wire,
+            serializer=_Packet,
+            # Its own handlers would write beside our log, and past what is left out there.
+            logger=_library_log,
+            engineio_logger=_library_log,
             # A function: an empty list would switch the check off, and `*` is what it is.
             cors_allowed_origins=lambda origin, environ: origins.allow(origin, environ.get("HTTP_HOST", "")),
             max_http_buffer_size=limits.message_size,
@@ -92,12 +124,19 @@ class Engine:
 
     async def _message(self, connection: str, data: Any) -> None:
         guest = self._guests.get(connection)
-        if guest is None:
+        if guest is None or guest.offence:
             return
-        if guest.meter.passes(self._clock.monotonic()):
+        if not guest.meter.passes(self._clock.monotonic()):
+            guest.offence = "flood"
+            return
+        if not isinstance(data, str) or data[:1] not in _TEXT:
+            guest.offence = "protocol"
+            return
+        try:
             await self.server._handle_eio_message(connection, data)
-        else:
-            guest.flooded = True
+        except Exception as error:  # noqa: BLE001 - whatever the library makes of what is no Socket.IO
+            log.info("message_not_understood", kind=type(error).__name__)
+            guest.offence = "protocol"
 
     async def _disconnect(self, connection: str, reason: str) -> None:
         self._leave(connection)
@@ -113,7 +152,7 @@ class Engine:
     @staticmethod
     def encode(event: str, payload: Any, namespace: str = "/") -> EnginePacket:
         """A packet that may be put to any number of sockets of that namespace."""
-        return EnginePacket(MESSAGE, Packet(EVENT, data=[event, payload], namespace=namespace).encode())
+        return EnginePacket(MESSAGE, _Packet(EVENT, data=[event, payload], namespace=namespace).encode())
 
     def outbox(self, sid: str) -> Outbox | None:
         """None when the socket is gone."""
@@ -164,7 +203,9 @@ class Engine:
         self._known = {sid: socket for sid, socket in self._known.items() if not socket.closed}
         for connection, socket in list(self.server.eio.sockets.items()):
             guest = self._guests.get(connection)
-            if socket.queue.qsize() > packets or socket.queue.size > size or (guest is not None and guest.flooded):
+            if guest is not None and guest.offence:
+                reason = guest.offence
+            elif socket.queue.qsize() > packets or socket.queue.size > size:
                 reason = "flood"
             elif guest is not None and guest.since < silent and connection not in entered:
                 reason = "silent"

@@ -71,7 +71,8 @@ class TokenVerifier:
                 leeway=_LEEWAY,
                 options={"require": ["exp", "aud", "sub"]},
             )
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, ValueError, RecursionError) as error:
+            # The last two: text that is no ASCII, JSON without end, times that no calendar has.
             raise unauthorized(f"Invalid or expired token ({type(error).__name__})") from None
         if claims.get("role") != _ROLE:
             raise unauthorized("This token is not a user's")

@@ -88,6 +88,10 @@ class Outbox(asyncio.Queue[Packet | None]):
         self._taken += 1
         return packet
 
+    async def join(self) -> None:
+        """Where engine.io would wait until its client has read everything: who does not read would keep a request here
+        for ever."""
+
     def put_nowait(self, packet: Packet | None) -> None:
         if self.batch:
             self.write(b"".join(self.batch))

@@ -149,6 +149,9 @@ class Sockets:
                 raise _refused(unavailable()) from None
             except ApiError as error:
                 raise _refused(error) from None
+            except Exception:
+                log.exception("connection_failed", namespace=namespace)
+                raise _refused(internal()) from None
             self._arrive(sid, namespace, identity, auth)
 
         return connect
