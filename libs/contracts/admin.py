@@ -21,7 +21,8 @@ Limit = Annotated[int, Meta(ge=1, le=200)]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000)]
 Page = Annotated[int, Meta(ge=1, le=100_000)]
 Days = Annotated[int, Meta(ge=1, le=365)]
-Text = Annotated[str, Meta(max_length=100)]
+Text = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00]*$")]
+"""The database takes every character but that one."""
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 

@@ -1,6 +1,7 @@
 """Trades as administrators look for them: table `trade_history` with the addresses of its users."""
 
 import base64
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from libs.contracts.orders import TradeResult
 from libs.store.database import Database
 from libs.store.rows import read_rows
 from libs.store.trade_sums import Sums
+
+_AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,14 +119,16 @@ def position_of(cursor: str, order: Order) -> Position:
     try:
         position = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=Position)
         if order.by == "data_abertura":
-            datetime.fromisoformat(position.value)
-        elif not Decimal(position.value).is_finite():
+            value = datetime.fromisoformat(position.value).isoformat()  # Python reads more than PostgreSQL does
+        elif _AMOUNT.fullmatch(position.value):
+            value = position.value
+        else:
             raise ValueError("no amount")
-    except (ValueError, ArithmeticError, msgspec.DecodeError) as error:
+    except (ValueError, msgspec.DecodeError) as error:
         raise BadCursor(cursor) from error
     if not 0 < position.id < 2**63:
         raise BadCursor(cursor)
-    return position
+    return Position(value, position.id)
 
 
 def _arguments(wanted: Filter) -> dict[str, Any]:

@@ -203,9 +203,9 @@ class Reports:
         today = self._clock.now().date()
         days = timedelta(days=(query.days or _USUAL_DAYS) - 1)
         last = query.last or (today if query.first is None else max(today, query.first))
-        first = query.first or last - days
+        first = query.first or max(last, date.min + days) - days
         if (last - first).days >= _MOST_DAYS:
-            raise RpcError(ErrorCode.INVALID_REQUEST, f"Expected at most {_MOST_DAYS} days from `dateFrom` to `dateTo`")
+            raise RpcError(ErrorCode.INVALID_REQUEST, f"`dateFrom`: Expected at most {_MOST_DAYS} days until `dateTo`")
         return first, last
 
 

@@ -35,11 +35,12 @@ class TradeDesk:
         try:
             after = position_of(query.cursor, order) if query.cursor else None
         except BadCursor as error:
-            raise RpcError(ErrorCode.INVALID_REQUEST, "Expected the `next` of another page in `cursor`") from error
-        found = await self._trades.find(wanted, order, query.limit, 0 if after is not None else query.offset, after)
+            raise RpcError(ErrorCode.INVALID_REQUEST, "`cursor`: Expected the `next` of another page") from error
+        offset = 0 if after is not None else query.offset
+        found = await self._trades.find(wanted, order, query.limit + 1, offset, after)
+        rows, more = found[: query.limit], len(found) > query.limit
         total = (await self._trades.sum(wanted)).trades
-        more = len(found) == query.limit
-        return Rows(rows=tuple(map(_item, found)), total=total, next=cursor_of(found[-1]) if more else "")
+        return Rows(rows=tuple(map(_item, rows)), total=total, next=cursor_of(rows[-1]) if more else "")
 
     async def trade(self, query: OfTrade) -> TradeDetails:
         trade = await self._trades.trade(query.id)

@@ -1,5 +1,6 @@
 """Trades are found as a naive look at all of them would find them, page by page without gaps."""
 
+import base64
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,7 @@ def result_of(event: Event) -> TradeResult | None:
     return event.settlement.result if isinstance(event, TradeClosed) else None
 
 
+AMOUNT_OUT_OF_RANGE = base64.urlsafe_b64encode(b'["1e999999",1]').decode()
 MARCH_2 = (FIRST + timedelta(days=1)).date()
 FILTERS: dict[str, tuple[dict[str, object], Callable[[Event], object]]] = {
     "all": ({}, lambda _: True),
@@ -118,7 +120,9 @@ async def test_a_trade_with_all_that_is_known_of_it(lists: TradeLists, there: li
     assert await lists.trade(2**62) is None
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "WyJ4IiwxXQ", "WyJuYW4iLDFd", "WyIxIiwtMV0", "W10", "\N{SNOWMAN}"])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "WyJ4IiwxXQ", "WyJuYW4iLDFd", "WyIxIiwtMV0", "W10", "\N{SNOWMAN}", AMOUNT_OUT_OF_RANGE]
+)
 def test_a_cursor_that_is_none_is_refused(cursor: str) -> None:
     for by in ("data_abertura", "pnl"):
         with pytest.raises(BadCursor):
