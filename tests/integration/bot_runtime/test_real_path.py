@@ -12,6 +12,7 @@ from libs.contracts.rpc import CONNECT, ConnectSession
 from services.bot_runtime import labels
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.observer import Observer
+from tests.integration.nats_server import eventually
 from tests.integration.paper_broker import PaperBroker, StartPaperBroker
 from tests.integration.service_process import StartService
 from tests.messages import USER
@@ -28,7 +29,7 @@ ROUND = 40.0
 async def broker(
     start_paper_broker: StartPaperBroker, start_service: StartService, bus: Bus, tmp_path: Path
 ) -> PaperBroker:
-    """With three actives, a gateway, and the user's session."""
+    """With three actives, a gateway that holds the market, and the user's session."""
     actives = tmp_path / "actives.json"
     actives.write_text(
         json.dumps(
@@ -39,7 +40,7 @@ async def broker(
         )
     )
     paper = await start_paper_broker(PREGAO_PAPER_ACTIVES=str(actives))
-    await start_service(
+    gateway = await start_service(
         "broker_gateway",
         "gateway",
         PREGAO_BROKER_WS_URL=paper.ws_url,
@@ -49,6 +50,7 @@ async def broker(
         PREGAO_BROKER_SYSTEM_USER_ID="1",
     )
     await bus.call(CONNECT, ConnectSession(user=USER, broker_user_id=str(BROKER_USER)))
+    await eventually(lambda: bool(gateway.logged("market_held")))
     return paper
 
 
