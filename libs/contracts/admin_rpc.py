@@ -5,6 +5,7 @@ from typing import TypeVar
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.admin import Rows
+from libs.contracts.database_pool import DatabasePool
 from libs.contracts.rpc import Endpoint, ErrorCode
 
 Q = TypeVar("Q")
@@ -29,6 +30,7 @@ HOURLY = _of_analytics("hourly", ask.Period, Rows[row.HourlyRow])
 COMPARISON = _of_analytics("comparison", ask.Period, row.Comparison)
 CHARTS = _of_analytics("charts", ask.Period, row.Charts)
 HEALTH = _of_analytics("health", ask.NoQuery, row.PlatformHealth)
+DATABASE_POOL = _of_analytics("database_pool", ask.NoQuery, DatabasePool)
 REALTIME = _of_analytics("realtime", ask.NoQuery, row.Realtime)
 SIGNALS_OF_DAY = _of_analytics("signals_of_day", ask.NoQuery, row.SignalMetrics)
 SIGNALS_EVER = _of_analytics("signals_ever", ask.NoQuery, row.SignalMetrics)

@@ -9,6 +9,7 @@ from libs.bus import Bus
 from libs.contracts import admin as ask
 from libs.contracts import admin_rpc as rpc
 from libs.contracts.admin import Rows
+from libs.contracts.database_pool import DatabasePool
 from libs.contracts.rpc import Endpoint
 from services.socket_edge import admin_routes as routes
 from services.socket_edge.admin_answers import (
@@ -87,6 +88,7 @@ class AdminApi:
             **{route: self._on_user(endpoint) for route, endpoint in _ON_USERS.items()},
             **{route: self._on_alert(endpoint) for route, endpoint in _ON_ALERTS.items()},
             routes.HEALTH: self.health,
+            routes.DATABASE_POOL: self.database_pool,
             routes.RECENT_TRADES: self.recent,
             routes.ALERTS: self.alerts,
             routes.LOGS: self.logs,
@@ -105,6 +107,9 @@ class AdminApi:
             details=health,
             data=HealthData(status=health.status, timestamp=now, version=VERSION),
         )
+
+    async def database_pool(self, call: Call[ask.NoQuery, Any]) -> DatabasePool:
+        return await self._bus.call(rpc.DATABASE_POOL, call.query)
 
     async def recent(self, call: Call[ask.Recent, Any]) -> Data[Any]:
         query = ask.TradesQuery(account_type=ask.Accounts.BOTH, limit=call.query.limit)

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
+from libs.contracts.database_pool import DatabasePool
 from services.socket_edge.admin_answers import (
     AlertsPage,
     Data,
@@ -62,6 +63,7 @@ CHARTS = _read("analytics/charts", "Series to draw", ask.Period, Data[row.Charts
 ANALYTICS_HEALTH = _read("analytics/health", "How the platform is", ask.NoQuery, Data[row.PlatformHealth])
 
 HEALTH = _read("health", "How the platform is", ask.NoQuery, HealthAnswer)
+DATABASE_POOL = _read("health/db-pool", "Connections to the database", ask.NoQuery, DatabasePool)
 REALTIME = _read("metrics/realtime", "Figures of now", ask.NoQuery, Data[row.Realtime])
 METRICS_DAILY = _read("metrics/daily", "The scanner's signals of a day", ask.NoQuery, Data[row.SignalMetrics])
 METRICS_SUMMARY = _read("metrics/summary", "All of the scanner's signals", ask.NoQuery, Data[row.SignalMetrics])

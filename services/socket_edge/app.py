@@ -211,6 +211,7 @@ def _handlers(
         routes.CANDLES: market.candles,
         routes.MARKET_SCANNER: scanner.signals,
         routes.STRATEGY_PERFORMANCE: scanner.performance,
+        routes.SCANNER_ACTIVITY: scanner.activity,
         routes.SCANNER_TOP: scanner.top,
         routes.SCANNER_ASSET: scanner.asset,
         routes.COUNT_SCANNER: scanner.count,

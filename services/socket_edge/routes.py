@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from libs.contracts.admin import Recent
 from services.socket_edge import admin_routes, crm_routes
 from services.socket_edge import requests as ask
 from services.socket_edge import responses as answer
 from services.socket_edge import session_responses as session
+from services.socket_edge.admin_answers import Data
 from services.socket_edge.route import Access, Rate, Route
 
 FRONT = Route(
@@ -160,6 +162,10 @@ MARKET_SCANNER = Route(
 STRATEGY_PERFORMANCE = Route(
     "GET", "/api/strategy-performance", "How signals turned out", ask.PerformanceQuery, ask.Nothing,
     (list[answer.ScannerRow], list[answer.StrategyTotal]),
+)  # fmt: skip
+SCANNER_ACTIVITY = Route(
+    "GET", "/api/admin/metrics/activity", "The scanner's newest signals, as many as wanted", Recent, ask.Nothing,
+    (Data[tuple[answer.SignalRow, ...]],), Access.STAFF,
 )  # fmt: skip
 SCANNER_TOP = Route(
     "GET", "/api/scanner/top20", "The best assets and timeframes", ask.RankQuery, ask.Nothing, (answer.ScannerRanking,)

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from libs.bus import Bus
 from libs.contracts import rpc
+from libs.contracts.admin import Recent
 from libs.store.scanner import ScannerRow, SignalRow, Signals, StrategyTotal
 from services.socket_edge import requests, responses
+from services.socket_edge.admin_answers import Data
 from services.socket_edge.assets import Assets
 from services.socket_edge.dispatch import Call
 
@@ -25,6 +27,9 @@ class ScannerApi:
     async def signals(self, _call: Call[Nothing, Nothing]) -> Sequence[SignalRow]:
         """The newest first."""
         return await self._signals.latest(_SIGNALS)
+
+    async def activity(self, call: Call[Recent, Nothing]) -> Data[tuple[SignalRow, ...]]:
+        return Data(data=tuple(await self._signals.latest(call.query.limit)))
 
     async def performance(
         self, call: Call[requests.PerformanceQuery, Nothing]

@@ -13,6 +13,15 @@ from libs.contracts import admin_rows as row
 from libs.contracts import admin_rpc as rpc
 from libs.contracts.account import AccountType
 from libs.contracts.admin import Acted, Rows
+from libs.contracts.database_pool import (
+    DatabasePool,
+    PoolCheck,
+    PoolConfiguration,
+    PoolHealth,
+    PoolMetrics,
+    PoolNow,
+    PoolStats,
+)
 from libs.contracts.orders import TradeResult
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.edge.client import Edge
@@ -26,6 +35,18 @@ TRADE = row.TradeListItem(
     trade_id="7", account_type=AccountType.REAL, ativo="EURUSD-OTC", valor=Decimal(10), pnl=Decimal("8.2"),
     resultado=TradeResult.WIN, direcao="CALL", data_abertura=NOW, data_fechamento=NOW, duracao_segundos=10,
     user_id=UUID(USER), user_email="somebody@example.test",
+)  # fmt: skip
+
+POOL = DatabasePool(
+    status="healthy", timestamp=NOW,
+    health=PoolHealth(healthy=True, utilization_rate="15.00%", success_rate="99.87%", status="ok", last_check=NOW),
+    stats=PoolStats(
+        connected=True,
+        configuration=PoolConfiguration(max_connections=20, min_connections=0, connection_timeout=3000, max_retries=0),
+        current=PoolNow(active_connections=3, failed_connections=1, successful_connections=40),
+        metrics=PoolMetrics(total_queries=1000, total_retries=0, failed_queries=1, average_query_time=4.5),
+        last_health_check=PoolCheck(timestamp=NOW, response_time=2.25, status="healthy", active_connections=3),
+    ),
 )  # fmt: skip
 
 
@@ -48,6 +69,9 @@ class Analytics:
     async def user(self, query: ask.OfUserId) -> row.UserDetails:
         raise RpcError(ErrorCode.NOT_FOUND, "User not found")
 
+    async def database_pool(self, query: ask.NoQuery) -> DatabasePool:
+        return POOL
+
     async def suspend(self, request: ask.SuspendUser) -> Acted:
         self.asked.append(request)
         return Acted(message="User suspended")
@@ -60,6 +84,7 @@ async def analytics(shared_stack: Stack) -> AsyncIterator[Analytics]:
         rpc.TOP_BY_PNL: analytics.top,
         rpc.TRADES: analytics.trades,
         rpc.USER: analytics.user,
+        rpc.DATABASE_POOL: analytics.database_pool,
         rpc.SUSPEND_USER: analytics.suspend,
     }
     served = await shared_stack.backend.analytics.serve("analytics", handlers)
@@ -116,6 +141,28 @@ async def test_every_name_of_a_parameter_means_the_same(
 async def test_a_wrong_parameter_is_named(edge: Edge, boss: Person, path: str, field: str) -> None:
     status, body = await edge.get(f"/api/admin/{path}", boss)
     assert (status, body["field"]) == (400, field)
+
+
+async def test_the_connections_to_the_database_are_told_without_an_envelope(
+    edge: Edge, analytics: Analytics, boss: Person
+) -> None:
+    now = NOW.isoformat().replace("+00:00", "Z")
+    assert await edge.get("/api/admin/health/db-pool", boss) == (200, {
+        "status": "healthy",
+        "health": {
+            "healthy": True, "utilizationRate": "15.00%", "successRate": "99.87%", "status": "ok", "lastCheck": now,
+        },
+        "stats": {
+            "connected": True,
+            "configuration": {"maxConnections": 20, "minConnections": 0, "connectionTimeout": 3000, "maxRetries": 0},
+            "current": {"activeConnections": 3, "failedConnections": 1, "successfulConnections": 40},
+            "metrics": {"totalQueries": 1000, "totalRetries": 0, "failedQueries": 1, "averageQueryTime": 4.5},
+            "lastHealthCheck": {
+                "timestamp": now, "responseTime": 2.25, "status": "healthy", "activeConnections": 3,
+            },
+        },
+        "timestamp": now,
+    })  # fmt: skip
 
 
 async def test_what_is_not_there_is_not_found(edge: Edge, analytics: Analytics, boss: Person) -> None:

@@ -113,6 +113,28 @@ async def test_the_newest_signals_and_what_changed_last_are_bare_arrays(
     assert (status, total["strategy_id"], total["total_signals"]) == (200, "aggressive", 85)
 
 
+async def test_administrators_see_as_many_of_the_newest_signals_as_they_want(
+    edge: Edge, person: Person, signals: Signals, supabase_server: SupabaseServer
+) -> None:
+    analyst = await supabase_server.sign_up()
+    await supabase_server.appoint(analyst, "analyst")
+    path = "/api/admin/metrics/activity"
+    for query, count in (("", 20), ("?limit=3", 3), ("?limit=200", 85)):
+        status, body = await edge.get(path + query, analyst)
+        assert (status, body["success"], len(body["data"])) == (200, True, count)
+        times = [row["signal_timestamp"] for row in body["data"]]
+        assert times == sorted(times, reverse=True)
+    row = next(row for row in body["data"] if row["active_id"] == "76")
+    assert row["created_at"].endswith("Z")
+    told = {name: row[name] for name in ("ativo_nome", "timeframe", "signal_direction", "signal_price", "result")}
+    assert told == {
+        "ativo_nome": "Asset 76", "timeframe": 60, "signal_direction": "CALL", "signal_price": 1.0, "result": "WIN",
+    }  # fmt: skip
+    status, body = await edge.get(f"{path}?limit=201", analyst)
+    assert (status, body["field"]) == (400, "limit")
+    assert (await edge.get(path, person))[0] == 403
+
+
 async def test_administrators_count_at_once(
     edge: Edge, backend: Backend, person: Person, supabase_server: SupabaseServer
 ) -> None:

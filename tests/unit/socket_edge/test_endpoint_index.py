@@ -31,7 +31,8 @@ INDEX = {
             /api/admin/trades/{id}/timeline /api/admin/analytics/dashboard /api/admin/analytics/top-users-pnl
             /api/admin/analytics/revenue /api/admin/analytics/user-growth /api/admin/analytics/top-users-volume
             /api/admin/analytics/asset-performance /api/admin/users/{id}/sessions /api/admin/trades/asset-stats
-            /api/admin/trades/daily-volume""",
+            /api/admin/trades/daily-volume /api/admin/health/db-pool
+            /api/admin/metrics/activity""",
     Access.SUPPORT: "POST /api/admin/users/{id}/reset-password",
     Access.ADMIN: """
         GET /api/crm/stats /api/crm/contacts /api/crm/workflows /api/crm/campaigns /api/crm/templates
