@@ -52,6 +52,13 @@ class HealthData(Message, frozen=True, kw_only=True):
     version: str
 
 
+class Memory(Message, frozen=True, kw_only=True):
+    """Of the edge that answers, in bytes. The original's other figures are its JavaScript engine's."""
+
+    rss: int | None
+    """None where the system does not tell."""
+
+
 class HealthAnswer(Success, frozen=True, kw_only=True, rename="camel"):
     """Every name under which clients look for it (api-contract §3.10)."""
 
@@ -60,6 +67,7 @@ class HealthAnswer(Success, frozen=True, kw_only=True, rename="camel"):
     version: str
     uptime: float
     services: dict[str, str]
+    memory: Memory
     details: PlatformHealth
     data: HealthData
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from prometheus_client import REGISTRY
 
 from libs.bus import Bus
 from libs.contracts import admin as ask
@@ -18,6 +19,7 @@ from services.socket_edge.admin_answers import (
     HealthAnswer,
     HealthData,
     LogsPage,
+    Memory,
     Page,
     SuspendBody,
     pagination,
@@ -104,6 +106,7 @@ class AdminApi:
             version=VERSION,
             uptime=health.uptime,
             services={name: service.state for name, service in health.services.items()},
+            memory=Memory(rss=_resident()),
             details=health,
             data=HealthData(status=health.status, timestamp=now, version=VERSION),
         )
@@ -175,3 +178,8 @@ class AdminApi:
             return Done(message=(await self._bus.call(endpoint, request)).message)
 
         return handler
+
+
+def _resident() -> int | None:
+    told = REGISTRY.get_sample_value("process_resident_memory_bytes")
+    return None if told is None else int(told)

@@ -6,7 +6,10 @@ No session id of the broker's is taken or told. What clients have instead is a h
 from datetime import timedelta
 from decimal import Decimal
 from hmac import compare_digest
+from typing import Literal
 from uuid import UUID
+
+import msgspec
 
 from libs.contracts.account import AccountType, Balance, SessionStatus
 from libs.contracts.clock import Clock
@@ -14,9 +17,23 @@ from libs.store.bot_status import handle
 from services.socket_edge import requests, responses
 from services.socket_edge.connection_api import ConnectionApi
 from services.socket_edge.dispatch import Call
-from services.socket_edge.errors import ApiError
+from services.socket_edge.errors import ApiError, ErrorBody
 from services.socket_edge.session_responses import BrokerSession, BrokerSessionAnswer, BrokerSessionMade, HandleValid
 from services.socket_edge.state import State
+
+
+class HandleBody(ErrorBody, frozen=True, kw_only=True, rename="camel"):
+    valid: Literal[False] = False
+
+
+class HandleRefused(ApiError):
+    """422, not 401: clients take that for the end of their own session (api-contract §2.4)."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(422, code, message, field="ssid")
+
+    def body(self, request_id: str) -> HandleBody:
+        return HandleBody(**msgspec.structs.asdict(super().body(request_id)))
 
 
 class BrokerSessionApi:
@@ -41,9 +58,11 @@ class BrokerSessionApi:
     async def validate(self, call: Call[requests.Nothing, requests.HandleRequest]) -> HandleValid:
         """Whether that handle is the user's, and its session is open at the broker now."""
         if not compare_digest(call.body.ssid.encode(), handle(call.user).encode()):
-            raise ApiError(422, "SSID_MISMATCH", "SSID mismatch", field="ssid")
+            raise HandleRefused("SSID_MISMATCH", "SSID mismatch")
+        if self._state.session(call.user) is None:
+            raise HandleRefused("SESSION_NOT_FOUND", "Session not found")
         if not self._state.connected(call.user):
-            raise ApiError(422, "SSID_EXPIRED", "There is no open session at the broker", field="ssid")
+            raise HandleRefused("SSID_EXPIRED", "SSID expired")
         return HandleValid(message="The session is open")
 
     async def session(self, call: Call[requests.OfUser, requests.Nothing]) -> BrokerSessionAnswer:

@@ -12,7 +12,7 @@ from libs.store.people import People
 from services.socket_edge import requests, responses
 from services.socket_edge.dispatch import Call
 from services.socket_edge.errors import ApiError, not_connected
-from services.socket_edge.session_responses import ConnectionAnswer
+from services.socket_edge.session_responses import ConnectionAnswer, NeverConnected
 from services.socket_edge.state import State
 
 Nothing = requests.Nothing
@@ -67,10 +67,10 @@ class ConnectionApi:
             ),
         )
 
-    async def connection(self, call: Call[OfUser, Nothing]) -> ConnectionAnswer:
+    async def connection(self, call: Call[OfUser, Nothing]) -> ConnectionAnswer | NeverConnected:
         session, connected = self._state.session(call.user), self._state.connected(call.user)
         if session is None:
-            return ConnectionAnswer(connected=False, message="No connection was ever made")
+            return NeverConnected()
         return ConnectionAnswer(
             connected=connected,
             balance=self._state.amount(call.user, self._state.account_type(call.user)),

@@ -154,7 +154,9 @@ class Synced(Success, frozen=True, kw_only=True):
     message: str
 
 
-class BrokerUserMade(Success, frozen=True, kw_only=True):
+class BrokerUserMade(Success, frozen=True, kw_only=True, rename={}):
+    """In the broker's names, which are not in camel case."""
+
     id: int
     """The new user's at the broker: `profiles.broker_user_id`."""
     email: str

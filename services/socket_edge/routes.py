@@ -36,8 +36,8 @@ DISCONNECT = Route(
     "POST", "/api/bot/disconnect", "Leave the broker", ask.Nothing, ask.OfUser, (answer.Done,), rate=Rate.WRITE
 )  # fmt: skip
 CONNECTION = Route(
-    "GET", "/api/bot/connection-status", "The connection alone", ask.OfUser, ask.Nothing, (session.ConnectionAnswer,),
-    rate=Rate.POLL,
+    "GET", "/api/bot/connection-status", "The connection alone", ask.OfUser, ask.Nothing,
+    (session.ConnectionAnswer, session.NeverConnected), rate=Rate.POLL,
 )  # fmt: skip
 BALANCE = Route(
     "GET", "/api/bot/balance", "Balances", ask.BalanceQuery, ask.Nothing, (answer.BalanceAnswer,), rate=Rate.POLL

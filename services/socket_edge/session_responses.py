@@ -5,8 +5,6 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-import msgspec
-
 from libs.contracts.bots import BotState, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.score import Score
@@ -15,12 +13,15 @@ from services.socket_edge.responses import Success
 
 class ConnectionAnswer(Success, frozen=True, kw_only=True, rename="camel"):
     connected: bool
-    balance: Decimal = Decimal(0)
+    balance: Decimal
     """Of the account type that `bot_status.account_type` shows."""
-    connection_type: Literal["websocket", "unknown"] = "unknown"
-    last_update: datetime | None = None
-    message: str | msgspec.UnsetType = msgspec.UNSET
-    """For a user who never connected."""
+    connection_type: Literal["websocket", "unknown"]
+    last_update: datetime
+
+
+class NeverConnected(Success, frozen=True, kw_only=True):
+    connected: Literal[False] = False
+    message: str = "No connection was ever made"
 
 
 class BrokerSession(Message, frozen=True, kw_only=True, rename="camel"):

@@ -39,7 +39,12 @@ class SessionsApi:
         self._bots = bots
 
     async def start(self, call: Call[Query, requests.SessionStart]) -> responses.BotSessionStartAnswer:
-        status = await self._bots.launch(call.user, call.body.config)
+        try:
+            status = await self._bots.launch(call.user, call.body.config)
+        except ApiError as error:
+            if error.code == ErrorCode.ALREADY_RUNNING:
+                error.message = "Session already running for this user"
+            raise
         session = responses.BotSessionStarted(user_id=call.user, start_time=status.started_at)
         return responses.BotSessionStartAnswer(message="Session started", session=session)
 

@@ -25,6 +25,7 @@ from libs.contracts.database_pool import (
 from libs.contracts.orders import TradeResult
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.edge.client import Edge
+from tests.integration.edge.shapes import TIME
 from tests.integration.edge.stack import Stack
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import NOW, USER
@@ -69,6 +70,19 @@ class Analytics:
     async def user(self, query: ask.OfUserId) -> row.UserDetails:
         raise RpcError(ErrorCode.NOT_FOUND, "User not found")
 
+    async def health(self, query: ask.NoQuery) -> row.PlatformHealth:
+        services = {"database": row.ServiceState(state="healthy", latency_ms=2.5)}
+        services |= {"avalon": row.ServiceState(state="disconnected"), "bot": row.ServiceState(state="running")}
+        return row.PlatformHealth(
+            status="degraded", services=services, uptime=86400.5, active_bots=3, errors24h=2, avg_latency_ms=12.5,
+            queue_depth=0,
+        )  # fmt: skip
+
+    async def realtime(self, query: ask.NoQuery) -> row.Realtime:
+        return row.Realtime(
+            total_users=12, active_bots=3, recent_trades=100, win_rate="55.50", win_rate_value=55.5, timestamp=NOW
+        )
+
     async def database_pool(self, query: ask.NoQuery) -> DatabasePool:
         return POOL
 
@@ -84,6 +98,8 @@ async def analytics(shared_stack: Stack) -> AsyncIterator[Analytics]:
         rpc.TOP_BY_PNL: analytics.top,
         rpc.TRADES: analytics.trades,
         rpc.USER: analytics.user,
+        rpc.HEALTH: analytics.health,
+        rpc.REALTIME: analytics.realtime,
         rpc.DATABASE_POOL: analytics.database_pool,
         rpc.SUSPEND_USER: analytics.suspend,
     }
@@ -141,6 +157,28 @@ async def test_every_name_of_a_parameter_means_the_same(
 async def test_a_wrong_parameter_is_named(edge: Edge, boss: Person, path: str, field: str) -> None:
     status, body = await edge.get(f"/api/admin/{path}", boss)
     assert (status, body["field"]) == (400, field)
+
+
+async def test_health_under_every_name(edge: Edge, analytics: Analytics, boss: Person) -> None:
+    status, body = await edge.get("/api/admin/health", boss)
+    memory, details = body.pop("memory"), body.pop("details")
+    assert (status, body) == (200, {
+        "success": True, "status": "degraded", "timestamp": TIME, "version": "2.0.0", "uptime": 86400.5,
+        "services": {"database": "healthy", "avalon": "disconnected", "bot": "running"},
+        "data": {"status": "degraded", "timestamp": TIME, "version": "2.0.0"},
+    })  # fmt: skip
+    assert memory["rss"] > 1024 * 1024
+    assert details["services"]["database"] == {"state": "healthy", "latency_ms": 2.5}
+
+
+async def test_figures_of_now(edge: Edge, analytics: Analytics, boss: Person) -> None:
+    assert await edge.get("/api/admin/metrics/realtime", boss) == (200, {
+        "success": True,
+        "data": {
+            "totalUsers": 12, "activeBots": 3, "recentTrades": 100, "winRate": "55.50", "winRateValue": 55.5,
+            "timestamp": TIME,
+        },
+    })  # fmt: skip
 
 
 async def test_the_connections_to_the_database_are_told_without_an_envelope(

@@ -77,7 +77,7 @@ async def test_a_handle_is_valid_while_its_session_is_open(
 ) -> None:
     own = {"ssid": handle(person.user)}
     status, body = await edge.post("/api/user/validate-ssid", person, own)
-    assert (status, body["code"]) == (422, "SSID_EXPIRED")
+    assert (status, body["code"]) == (422, "SESSION_NOT_FOUND")
     await backend.session(person.user, SessionState.CONNECTED)
     await eventually(edge, CONNECTION, person, lambda _, body: body["connected"])
     status, body = await edge.post("/api/user/validate-ssid", person, own)

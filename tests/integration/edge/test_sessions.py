@@ -40,7 +40,7 @@ async def test_start_is_the_start_of_the_runtime(edge: Edge, backend: Backend, p
 
 @pytest.mark.parametrize(
     ("code", "status", "error"),
-    [(ErrorCode.ALREADY_RUNNING, 400, "Bot is already running"), (ErrorCode.UNAVAILABLE, 503, None)],
+    [(ErrorCode.ALREADY_RUNNING, 400, "Session already running for this user"), (ErrorCode.UNAVAILABLE, 503, None)],
 )
 async def test_a_refused_start_says_why(
     edge: Edge, backend: Backend, person: Person, code: ErrorCode, status: int, error: str | None

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 
 from services.socket_edge import requests, routes
 from services.socket_edge.route import Access, Route
@@ -13,6 +15,20 @@ ROUTES = routes.ALL
 
 def test_every_path_has_one_handler_per_method() -> None:
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+async def test_no_path_is_swallowed_by_one_with_a_parameter(route: Route[Any, Any]) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return web.Response()
+
+    app = web.Application()
+    for each in ROUTES:
+        app.router.add_route(each.method, each.path, handler)
+    asked = make_mocked_request(route.method, route.path.replace("{", "").replace("}", ""))
+    found = await app.router.resolve(asked)
+    assert found.route.resource is not None
+    assert found.route.resource.canonical == route.path
 
 
 def test_little_is_public() -> None:
