@@ -77,7 +77,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
 
         standing, state = Standing(people, clock), await State.follow(bus)
         await standing.follow(bus)
-        roles = Roles(people.role, clock)
+        roles = Roles(people.role, clock, second_factor=settings.edge_admin_second_factor)
         only_user = _only_user(settings, state)
         gate = Gate(verifier, standing, roles, origins, limits, only_user)
         assets = Assets(state.catalogue)

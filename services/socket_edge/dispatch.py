@@ -16,7 +16,7 @@ from libs.service.logging import user_id
 from services.socket_edge import credentials, wire
 from services.socket_edge.credentials import Origins
 from services.socket_edge.errors import ApiError, forbidden, not_connected, of_rpc
-from services.socket_edge.identity import TokenVerifier
+from services.socket_edge.identity import Identity, TokenVerifier
 from services.socket_edge.limits import Limits
 from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
 from services.socket_edge.once import Answer, NotDone, Once
@@ -79,11 +79,11 @@ class Gate:
         await self._limits.of_address(route.rate, address)
         caller = await self._caller(request, route)
         if caller is not None:
-            await self._limits.of_user(route.rate, caller)
+            await self._limits.of_user(route.rate, caller.user)
         query, body = _query(request, route), await _body(request, route.body)
         return Call(await self._on_behalf_of(caller, query, body), query, body, address)
 
-    async def _caller(self, request: web.Request, route: Route[Query, Body]) -> str | None:
+    async def _caller(self, request: web.Request, route: Route[Query, Body]) -> Identity | None:
         """None for a request without a token that is let through all the same."""
         try:
             credential = credentials.find(request.headers.get("Authorization"), request.cookies)
@@ -92,21 +92,21 @@ class Gate:
                 raise
             return None
         identity = await self._verifier.verify(credential.token)
-        self._standing.check(identity)
+        await self._standing.admit(identity)
         if route.changes:
             self._origins.check_intent(credential, request.headers.get("Origin"), request.host)
         user_id.set(identity.user)
-        if route.access.roles and not await self._roles.may(identity.user, route.access):
+        if route.access.roles and not await self._roles.may(identity, route.access):
             raise forbidden("Access denied. Admin role required.")
-        return identity.user
+        return identity
 
-    async def _on_behalf_of(self, caller: str | None, *parts: object) -> str:
+    async def _on_behalf_of(self, caller: Identity | None, *parts: object) -> str:
         named = {str(part.user_id) for part in parts if isinstance(part, OfUser) and part.user_id is not None}
         if caller is None:
             return self._believed(named)
-        others = named - {caller}
+        others = named - {caller.user}
         if not others:
-            return caller
+            return caller.user
         if len(named) > 1 or not await self._roles.may(caller, Access.ADMIN):
             raise forbidden("userId is somebody else's")
         return others.pop()

@@ -31,6 +31,8 @@ class Identity:
     expires_at: datetime
     session: str = ""
     """At the Auth server; empty if the token does not name one."""
+    second_factor: bool = False
+    """Whether the user proved who they are in a second way, too (`aal2`)."""
 
 
 class TokenVerifier:
@@ -76,7 +78,12 @@ class TokenVerifier:
             raise unauthorized(f"Invalid or expired token ({type(error).__name__})") from None
         if claims.get("role") != _ROLE:
             raise unauthorized("This token is not a user's")
-        return Identity(_user(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC), _session(claims))
+        return Identity(
+            _user(claims["sub"]),
+            datetime.fromtimestamp(claims["exp"], UTC),
+            _session(claims),
+            second_factor=claims.get("aal") == "aal2",
+        )
 
     async def _key(self, header: dict[str, object]) -> tuple[str | jwt.PyJWK, str]:
         """The algorithm follows from the kind of key we hold, never from the token alone: an HS256 signature is

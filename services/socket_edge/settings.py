@@ -26,6 +26,8 @@ class Settings(SupabaseSettings, SocketSettings):
     """Origins of browsers that may call, separated by commas; the edge's own origin always may."""
     edge_auth: Literal["strict", "legacy"] = "strict"
     """`legacy` believes a request without a token whom it names: for old clients on one machine, never elsewhere."""
+    edge_admin_second_factor: bool = False
+    """Whether administrators must have logged in with a second factor (`aal2` of Supabase Auth), or count as users."""
     edge_client_dir: DirectoryPath | None = None
     """The traders' client as it was built: served from here, with its users' tokens…"""
     edge_admin_dir: DirectoryPath | None = None

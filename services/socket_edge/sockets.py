@@ -119,7 +119,7 @@ class Sockets:
                 elif not self._in_good_standing(socket.identity):
                     self._fanout.cut(sid, "ended")
                 elif socket.namespace == ADMIN and self._clock.monotonic() - socket.role_asked > _ROLE_ASKED:
-                    self._ask_role(sid, socket)
+                    self._ask_role(sid, socket, socket.identity)
 
     def _in_good_standing(self, identity: Identity) -> bool:
         try:
@@ -143,7 +143,7 @@ class Sockets:
                 identity = await self._identify(environ, auth)
                 if identity is not None:
                     self._check_room_for(sid, identity.user)
-                if namespace == ADMIN and not (identity and await self._roles.may(identity.user, Access.ADMIN)):
+                if namespace == ADMIN and not (identity and await self._roles.may(identity, Access.ADMIN)):
                     raise forbidden("Administrators only")
             except StoreUnavailable:
                 raise _refused(unavailable()) from None
@@ -168,7 +168,7 @@ class Sockets:
                 raise
             return None
         identity = await self._verifier.verify(credential.token)
-        self._standing.check(identity)
+        await self._standing.admit(identity)
         return identity
 
     def _check_room_for(self, sid: str, user: str) -> None:
@@ -229,16 +229,16 @@ class Sockets:
         self._operators.left(sid)
         self._users.left(sid, user)
 
-    def _ask_role(self, sid: str, socket: _Socket) -> None:
+    def _ask_role(self, sid: str, socket: _Socket, identity: Identity) -> None:
         """Beside the look at the others, which a slow database must not hold up."""
         socket.role_asked = self._clock.monotonic()
-        task = asyncio.create_task(self._check_role(sid, socket.user), name="check-role")
+        task = asyncio.create_task(self._check_role(sid, identity), name="check-role")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    async def _check_role(self, sid: str, user: str) -> None:
+    async def _check_role(self, sid: str, identity: Identity) -> None:
         try:
-            if not await self._roles.may(user, Access.ADMIN):
+            if not await self._roles.may(identity, Access.ADMIN):
                 self._fanout.cut(sid, "role")
         except StoreUnavailable as error:
             log.warning("role_not_checked", error=str(error))

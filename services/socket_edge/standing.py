@@ -1,7 +1,8 @@
 """Whether a valid token still lets its user in: access tokens outlive logouts and bans (crm-and-reliability §E3).
 
-Bans are told by analytics. Whether a session was ended only the Auth server's tables know: of all sessions that were
-used here lately they are asked every two seconds.
+Bans are told by analytics. Whether a session was ended only the Auth server's tables know: they are asked when one is
+used that was not used here lately, and of all that were every two seconds. While they do not answer, who is not known
+to be logged out is let in: nobody should be kept from stopping a bot.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ _PERIOD = 2.0
 _RECENT = 10.0
 """Seconds after its last use for which a session is asked about."""
 _AT_ONCE = 2000
+_PATIENCE = 2.0
+"""Seconds for which a request waits to learn about its session."""
 _REMEMBERED = 50_000
 """Sessions that ended; their tokens are valid for an hour at most."""
 
@@ -37,6 +40,9 @@ class Standing:
         self._used: OrderedDict[str, float] = OrderedDict()
         """When each session was used last, in monotonic seconds, the oldest first."""
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._new: set[str] = set()
+        self._learning: asyncio.Task[None] | None = None
+        """About those in `_new`, as soon as it runs."""
 
     async def follow(self, bus: Bus) -> None:
         """Who is barred, current when it returns and from then on."""
@@ -46,6 +52,14 @@ class Standing:
             (self._barred.discard if entry is None else self._barred.add)(user)
 
         await bus.mirror(PLATFORM, keys.barred("*"), BarredUser, changed)
+
+    async def admit(self, identity: Identity) -> None:
+        """As `check`, of who begins to ask here."""
+        self.check_user(identity.user)
+        session = identity.session
+        if session and session not in self._used and session not in self._ended:
+            await self._learn(session)
+        self.check(identity)
 
     def check(self, identity: Identity) -> None:
         """Raises ApiError: 403 for who is banned, 401 for a session that was ended."""
@@ -70,13 +84,31 @@ class Standing:
             except StoreError as error:
                 log.warning("ended_sessions_not_known", error=str(error))
 
+    async def _learn(self, session: str) -> None:
+        """Those who come in the same turn are asked about together: after a restart everybody comes at once."""
+        if not self._new or self._learning is None:
+            self._learning = asyncio.create_task(self._ask_new(), name="learn-sessions")
+        self._new.add(session)
+        await asyncio.shield(self._learning)
+
+    async def _ask_new(self) -> None:
+        new = list(self._new)
+        self._new.clear()
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._ask_about(new)
+        except (StoreError, TimeoutError) as error:
+            log.warning("new_sessions_not_known", sessions=len(new), error=str(error))
+
     async def _ask(self) -> None:
         oldest = self._clock.monotonic() - _RECENT
         while self._used and next(iter(self._used.values())) < oldest:
             self._used.popitem(last=False)
-        recent = list(self._used)
-        for start in range(0, len(recent), _AT_ONCE):
-            for session in await self._people.ended(recent[start : start + _AT_ONCE]):
+        await self._ask_about(list(self._used))
+
+    async def _ask_about(self, sessions: list[str]) -> None:
+        for start in range(0, len(sessions), _AT_ONCE):
+            for session in await self._people.ended(sessions[start : start + _AT_ONCE]):
                 self._ended[session] = None
                 self._used.pop(session, None)
         while len(self._ended) > _REMEMBERED:

@@ -141,6 +141,15 @@ async def test_any_other_token_is_refused(verifier: TokenVerifier, made: Any) ->
     assert (refused.value.status, refused.value.code) == (401, "UNAUTHORIZED")
 
 
+@pytest.mark.parametrize(
+    ("level", "second_factor"), [("aal2", True), ("aal1", False), (None, False), (["aal2"], False)]
+)
+async def test_a_second_factor_is_known_by_its_level(
+    verifier: TokenVerifier, level: object, second_factor: bool
+) -> None:
+    assert (await verifier.verify(token(aal=level))).second_factor is second_factor
+
+
 async def test_without_a_secret_no_shared_secret_is_accepted() -> None:
     verifier = TokenVerifier(secret=None, find_key=find_key, issuer=None)
     with pytest.raises(ApiError):

@@ -1,10 +1,17 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from services.socket_edge import roles
+from services.socket_edge.identity import Identity
 from services.socket_edge.roles import Roles
 from services.socket_edge.route import Access
 from tests.messages import OTHER_USER, USER
 from tests.unit.socket_edge.hand_clock import HandClock
+
+
+def somebody(user: str = USER, *, second_factor: bool = False) -> Identity:
+    return Identity(user, datetime(2026, 11, 27, tzinfo=UTC), second_factor=second_factor)
 
 
 class Directory:
@@ -32,17 +39,17 @@ class Directory:
 )
 async def test_a_role_allows_what_is_its_own(role: str | None, allowed: set[Access]) -> None:
     known = Roles(Directory(**{USER: role}).role_of, HandClock())
-    assert {access for access in Access if await known.may(USER, access)} == allowed
+    assert {access for access in Access if await known.may(somebody(), access)} == allowed
 
 
 async def test_the_database_is_asked_every_five_seconds() -> None:
     clock, directory = HandClock(), Directory(**{USER: "admin"})
     known = Roles(directory.role_of, clock)
-    await known.may(USER, Access.ADMIN)
+    await known.may(somebody(), Access.ADMIN)
     directory.by_user[USER] = None
-    assert await known.may(USER, Access.ADMIN)
+    assert await known.may(somebody(), Access.ADMIN)
     clock.advance(5.1)
-    assert not await known.may(USER, Access.ADMIN)
+    assert not await known.may(somebody(), Access.ADMIN)
     assert directory.asked == 2
 
 
@@ -51,5 +58,14 @@ async def test_it_forgets_whom_it_heard_of_first(monkeypatch: pytest.MonkeyPatch
     directory = Directory()
     known = Roles(directory.role_of, HandClock())
     for user in (USER, OTHER_USER, USER):
-        await known.may(user, Access.ADMIN)
+        await known.may(somebody(user), Access.ADMIN)
     assert directory.asked == 3
+
+
+@pytest.mark.parametrize(
+    ("needed", "given", "allowed"), [(False, False, True), (True, False, False), (True, True, True)]
+)
+async def test_a_second_factor_may_be_needed(needed: bool, given: bool, allowed: bool) -> None:
+    known = Roles(Directory(**{USER: "super_admin"}).role_of, HandClock(), second_factor=needed)
+    for access in (Access.STAFF, Access.SUPER_ADMIN):
+        assert await known.may(somebody(second_factor=given), access) is allowed
