@@ -6,9 +6,9 @@ outstanding at a time, with heartbeats; silence or a status ends it and the next
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -27,6 +27,10 @@ from libs.contracts.codec import decode
 T = TypeVar("T")
 
 log = structlog.get_logger()
+
+ORIGINAL_SUBJECT = "Pregao-Subject"
+REASON = "Pregao-Reason"
+"""Headers of a dead letter."""
 
 _EXPIRES = 5.0
 _HEARTBEAT = 1.0
@@ -65,6 +69,9 @@ class Delivery:
     """In the stream."""
     attempt: int
     """1 for the first delivery."""
+    at: float
+    """Epoch seconds, by the server's clock: when it was stored."""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def decode(self, type_: type[T]) -> T:
         """Raises Poison when the message is not a `type_`."""
@@ -79,7 +86,14 @@ BatchHandler = Callable[[list[Delivery]], Awaitable[None]]
 
 def _delivery(message: Msg) -> Delivery:
     metadata = message.metadata
-    return Delivery(message.subject, message.data, metadata.sequence.stream, metadata.num_delivered)
+    return Delivery(
+        message.subject,
+        message.data,
+        metadata.sequence.stream,
+        metadata.num_delivered,
+        metadata.timestamp.timestamp(),
+        message.headers or {},
+    )
 
 
 class Consumption:
@@ -267,9 +281,9 @@ class Consumption:
         sequence = message.metadata.sequence.stream
         headers = {
             MESSAGE_ID: f"{self._spec.stream}.{self._spec.durable}.{sequence}",
-            "Pregao-Subject": message.subject,
+            ORIGINAL_SUBJECT: message.subject,
             "Pregao-Sequence": str(sequence),
-            "Pregao-Reason": " ".join(repr(error).split())[:500],
+            REASON: " ".join(repr(error).split())[:500],
         }
         subject = f"dlq.{self._spec.stream}.{self._spec.durable}"
         await self._jetstream.store(subject, message.data, headers, timeout=5.0)

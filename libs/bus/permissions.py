@@ -19,6 +19,7 @@ from libs.bus.topology import (
     LEDGER,
     MARKET,
     NEWS,
+    OPERATORS,
     ORDERS,
     PLATFORM,
     RATES,
@@ -46,6 +47,8 @@ class _Needs:
     """Declares, reads, mirrors and consumes these."""
     appends: tuple[str, ...] = ()
     """Subjects and keys it writes."""
+    consumers: tuple[str, ...] = ()
+    """Durable consumers besides the one that has its own name."""
     hears: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
@@ -73,8 +76,11 @@ _NEEDS = {
         serves=("rpc.bots.>",),
     ),
     "analytics": _Needs(
-        uses=(TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM),
-        appends=("ledger.>", "alert.>", "scanner.ranking", "$KV.leases.analytics.>", "$KV.platform.barred.*"),
+        uses=(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM),
+        appends=(
+            "ledger.>", "alert.>", "operators.*", "scanner.ranking", "$KV.leases.analytics.>", "$KV.platform.barred.*",
+        ),
+        consumers=("analytics-logs",),
         calls=("rpc.gateway.candles",),
         serves=("rpc.analytics.>",),
     ),
@@ -111,7 +117,7 @@ def permissions(user: str) -> Permissions:
     if needs.serves:
         subscribe += ["$SRV.>"]
     if DEAD_LETTERS in needs.uses:
-        publish.append(f"dlq.*.{user}")
+        publish += [f"dlq.*.{consumer}" for consumer in (user, *needs.consumers)]
     return Permissions(tuple(publish), tuple(subscribe), allow_responses=bool(needs.serves))
 
 

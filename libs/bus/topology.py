@@ -56,6 +56,7 @@ MARKET = Stream("MARKET", ("market.closed.*.*",), 7 * _DAY, 512 * _MIB, max_per_
 TRADES = Stream("TRADES", ("trade.*.*",), 30 * _DAY, 1024 * _MIB)
 LEDGER = Stream("LEDGER", ("ledger.*.*",), _DAY, 256 * _MIB, keep_new=False)
 ALERTS = Stream("ALERTS", ("alert.*",), 30 * _DAY, 64 * _MIB, keep_new=False)
+OPERATORS = Stream("OPERATORS", ("operators.*",), _DAY, 64 * _MIB, keep_new=False)
 SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR, 512 * _MIB, keep_new=False)
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
@@ -66,7 +67,7 @@ BOTS = Bucket("bots", 1024 * _MIB, history=8, republish="bot")
 FEEDS = Bucket("feeds", 16 * _MIB)
 CATALOGUE = Bucket("catalogue", 16 * _MIB)
 LEASES = Bucket("leases", 16 * _MIB)
-PLATFORM = Bucket("platform", 16 * _MIB)
+PLATFORM = Bucket("platform", 16 * _MIB, history=16)
 RATES = Bucket("rates", 64 * _MIB, max_age=120.0)
 ANSWERS = Bucket("answers", 256 * _MIB, max_age=_DAY)
 SESSIONS = Bucket("sessions", 16 * _MIB, max_age=_DAY)
@@ -98,11 +99,11 @@ NEWS = Stream(
         ),
         _of_bucket(ACCOUNTS, {keys.session("*"): subjects.NEWS_SESSION, keys.balance("*"): subjects.NEWS_BALANCE}),
         Source(LEDGER.name, ((subjects.ALL_LEDGER, subjects.news(_FIRST, subjects.NEWS_TRADE)),)),
-        Source(ALERTS.name, ((subjects.alert("*"), subjects.NEWS_ALERT),)),
+        Source(OPERATORS.name, ((subjects.operators("*"), subjects.news("operators", _FIRST)),)),
     ),
 )
 """All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
-STREAMS = (MARKET, TRADES, LEDGER, ALERTS, SIGNALS, DEAD_LETTERS, NEWS)
+STREAMS = (MARKET, TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, NEWS)
 BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM, RATES, ANSWERS, SESSIONS)

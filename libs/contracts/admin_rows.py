@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import Any, Literal
 from uuid import UUID
 
+from msgspec import field
+
 from libs.contracts.account import AccountType
 from libs.contracts.admin import Accounts
 from libs.contracts.codec import Message
@@ -340,6 +342,18 @@ class Alert(Message, frozen=True, kw_only=True):
     is_read: bool
     is_resolved: bool
     timestamp: datetime
+    service: str = ""
+    kind: str = ""
+    """A stable word."""
+    user_id: str | None = None
+    """Whom it is about, if anybody."""
+    details: dict[str, Any] = field(default_factory=dict)
+    read_by: UUID | None = None
+    """Who has seen it first."""
+    read_at: datetime | None = None
+    resolved_by: UUID | None = None
+    """None, too, where it was over by itself."""
+    resolved_at: datetime | None = None
 
 
 class LogEntry(Message, frozen=True, kw_only=True):

@@ -9,8 +9,19 @@ from libs.contracts.codec import Message
 
 
 class Severity(StrEnum):
+    INFO = "info"
+    """Nothing has to be done: something is over."""
     WARNING = "warning"
     CRITICAL = "critical"
+
+
+class AlertType(StrEnum):
+    """The administrators' client tells these apart (api-contract §4.7)."""
+
+    ERROR = "error"
+    DISCONNECT = "disconnect"
+    DRAWDOWN = "drawdown"
+    CUSTOM = "custom"
 
 
 class Alert(Message, frozen=True, kw_only=True):
@@ -23,3 +34,30 @@ class Alert(Message, frozen=True, kw_only=True):
     message: str
     user: str = ""
     details: dict[str, str] = msgspec.field(default_factory=dict)
+    ends: str = ""
+    """The id of the alert that is over with this."""
+
+    @property
+    def type(self) -> AlertType:
+        return _TYPES.get(self.kind, AlertType.CUSTOM)
+
+
+class AlertRecorded(Message, frozen=True, kw_only=True):
+    """For who looks on: `operators.alert`."""
+
+    id: str
+    at: datetime
+    number: int
+    """By which administrators call it; 0 while the database is away."""
+    alert: Alert
+
+
+_TYPES = {
+    "market_not_available": AlertType.DISCONNECT,
+    "order_overdue": AlertType.ERROR,
+    "order_unknown": AlertType.ERROR,
+    "session_not_renewed": AlertType.DISCONNECT,
+    "session_refused": AlertType.DISCONNECT,
+    "strategy_disabled": AlertType.ERROR,
+    "strategy_not_loaded": AlertType.ERROR,
+}

@@ -40,6 +40,11 @@ def news(user: str, kind: str) -> str:
     return f"news.{user}.{kind}"
 
 
+def operators(kind: str) -> str:
+    """For who looks on: `kind` is alert or log."""
+    return f"operators.{kind}"
+
+
 def rpc(service: str, endpoint: str) -> str:
     return f"rpc.{service}.{endpoint}"
 
@@ -55,6 +60,10 @@ ALL_SCANNER_SIGNALS = "scanner.signal.*.*"
 SCANNER_RANKING = "scanner.ranking"
 ALL_TRADES = "trade.*.*"
 ALL_LEDGER = "ledger.*.*"
+ALL_ALERTS = "alert.*"
+ALL_DEAD_LETTERS = "dlq.>"
+OPERATORS_ALERT = operators("alert")
+OPERATORS_LOG = operators("log")
 ALL_BOT_STATES = "bot.*.*.*"
 ALL_BOT_STATUSES = f"bot.{keys.bot_status(keys.EVERY_BOT)}"
 ALL_BOT_SCORES = f"bot.{keys.bot_score(keys.EVERY_BOT)}"
@@ -69,4 +78,6 @@ NEWS_SIGNAL = "signal"
 NEWS_SESSION = "session"
 NEWS_BALANCE = "balance"
 NEWS_ALERT = news("operators", "alert")
-"""Of no user in particular."""
+"""AlertRecorded, of no user in particular; as is…"""
+NEWS_LOG = news("operators", "log")
+"""…LogRecorded."""

@@ -35,6 +35,11 @@ def read_row(row: object, type_: type[T]) -> T:
         raise StoreError(f"not a row of {type_.__name__}: {error}") from error
 
 
+def plain(text: str) -> str:
+    """As the database can take it: every character but one."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
 def _time(text: str) -> datetime:
     time = datetime.fromisoformat(text)
     if time.tzinfo is None:

@@ -4,19 +4,35 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.bus.topology import ACCOUNTS, BOTS, DEAD_LETTERS, LEASES, LEDGER, PLATFORM, SIGNALS, TRADES
+from libs.bus.topology import (
+    ACCOUNTS,
+    ALERTS,
+    BOTS,
+    DEAD_LETTERS,
+    LEASES,
+    LEDGER,
+    OPERATORS,
+    PLATFORM,
+    SIGNALS,
+    TRADES,
+)
 from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS
 from libs.service import Service
 from libs.store import Database
+from libs.store.alerts import Alerts
 from libs.store.bot_status import BotStatuses
+from libs.store.logs import Logs
 from libs.store.people import People
 from libs.store.scanner import Signals, Window
 from libs.store.trade_lists import TradeLists
 from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
-from services.analytics import ledger, signals, statuses
+from services.analytics import alerts, ledger, logs, signals, statuses
+from services.analytics.alerts import AlertBook
 from services.analytics.barring import Barring
 from services.analytics.ledger import Ledger
+from services.analytics.logs import LogBook
+from services.analytics.operations_desk import OperationsDesk
 from services.analytics.reports import Reports
 from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
@@ -29,7 +45,7 @@ from services.analytics.verdicts import Verdicts
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(TRADES, LEDGER, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM)
+    await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
@@ -42,11 +58,25 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         running = [await bus.consume(ledger.CONSUMER, trades.record)]
         running += [await bus.consume(signals.CONSUMER, SignalBook(bus, scanned).record)]
         running += [await bus.consume(consumer, users.follow) for consumer in statuses.CONSUMERS]
+        told, entries = Alerts(database), Logs(database)
+        log_book = LogBook(bus, entries)
+        running += [
+            await bus.consume(alerts.CONSUMER, AlertBook(bus, told, log_book).record),
+            await bus.consume(logs.FAILED_ORDERS, log_book.failed_orders),
+            await bus.consume(logs.ADMINISTRATION, log_book.administration),
+            await bus.consume(logs.SET_ASIDE, log_book.set_aside),
+        ]
         people = People(database)
         reports, desk = Reports(TradeSums(database), bus.clock), TradeDesk(TradeLists(database), people)
         served = await bus.serve(
             "analytics",
-            {RECORD_STATUS: users.record, COUNT_SCANNER: statistics.answer, **reports.handlers(), **desk.handlers()},
+            {
+                RECORD_STATUS: users.record,
+                COUNT_SCANNER: statistics.answer,
+                **reports.handlers(),
+                **desk.handlers(),
+                **OperationsDesk(told, entries).handlers(),
+            },
         )
         service.background(statistics.run(), "scanner statistics")
         service.background(Barring(bus, people).run(), "barring")

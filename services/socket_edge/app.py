@@ -90,7 +90,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             engine, fanout, verifier, standing, roles, hub, candles, users, operators, settings.socket_limits, clock,
             only_user,
         )  # fmt: skip
-        dependencies = Dependencies(bus, database.reachable)
+        dependencies = Dependencies(bus, database.reachable, operators.health)
 
         service.background(dependencies.watch(), "dependencies")
         service.background(standing.watch(), "standing")

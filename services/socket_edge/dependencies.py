@@ -8,21 +8,27 @@ import structlog
 
 from libs.bus import Bus
 from libs.contracts.rpc import CANDLES, CandleQuery, ErrorCode, RpcError
+from services.socket_edge.payloads import HealthChange
 from services.socket_edge.responses import Connections
 
 log = structlog.get_logger()
 
-_PERIOD = 10.0
+_PERIOD = 5.0
 _TIMEOUT = 3.0
 
 Link = Literal["connected", "disconnected"]
+Service = Literal["avalon", "database", "nats"]
 
 
 class Dependencies:
-    def __init__(self, bus: Bus, database: Callable[[], Awaitable[bool]]) -> None:
-        """`database()`: whether a query comes back."""
+    def __init__(
+        self, bus: Bus, database: Callable[[], Awaitable[bool]], changed: Callable[[HealthChange], None]
+    ) -> None:
+        """`database()`: whether a query comes back; `changed` is told of what came and went."""
         self._bus = bus
         self._database = database
+        self._changed = changed
+        self._states: dict[Service, str] = {}
         self._last = Connections(avalon="disconnected", supabase="disconnected")
 
     def connections(self) -> Connections:
@@ -32,12 +38,29 @@ class Dependencies:
     async def watch(self) -> None:
         """Until cancelled."""
         while True:
-            broker, database = await asyncio.gather(self._broker(), self._database())
+            broker, database = await asyncio.gather(self._broker(), self._answers())
             found = Connections(avalon=_link(broker), supabase=_link(database))
             if found != self._last:
                 log.info("dependencies_changed", avalon=found.avalon, supabase=found.supabase)
             self._last = found
+            self._see("avalon", broker, "disconnected")
+            self._see("database", database, "unhealthy")
+            self._see("nats", self._bus.connected, "unhealthy")
             await asyncio.sleep(_PERIOD)
+
+    def _see(self, service: Service, answers: bool, otherwise: str) -> None:
+        """The first look is no change."""
+        before, now = self._states.get(service), "healthy" if answers else otherwise
+        self._states[service] = now
+        if before is not None and before != now:
+            self._changed(HealthChange(service=service, before=before, now=now, timestamp=self._bus.clock.now()))
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                return await self._database()
+        except TimeoutError:
+            return False
 
     async def _broker(self) -> bool:
         """Only a gateway with a session to the broker answers this question; size 0 keeps the broker out of it."""

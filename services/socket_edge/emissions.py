@@ -67,7 +67,9 @@ ERROR_BOT = Emission("error", told.Refused, "Something this client emitted was r
 GREETING_ADMIN = Emission("connected", told.Greeting, "After the connection", ADMIN)
 TRADE_DONE = Emission("trade:completed", told.AdminTrade, "Anybody's trade was closed, and its row is committed", ADMIN)
 BOT_CHANGED = Emission("bot:status-update", told.AdminBot, "Anybody's bot was started, paused, stopped, …", ADMIN)
-ALERT_NEW = Emission("alert:new", told.AdminAlert, "An alert", ADMIN)
+ALERT_NEW = Emission("alert:new", told.AdminAlert, "An alert, or its end", ADMIN)
+LOG_NEW = Emission("log:new", told.AdminLog, "An entry in the log: who did what, what went wrong", ADMIN)
+HEALTH_CHANGE = Emission("health:change", told.HealthChange, "The broker, the database or the bus came or went", ADMIN)
 ERROR_ADMIN = Emission("error", told.Refused, "Something this client emitted was refused", ADMIN)
 
 EMISSIONS = tuple(value for value in globals().values() if isinstance(value, Emission))

@@ -5,15 +5,16 @@ import structlog
 
 from libs.bus import Stored
 from libs.contracts import subjects
-from libs.contracts.alerts import Alert
+from libs.contracts.alerts import AlertRecorded
 from libs.contracts.bots import BotState, BotStatus
 from libs.contracts.codec import decode
 from libs.contracts.ids import BotId
+from libs.contracts.logs import LogRecorded
 from libs.contracts.orders import TradeRecorded
 from services.socket_edge import emissions
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.line import SLOTS
-from services.socket_edge.payloads import AdminAlert, AdminBot, AdminTrade
+from services.socket_edge.payloads import AdminAlert, AdminBot, AdminLog, AdminTrade, HealthChange
 from services.socket_edge.state import State
 
 log = structlog.get_logger()
@@ -47,9 +48,14 @@ class OperatorEvents:
             elif kind == subjects.NEWS_STATUS:
                 self._bot(stored, decode(stored.data, BotStatus))
             elif stored.subject == subjects.NEWS_ALERT:
-                self._alert(stored, decode(stored.data, Alert))
+                self._alert(stored, decode(stored.data, AlertRecorded))
+            elif stored.subject == subjects.NEWS_LOG:
+                self._log(stored, decode(stored.data, LogRecorded))
         except msgspec.DecodeError as error:
             log.error("undecodable_message", subject=stored.subject, error=str(error))
+
+    def health(self, change: HealthChange) -> None:
+        self._fanout.deliver_to(list(self._sids), emissions.HEALTH_CHANGE, change)
 
     def _trade(self, stored: Stored, recorded: TradeRecorded) -> None:
         closed = recorded.closed
@@ -86,19 +92,37 @@ class OperatorEvents:
         )
         self._fanout.deliver_to(list(self._sids), emissions.BOT_CHANGED, told)
 
-    def _alert(self, stored: Stored, alert: Alert) -> None:
+    def _alert(self, stored: Stored, recorded: AlertRecorded) -> None:
+        alert = recorded.alert
         told = AdminAlert(
             timestamp=alert.at,
             seq=_seq(stored),
-            id=alert.id,
+            id=recorded.number,
+            event_id=alert.id,
+            alert_type=alert.type,
             severity=alert.severity,
+            message=alert.message,
+            is_resolved=bool(alert.ends),
             service=alert.service,
             kind=alert.kind,
-            message=alert.message,
             user_id=alert.user or None,
             details=alert.details,
+            ends=alert.ends,
         )
         self._fanout.deliver_to(list(self._sids), emissions.ALERT_NEW, told)
+
+    def _log(self, stored: Stored, entry: LogRecorded) -> None:
+        told = AdminLog(
+            timestamp=entry.at,
+            seq=_seq(stored),
+            id=entry.number,
+            level=entry.level,
+            origin=entry.origin,
+            message=entry.message,
+            metadata=entry.metadata,
+            created_at=entry.at,
+        )
+        self._fanout.deliver_to(list(self._sids), emissions.LOG_NEW, told)
 
 
 def _seq(stored: Stored) -> int:

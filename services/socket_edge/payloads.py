@@ -2,11 +2,13 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any, Literal
 
 from libs.contracts.account import AccountType
-from libs.contracts.alerts import Severity
+from libs.contracts.alerts import AlertType, Severity
 from libs.contracts.bots import Activity, BotState
 from libs.contracts.codec import Message
+from libs.contracts.logs import LogLevel, LogOrigin
 from libs.contracts.orders import TradeResult
 from services.socket_edge.responses import CandleOut
 
@@ -210,6 +212,10 @@ class OperatorEvent(Message, frozen=True, kw_only=True, rename="camel"):
     """Grows; the same on every edge."""
 
 
+_OF_ALERTS = {"user_id": "userId", "event_id": "eventId"}
+"""The other names are those of the lists, which are not in camel case."""
+
+
 class AdminTrade(OperatorEvent, frozen=True, kw_only=True, rename="camel"):
     user_id: str
     trade_id: str
@@ -230,15 +236,46 @@ class AdminBot(OperatorEvent, frozen=True, kw_only=True, rename="camel"):
     reason: str
 
 
-class AdminAlert(OperatorEvent, frozen=True, kw_only=True, rename="camel"):
-    id: str
+class AdminAlert(OperatorEvent, frozen=True, kw_only=True, rename=_OF_ALERTS):
+    """As the list of alerts has it, and more."""
+
+    id: int
+    """By which it is marked as read or resolved; 0 while the database is away, and then it comes again with one."""
+    event_id: str
+    """The same when it comes again."""
+    alert_type: AlertType
     severity: Severity
+    message: str
+    is_read: bool = False
+    is_resolved: bool = False
     service: str
     kind: str
     """A stable word."""
-    message: str
     user_id: str | None
     details: dict[str, str]
+    ends: str
+    """The `eventId` of the alert that is over with this; empty when it is no end."""
+
+
+class AdminLog(OperatorEvent, frozen=True, kw_only=True, rename=_OF_ALERTS):
+    """As the list of log entries has it."""
+
+    id: int
+    level: LogLevel
+    origin: LogOrigin
+    message: str
+    metadata: dict[str, Any]
+    created_at: datetime
+
+
+class HealthChange(Message, frozen=True, kw_only=True, rename={"before": "from", "now": "to"}):
+    """What this edge sees of what it stands on."""
+
+    service: Literal["avalon", "database", "nats"]
+    before: str
+    now: str
+    """`healthy`, `disconnected` (of the broker) or `unhealthy` (of the others)."""
+    timestamp: datetime
 
 
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):

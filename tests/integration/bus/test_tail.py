@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from libs.bus import Bus, BusUnavailable, Stored
-from libs.bus.topology import ACCOUNTS, ALERTS, BOTS, LEDGER, NEWS
+from libs.bus.topology import ACCOUNTS, BOTS, LEDGER, NEWS, OPERATORS
 from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType, SessionState, SessionStatus
-from libs.contracts.alerts import Alert, Severity
+from libs.contracts.alerts import Alert, AlertRecorded, Severity
 from libs.contracts.codec import decode
 from libs.contracts.ids import BotId
 from libs.contracts.orders import OrderState, TradeRecorded
@@ -57,7 +57,8 @@ async def test_all_that_browsers_are_told_is_in_one_order(bus: Bus, connect: Con
     session = SessionStatus(user=USER, at=NOW, state=SessionState.CONNECTED)
     await bus.bucket(ACCOUNTS).put(keys.session(USER), session)
     alert = Alert(id="a", at=NOW, severity=Severity.CRITICAL, service="x", kind="k", message="m")
-    await bus.append(subjects.alert(alert.severity), alert, id="a")
+    recorded = AlertRecorded(id="a", at=NOW, number=1, alert=alert)
+    await bus.append(subjects.OPERATORS_ALERT, recorded, id="a")
     await eventually(lambda: len(listener.heard) == 5)
     heard = listener.heard
     assert {stored.subject for stored in heard} == {
@@ -117,7 +118,7 @@ async def test_applying_the_declaration_again_changes_nothing(bus: Bus) -> None:
     await count(bus, 1)
     await eventually_stored(bus, 2)
     before = await bus.extent(NEWS)
-    await bus.ensure(NEWS, LEDGER, ALERTS)
+    await bus.ensure(NEWS, LEDGER, OPERATORS)
     await count(bus, 2)
     await eventually_stored(bus, 3)
     assert (await bus.extent(NEWS)).last == before.last + 1

@@ -27,6 +27,8 @@ GBPUSD = Feed(81, 60)
 START = 1_790_000_000
 HISTORY = 20
 """Candles that are past."""
+BROKER = "broker"
+"""Under which the gateway is told to refuse as one without a session does."""
 
 
 ACTIVES = (
@@ -200,6 +202,9 @@ class Backend:
 
     async def _candles(self, request: rpc.CandleQuery) -> rpc.CandlePage:
         if request.size == 0:
+            # Asked only to see whether there is a broker.
+            if BROKER in self.refusals:
+                raise self.refusals[BROKER]
             raise RpcError(ErrorCode.INVALID_REQUEST, "`size` must be one of …")
         self._note(rpc.CANDLES.name, request)
         feed = Feed(request.active_id, request.size)

@@ -9,12 +9,14 @@ import socketio
 from libs.bus.topology import BOTS
 from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType
-from libs.contracts.alerts import Alert, Severity
+from libs.contracts.alerts import Alert, AlertRecorded, Severity
 from libs.contracts.bots import Activity, BotSignal, BotState, Signal
 from libs.contracts.ids import BotId, new_id
+from libs.contracts.logs import LogLevel, LogOrigin, LogRecorded
 from libs.contracts.orders import Direction
+from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge.emissions import EMISSIONS, NAMESPACES
-from tests.integration.edge.backend import Backend
+from tests.integration.edge.backend import BROKER, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.stack import Browse
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -26,6 +28,8 @@ OPERATOR = (
     "/admin trade:completed",
     "/admin bot:status-update",
     "/admin alert:new",
+    "/admin log:new",
+    "/admin health:change",
     "/admin disconnect",
 )
 BOT = ("/bot connected", "/bot trade:new", "/bot signal:new", "/bot resumed", "/bot resume-gap")
@@ -79,8 +83,26 @@ async def test_operators_see_trades_bots_and_alerts_of_everybody(
     assert (stopped["state"], stopped["reason"]) == ("stopped", "stop_loss")
     (told,) = await operator.heard("/admin alert:new")
     assert (told["severity"], told["kind"], told["userId"]) == ("critical", "order_unknown", user)
+    assert (told["id"], told["alert_type"], told["is_read"], told["is_resolved"]) == (17, "error", False, False)
+    (entry,) = await operator.heard("/admin log:new")
+    assert (entry["id"], entry["level"], entry["origin"], entry["message"]) == (4, "error", "bot", "It broke")
+    assert entry["metadata"] == {"user": user}
     seqs = [payload["seq"] for event, payload in operator.got if event != "/admin connected"]
     assert seqs == sorted(set(seqs))
+
+
+async def test_operators_are_told_when_the_broker_goes_and_comes(
+    browse: Browse, backend: Backend, supabase_server: SupabaseServer, person: Person
+) -> None:
+    operator = await an_operator(browse, supabase_server, person)
+    backend.refusals[BROKER] = RpcError(ErrorCode.UNAVAILABLE, "no session to the broker")
+    await operator.until(lambda: operator.named("/admin health:change"), timeout=20)
+    backend.refusals.clear()
+    await operator.until(lambda: len(operator.named("/admin health:change")) == 2, timeout=20)
+    went, came = operator.named("/admin health:change")
+    assert (went["service"], went["from"], went["to"]) == ("avalon", "healthy", "disconnected")
+    assert (came["service"], came["from"], came["to"]) == ("avalon", "disconnected", "healthy")
+    assert came["timestamp"] > went["timestamp"]
 
 
 async def test_a_user_hears_of_the_own_bots_trades_and_signals(
@@ -117,11 +139,19 @@ async def test_what_was_missed_of_bots_is_told_again(browse: Browse, backend: Ba
 
 
 async def raise_alarm(backend: Backend, user: str) -> None:
+    """As analytics does when it is in the database."""
+    now = datetime.now(UTC)
     alert = Alert(
-        id=new_id(), at=datetime.now(UTC), severity=Severity.CRITICAL, service="gateway", kind="order_unknown",
+        id=new_id(), at=now, severity=Severity.CRITICAL, service="gateway", kind="order_unknown",
         message="A human must look", user=user,
     )  # fmt: skip
-    await backend.gateway.append(subjects.alert(alert.severity), alert, id=alert.id)
+    recorded = AlertRecorded(id=f"{alert.id}.recorded", at=now, number=17, alert=alert)
+    await backend.analytics.append(subjects.OPERATORS_ALERT, recorded, id=recorded.id)
+    entry = LogRecorded(
+        id=new_id(), at=now, number=4, level=LogLevel.ERROR, origin=LogOrigin.BOT, message="It broke",
+        metadata={"user": user},
+    )  # fmt: skip
+    await backend.analytics.append(subjects.OPERATORS_LOG, entry, id=entry.id)
 
 
 async def follow(backend: Backend, user: str) -> None:

@@ -11,7 +11,7 @@ from libs.contracts.account import SessionState
 from libs.contracts.bots import Activity
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge.emissions import EMISSIONS, NAMESPACES, REQUESTS
-from tests.integration.edge.backend import EURUSD, HISTORY, Backend
+from tests.integration.edge.backend import BROKER, EURUSD, HISTORY, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.stack import Browse
 from tests.integration.edge.test_namespaces import follow, raise_alarm
@@ -73,6 +73,7 @@ async def test_all_that_is_sent_is_as_documented(
     hears = Everything()
     auth = {"token": person.token, "lastSeq": 1}
     await hears.socket.connect(edge.url, auth=auth, transports=["websocket"], namespaces=list(NAMESPACES))
+    backend.refusals[BROKER] = RpcError(ErrorCode.UNAVAILABLE, "no session to the broker")
     first = await browse(person, "snapshot", "/bot connected", namespaces=["/", "/bot"])
     (snapshot,) = await first.heard("snapshot")
     await hears.show("EURUSD-OTC")
@@ -96,7 +97,8 @@ async def test_all_that_is_sent_is_as_documented(
     await resumed.socket.connect(edge.url, auth=auth, transports=["websocket"], namespaces=["/", "/bot"])
     await resumed.until(lambda: {"/ resumed", "/bot resumed"} <= {event for event, _ in resumed.got}, timeout=10)
     declared = {f"{each.namespace} {each.name}": each for each in EMISSIONS}
-    await hears.until(lambda: set(declared) - {"/ resumed", "/bot resumed"} <= {event for event, _ in hears.got})
+    wanted = set(declared) - {"/ resumed", "/bot resumed"}
+    await hears.until(lambda: wanted <= {event for event, _ in hears.got}, timeout=20)
     for browser in (hears, resumed):
         await browser.socket.disconnect()
         for event, payload in browser.got:
