@@ -5,17 +5,17 @@ and forgets the cancellation (python/cpython#86296): the task would live on, and
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 
-@contextmanager
-def cancellable() -> Iterator[None]:
+class Cancellable:
     """Around a request: a cancellation while it ran is raised, whatever came of the request."""
-    task = asyncio.current_task()
-    before = task.cancelling() if task is not None else 0
-    try:
-        yield
-    finally:
-        if task is not None and task.cancelling() > before:
+
+    __slots__ = ("_before", "_task")
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._before = self._task.cancelling() if self._task is not None else 0
+
+    def __exit__(self, *_: object) -> None:
+        if self._task is not None and self._task.cancelling() > self._before:
             raise asyncio.CancelledError

@@ -12,7 +12,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext, api
 from nats.js.errors import APIError, NotFoundError
 
-from libs.bus.cancellation import cancellable
+from libs.bus.cancellation import Cancellable
 from libs.bus.errors import BusError, BusUnavailable
 from libs.bus.requests import Requests
 from libs.bus.topology import DEDUPE_WINDOW, Bucket, Source, Stream
@@ -80,7 +80,7 @@ class JetStream:
         """What a stream holds under a subject, read from its leader. Raises BusUnavailable."""
         try:
             async with asyncio.timeout(timeout):
-                with cancellable():
+                with Cancellable():
                     return await self.api.get_last_msg(stream, subject, direct=False)
         except NotFoundError:
             return None
@@ -89,7 +89,7 @@ class JetStream:
 
     async def extent(self, stream: Stream) -> Extent:
         try:
-            with cancellable():
+            with Cancellable():
                 info = await self.api.stream_info(stream.name)
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"stream {stream.name}: not readable ({type(error).__name__})") from error
@@ -97,7 +97,7 @@ class JetStream:
 
     async def stored_at(self, stream: Stream, sequence: int) -> datetime | None:
         try:
-            with cancellable():
+            with Cancellable():
                 return (await self.api.get_msg(stream.name, sequence)).time
         except NotFoundError:
             return None

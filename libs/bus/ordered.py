@@ -16,7 +16,7 @@ from nats.aio.subscription import Subscription as NatsSubscription
 from nats.errors import Error as NatsError
 from nats.js import api
 
-from libs.bus.cancellation import cancellable
+from libs.bus.cancellation import Cancellable
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import JetStream
 from libs.contracts.clock import Clock
@@ -86,7 +86,7 @@ class Ordered:
         )
         try:
             self._subscription = await client.subscribe(inbox, cb=hear)
-            with cancellable():
+            with Cancellable():
                 info = await self._jetstream.api.add_consumer(self._stream, config)
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{self._stream}/{config.filter_subject}: {error!r}") from error

@@ -13,7 +13,7 @@ import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
-from libs.bus.cancellation import cancellable
+from libs.bus.cancellation import Cancellable
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import JetStream
 from libs.bus.topology import Stream
@@ -49,7 +49,7 @@ async def read_past(jetstream: JetStream, stream: Stream, subject: str, since: d
     query: _Get | None = _Get(_BATCH, subject, start_time=since.isoformat())
     try:
         async with asyncio.timeout(_TIMEOUT):
-            with cancellable():
+            with Cancellable():
                 while query is not None:
                     query = await _read(client, stream, query, found)
     except (NatsError, TimeoutError) as error:

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 
-from libs.bus.cancellation import cancellable
+from libs.bus.cancellation import Cancellable
 
 _MOST = 16_384
 """More requests in flight than that are a flood."""
@@ -73,7 +73,7 @@ class Requests:
         self._waiting[address] = answer
         timer = loop.call_later(timeout, _expire, answer)
         try:
-            with cancellable():  # `publish` swallows one that comes while it waits for the socket
+            with Cancellable():  # `publish` swallows one that comes while it waits for the socket
                 await self._client.publish(subject, data, address, dict(headers) if headers else None)
             message = await answer
         finally:

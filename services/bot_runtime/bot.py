@@ -100,12 +100,14 @@ class Bot:
         """Of the candles it follows, in seconds."""
         return candle_size(self._desired.config)
 
-    def offer(self, board: Board) -> None:
-        """Ignored when it could not trade on it: of thousands of bots few wake up for a candle."""
+    def offer(self, board: Board) -> bool:
+        """Whether it is looked at. Not when the bot could not trade on it: of thousands few wake up for a candle."""
         config = self._desired.config
         if self._may_open() and len(self._run.orders) < config.max_open_positions and board.concerns(self._asset()):
             self._board = board
             self._news.set()
+            return True
+        return False
 
     def update(self, desired: DesiredBot) -> None:
         """What the user wants now. A run that was stopped, or replaced by another, never runs again."""

@@ -1,8 +1,9 @@
 """Which signal a bot follows, and with which option (api-contract §10.4)."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from libs.contracts.bots import BotConfig, Signal
 from libs.contracts.market import Active, Feed, Offering
@@ -18,8 +19,7 @@ _SURE = 50
 """Confidence above which the preferred durations are tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     signal: Signal
     active: Active
     duration: int

@@ -31,6 +31,9 @@ _TURNS = 3
 """Of the event loop, as many as an answer needs from the socket to its bot: the orders of one strategy are written down
 while the next ones are evaluated."""
 
+_AT_ONCE = 16
+"""Bots that decide in one turn: the orders of the first are on their way while the others decide."""
+
 _running = Gauge("pregao_bots", "Bots this process runs")
 
 
@@ -88,15 +91,19 @@ class Fleet:
         """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers. They
         have their turn before the next one has: no order waits for what others say."""
         for one, bots in self._by_strategy(panel.size).items():
-            self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
+            await self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
 
-    def _said(self, moment: Moment, bots: Iterable[Bot], one: Followed, signals: Signals) -> None:
+    async def _said(self, moment: Moment, bots: Iterable[Bot], one: Followed, signals: Signals) -> None:
         clock = self._desk.clock
         board = Board(moment, one.name, one.parameters, signals, clock.now(), clock.monotonic())
+        deciding = 0
         for bot in bots:
-            bot.offer(board)
+            if bot.offer(board):
+                deciding += 1
+                if deciding % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
 
     def _by_strategy(self, size: int) -> dict[Followed, list[Bot]]:
         """The bots that follow candles of that size."""

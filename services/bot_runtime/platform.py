@@ -1,7 +1,6 @@
 """What administrators allow, as they last said."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -144,7 +143,7 @@ class UserGate:
 
 
 def _in_utc(situation: Situation) -> Situation:
-    return replace(situation, day=situation.utc_day)
+    return msgspec.structs.replace(situation, day=situation.utc_day)
 
 
 class PlatformDesk:

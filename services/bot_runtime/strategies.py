@@ -1,7 +1,7 @@
 """The strategies that bots follow: built-in ones, and those of users in a process of their own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -100,13 +100,14 @@ class Strategies:
             reason = str(error)
         return f"strategy {name} cannot be used: {reason}" if reason else ""
 
-    def evaluate(self, one: Followed, panel: Panel, said: Callable[[Followed, Signals], None]) -> None:
-        """`said` is called before this returns, or later for strategies of users, or never."""
+    async def evaluate(self, one: Followed, panel: Panel, said: Callable[[Followed, Signals], Awaitable[None]]) -> None:
+        """`said` is awaited before this returns, or later for strategies of users, or never."""
         strategy = _built_in(one)
         if strategy is not None:
-            self._judge(one, strategy, panel, said)
+            if (signals := self._judge(one, strategy, panel)) is not None:
+                await said(one, signals)
         elif (one, panel.size) not in self._under_way and len(self._under_way) < _MOST:
-            task = asyncio.create_task(self._ask(one, PackedPanel.of(panel), said), name=f"strategy:{one.name}")
+            task = asyncio.create_task(self._hear(one, PackedPanel.of(panel), said), name=f"strategy:{one.name}")
             self._under_way[one, panel.size] = task
             task.add_done_callback(partial(self._done, one, panel.size))
 
@@ -115,31 +116,37 @@ class Strategies:
         wanted = [Followed(name, "{}") for name in self._sandbox.descriptions if name not in self._reasons]
         packed = PackedPanel.of(panel) if wanted else None
         for one in wanted:
-            if packed is not None and one not in self._reasons:
-                await self._ask(one, packed, lambda one, signals: said(one.name, signals))
+            if packed is None or one in self._reasons:
+                continue
+            if (signals := await self._ask(one, packed)) is not None:
+                said(one.name, signals)
 
-    def _judge(
-        self, one: Followed, strategy: Strategy, panel: Panel, said: Callable[[Followed, Signals], None]
-    ) -> None:
+    def _judge(self, one: Followed, strategy: Strategy, panel: Panel) -> Signals | None:
         try:
             signals, _ = judged(strategy, panel)
         except Unfit as unfit:
             self._fail(one, one, str(unfit))
-        else:
-            said(one, signals)
+            return None
+        return signals
 
     def _done(self, one: Followed, size: int, _: asyncio.Task[None]) -> None:
         del self._under_way[one, size]
 
-    async def _ask(self, one: Followed, panel: PackedPanel, said: Callable[[Followed, Signals], None]) -> None:
+    async def _hear(
+        self, one: Followed, panel: PackedPanel, said: Callable[[Followed, Signals], Awaitable[None]]
+    ) -> None:
+        if (signals := await self._ask(one, panel)) is not None:
+            await said(one, signals)
+
+    async def _ask(self, one: Followed, panel: PackedPanel) -> Signals | None:
+        """None when there is no answer that can be used; that is told."""
         try:
-            signals = await self._sandbox.evaluate(one.name, msgspec.json.decode(one.parameters), panel)
+            return await self._sandbox.evaluate(one.name, msgspec.json.decode(one.parameters), panel)
         except StrategyFailed as failed:
             self._fail(one.name if failed.fatal else one, one, str(failed))
         except OSError as error:
             log.error("strategy_worker_not_started", error=str(error))
-        else:
-            said(one, signals)
+        return None
 
     def _fail(self, what: Followed | str, one: Followed, reason: str) -> None:
         self._reasons[what] = reason

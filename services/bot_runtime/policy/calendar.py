@@ -54,7 +54,7 @@ class Calendar:
                     yield self._at(day, opens), self._at(last, closes)
 
     def _local_date(self, at: datetime) -> date:
-        return self._local(at).date()
+        return at.astimezone(self.zone).date()
 
     def _local(self, at: datetime) -> datetime:
         """What clocks show, without the zone: differences of such times are of clocks."""

@@ -121,7 +121,10 @@ class Policy:
         return Situation(score, day, utc_day, account, offer, now)
 
     def _refusal(self, situation: Situation) -> Refusal | None:
-        return next(filter(None, (rule.refuses(situation) for rule in self._rules)), None)
+        for rule in self._rules:
+            if (refusal := rule.refuses(situation)) is not None:
+                return refusal
+        return None
 
     def _left(self, situation: Situation) -> Iterable[Decimal]:
         yield from (left for limit in self.loss_limits if (left := limit.left(situation)) is not None)

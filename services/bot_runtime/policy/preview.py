@@ -1,8 +1,9 @@
 """What a configuration can cost, worked out by the policy itself before the bot starts."""
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from libs.contracts.money import Preview
 from libs.contracts.score import Score

@@ -1,17 +1,17 @@
 """What a rule is asked, and what it may answer."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
+
+from msgspec import Struct
 
 from libs.contracts.bots import TradingState
 from libs.contracts.score import Day, Score
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """The user's money of the bot's account type."""
 
     balance: Decimal | None
@@ -27,8 +27,7 @@ class Account:
         return None if self.balance is None else self.balance + self.at_risk
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What could be bought now."""
 
     active_id: int
@@ -36,8 +35,7 @@ class Offer:
     """Percent of the stake won on a win; 0 where the broker does not tell."""
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Struct, frozen=True):
     score: Score
     day: Day
     """Today's: what `score` holds, or an empty one after midnight."""
@@ -48,14 +46,12 @@ class Situation:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     stake: Decimal
     """Major units, whole cents, more than 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     reason: str
     """For people."""
     until: datetime | None = None

@@ -1,13 +1,17 @@
 """What bots follow: built-in strategies with parameters, users' own from a directory, and what happens if one fails."""
 
+import asyncio
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from libs.bus import Bus
+from libs.bus import Bus, Entry
+from libs.bus.topology import ORDERS
 from libs.contracts.alerts import Alert, Severity
 from libs.contracts.bots import BotConfig, BotState
-from libs.contracts.rpc import STRATEGIES, ErrorCode, Nothing, RpcError
+from libs.contracts.orders import OrderRecord
+from libs.contracts.rpc import START_BOT, STRATEGIES, ErrorCode, Nothing, RpcError, StartBot
 from services.bot_runtime import labels
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
@@ -99,6 +103,28 @@ async def test_bots_decide_before_the_next_strategy_is_evaluated(
     first, second = sorted(told, key=lambda one: one.signal.at)
     assert first.signal.candle_end == second.signal.candle_end
     assert first.at < second.signal.at
+
+
+async def test_the_first_orders_are_stored_while_others_are_decided(
+    start_runtime: StartRuntime, gateway: Gateway, bus: Bus
+) -> None:
+    runtime = await start_runtime()
+    users = [str(UUID(int=number)) for number in range(1, 251)]
+    stored: dict[str, float] = {}
+
+    def see(key: str, entry: Entry[OrderRecord] | None) -> None:
+        if entry is not None:
+            stored.setdefault(key, entry.stored)
+
+    await bus.mirror(ORDERS, ">", OrderRecord, see)
+    await asyncio.gather(*map(gateway.connect, users))
+    await asyncio.gather(*(bus.call(START_BOT, StartBot(user=user, config=BotConfig())) for user in users))
+    while await runtime.metric("pregao_bots") < len(users):
+        await asyncio.sleep(0.1)
+    async with gateway.closing_candles(1):
+        while len(gateway.bought) < len(users):
+            await asyncio.sleep(0.1)
+    assert min(stored.values()) < max(order.at.timestamp() for order in gateway.bought)
 
 
 @pytest.mark.parametrize(

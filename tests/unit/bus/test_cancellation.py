@@ -2,14 +2,14 @@ import asyncio
 
 import pytest
 
-from libs.bus.cancellation import cancellable
+from libs.bus.cancellation import Cancellable
 
 
 async def test_a_cancellation_that_comes_with_the_answer_is_not_lost() -> None:
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def request() -> str:
-        with cancellable():
+        with Cancellable():
             return await asyncio.wait_for(answer, timeout=5)
 
     task = asyncio.create_task(request())
@@ -24,7 +24,7 @@ async def test_a_cancellation_that_comes_with_a_failure_is_not_lost() -> None:
     answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def request() -> str:
-        with cancellable():
+        with Cancellable():
             return await asyncio.wait_for(answer, timeout=5)
 
     task = asyncio.create_task(request())
@@ -42,7 +42,7 @@ async def test_a_task_that_was_cancelled_may_still_clean_up() -> None:
         try:
             await asyncio.Event().wait()
         finally:
-            with cancellable():
+            with Cancellable():
                 await asyncio.sleep(0)
             cleaned.append("released")
 
@@ -55,7 +55,7 @@ async def test_a_task_that_was_cancelled_may_still_clean_up() -> None:
 
 
 async def test_what_is_not_cancelled_is_left_alone() -> None:
-    with cancellable():
+    with Cancellable():
         await asyncio.sleep(0)
-    with pytest.raises(ValueError, match="broken"), cancellable():
+    with pytest.raises(ValueError, match="broken"), Cancellable():
         raise ValueError("broken")
