@@ -6,6 +6,7 @@ from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.admin import Rows
 from libs.contracts.database_pool import DatabasePool
+from libs.contracts.figures import Figures, FiguresQuery
 from libs.contracts.rpc import Endpoint, ErrorCode
 
 Q = TypeVar("Q")
@@ -29,6 +30,8 @@ BY_STRATEGY = _of_analytics("by_strategy", ask.Period, Rows[row.StrategyRow])
 HOURLY = _of_analytics("hourly", ask.Period, Rows[row.HourlyRow])
 COMPARISON = _of_analytics("comparison", ask.Period, row.Comparison)
 CHARTS = _of_analytics("charts", ask.Period, row.Charts)
+FIGURES = Endpoint("analytics", "figures", FiguresQuery, Figures, _FOUND, timeout=15.0)
+"""Of long periods and everybody, costly."""
 HEALTH = _of_analytics("health", ask.NoQuery, row.PlatformHealth)
 DATABASE_POOL = _of_analytics("database_pool", ask.NoQuery, DatabasePool)
 REALTIME = _of_analytics("realtime", ask.NoQuery, row.Realtime)

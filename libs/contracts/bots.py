@@ -193,6 +193,8 @@ class Signal(Message, frozen=True, kw_only=True):
     direction: Direction
     confidence: int
     """0..100."""
+    price: float | None = None
+    """That close; unknown of signals of before it was told."""
 
 
 class BotSignal(Message, frozen=True, kw_only=True):

@@ -88,6 +88,8 @@ class Order(Message, frozen=True, kw_only=True):
     """When it expires; of all but blitz options, and required there."""
     min_payout: int = 0
     """Percent of the stake a win must bring, or it is not bought."""
+    quote: float | None = None
+    """What the price was when it was decided: the close that the signal was computed on."""
     worth: Decimal | None = None
     """What the user's account was worth when it was decided: the balance, and the stakes of open positions."""
     strategy: str

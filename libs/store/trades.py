@@ -42,6 +42,8 @@ class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     sequence: int
     correlation_id: str
     decided_at: datetime
+    acknowledged_at: datetime | None = None
+    decided_quote: float | None = None
     resultado: str | None = None
     pnl: Decimal | None = None
     data_fechamento: datetime | None = None
@@ -65,11 +67,15 @@ class Trades:
         A closing wins over the opening of the same order, whichever comes first; a settled row is never written again.
         """
         rows: dict[str, _Row] = {}
+        acknowledged: dict[str, datetime] = {}
         for trade in trades:
             if isinstance(trade, TradeClosed):
                 rows[trade.order.order_id] = _row(trade.order, trade.position, trade.settlement)
             else:
+                acknowledged[trade.order.order_id] = trade.at
                 rows.setdefault(trade.order.order_id, _row(trade.order, trade.position, None))
+        for order_id, at in acknowledged.items():
+            rows[order_id].acknowledged_at = at
         if not rows:
             return {}
         data = await self._database.call("record_trades", rows=[msgspec.to_builtins(row) for row in rows.values()])
@@ -101,6 +107,7 @@ def _row(order: Order, position: Position, settlement: Settlement | None) -> _Ro
         sequence=order.sequence,
         correlation_id=order.correlation_id,
         decided_at=order.at,
+        decided_quote=order.quote,
     )
     if settlement is not None:
         row.status, row.resultado, row.pnl = "closed", settlement.result, settlement.profit

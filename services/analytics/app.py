@@ -24,6 +24,7 @@ from libs.store.bot_status import BotStatuses
 from libs.store.logs import Logs
 from libs.store.people import People
 from libs.store.scanner import Signals, Window
+from libs.store.trade_figures import TradeFigures
 from libs.store.trade_lists import TradeLists
 from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
@@ -33,6 +34,7 @@ from services.analytics.barring import Barring
 from services.analytics.ledger import Ledger
 from services.analytics.logs import LogBook
 from services.analytics.operations_desk import OperationsDesk
+from services.analytics.performance import Performance
 from services.analytics.reports import Reports
 from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
@@ -68,6 +70,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         ]
         people = People(database)
         reports, desk = Reports(TradeSums(database), bus.clock), TradeDesk(TradeLists(database), people)
+        performance = Performance(TradeFigures(database), people, bus.clock)
         served = await bus.serve(
             "analytics",
             {
@@ -76,6 +79,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
                 **reports.handlers(),
                 **desk.handlers(),
                 **OperationsDesk(told, entries).handlers(),
+                **performance.handlers(),
             },
         )
         service.background(statistics.run(), "scanner statistics")

@@ -22,14 +22,13 @@ from libs.contracts.admin_rows import (
     TopUser,
 )
 from libs.contracts.clock import Clock
-from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
+from libs.contracts.rpc import Endpoint
 from libs.store.trade_sums import DaySums, KeySums, TradeSums
 from services.analytics.answering import accounts_of, answering
+from services.analytics.periods import days_of
 
 R = TypeVar("R")
 
-_USUAL_DAYS = 30
-_MOST_DAYS = 366
 _HOURS = tuple(f"{hour:02}" for hour in range(24))
 _FLAT = 5.0
 """Percent of change that is none."""
@@ -199,14 +198,7 @@ class Reports:
         return [traded.get(day) or DaySums(day=day) for day in days]
 
     def _period(self, query: Period) -> tuple[date, date]:
-        """So many days that end today, unless it says from when, and until when."""
-        today = self._clock.now().date()
-        days = timedelta(days=(query.days or _USUAL_DAYS) - 1)
-        last = query.last or (today if query.first is None else max(today, query.first))
-        first = query.first or max(last, date.min + days) - days
-        if (last - first).days >= _MOST_DAYS:
-            raise RpcError(ErrorCode.INVALID_REQUEST, f"`dateFrom`: Expected at most {_MOST_DAYS} days until `dateTo`")
-        return first, last
+        return days_of(query, self._clock.now().date())
 
 
 def _rows(rows: list[R], limit: int | None = None) -> Rows[R]:

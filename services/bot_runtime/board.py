@@ -24,6 +24,7 @@ class Moment:
         self.end = end
         """Epoch seconds."""
         self.actives = np.array(panel.actives, dtype=np.int64)
+        self.closes = panel.close[:, -1].copy()
         self.ready = (panel.counts >= NEEDED_CANDLES) & (panel.ends[:, -1] == end)
 
 
@@ -43,6 +44,7 @@ class Board:
         self.computed = computed
         """Monotonic seconds; from here the time to an accepted order is measured."""
         self._signals: dict[int, Signal] = {}
+        self._closes = dict(zip(actives.tolist(), moment.closes[rows].tolist(), strict=True))
         self._parameters = parameters
         self._ranked: dict[int, tuple[int, int]] = {
             int(actives[i]): (int(signals.directions[rows[i]]), int(signals.confidences[rows[i]])) for i in best_first
@@ -77,4 +79,5 @@ class Board:
             strategy=self.strategy,
             direction=Direction.CALL if direction == CALL else Direction.PUT,
             confidence=confidence,
+            price=self._closes[active_id],
         )

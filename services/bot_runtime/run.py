@@ -76,6 +76,7 @@ class Run:
             ticker=choice.active.ticker,
             direction=choice.signal.direction,
             stake=stake,
+            quote=choice.signal.price,
             worth=worth,
             duration=choice.duration,
             min_payout=min_payout,

@@ -33,6 +33,7 @@ _VALUES: dict[Route[Any, Any], Endpoint[Any, Any]] = {
     routes.DASHBOARD: rpc.DASHBOARD,
     routes.COMPARISON: rpc.COMPARISON,
     routes.CHARTS: rpc.CHARTS,
+    routes.FIGURES: rpc.FIGURES,
     routes.ANALYTICS_HEALTH: rpc.HEALTH,
     routes.REALTIME: rpc.REALTIME,
     routes.METRICS_DAILY: rpc.SIGNALS_OF_DAY,

@@ -7,6 +7,7 @@ from msgspec import Struct
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.database_pool import DatabasePool
+from libs.contracts.figures import Figures, FiguresQuery
 from services.socket_edge.admin_answers import (
     AlertsPage,
     Data,
@@ -60,6 +61,7 @@ BY_STRATEGY = _read("analytics/strategy", "Trades by strategy", ask.Period, Data
 HOURLY = _read("analytics/hourly", "Trades by hour of the day", ask.Period, Data[tuple[row.HourlyRow, ...]])
 COMPARISON = _read("analytics/comparison", "Best, worst and usual day", ask.Period, Data[row.Comparison])
 CHARTS = _read("analytics/charts", "Series to draw", ask.Period, Data[row.Charts])
+FIGURES = _read("analytics/figures", "How well trades went", FiguresQuery, Data[Figures])
 ANALYTICS_HEALTH = _read("analytics/health", "How the platform is", ask.NoQuery, Data[row.PlatformHealth])
 
 HEALTH = _read("health", "How the platform is", ask.NoQuery, HealthAnswer)

@@ -15,6 +15,7 @@ def test_a_signal_says_what_it_was_computed_on() -> None:
     assert signal is not None
     assert (signal.active_id, signal.size, signal.candle_end, signal.strategy) == (7, 10, END, "scripted")
     assert (signal.direction, signal.confidence, signal.at) == (Direction.PUT, 55, NOW)
+    assert signal.price == a_candle().close
 
 
 def test_the_same_candle_gives_the_same_signal_id() -> None:

@@ -15,7 +15,7 @@ from services.bot_runtime.policy import Policy
 from services.bot_runtime.policy.scoring import passed
 from services.bot_runtime.restore import fresh_score
 from services.bot_runtime.run import Run, order_id
-from tests.messages import NOW, USER, a_position, a_settlement
+from tests.messages import NOW, USER, a_candle, a_position, a_settlement
 from tests.unit.bot_runtime.builders import a_choice
 
 D = Decimal
@@ -60,7 +60,7 @@ def test_an_order_says_what_was_decided() -> None:
     assert (order.user, order.run, order.sequence) == (USER, "run-1", 1)
     assert (order.active_id, order.ticker, order.direction) == (76, "T76-OTC", Direction.PUT)
     assert (order.stake, order.duration, order.account_type) == (D("12.50"), 10, AccountType.DEMO)
-    assert (order.strategy, order.confidence) == ("scripted", 58)
+    assert (order.strategy, order.confidence, order.quote) == ("scripted", 58, a_candle().close)
     assert order.expires_at == NOW + timedelta(seconds=5)
 
 
