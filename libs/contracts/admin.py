@@ -113,7 +113,7 @@ class PageOfUser(OfUserId, frozen=True, kw_only=True, rename="camel"):
     offset: Offset = 0
 
 
-class TradesQuery(_Dated, frozen=True, kw_only=True, rename="camel"):
+class TradesWanted(_Dated, frozen=True, kw_only=True, rename="camel"):
     account_type: Accounts = Accounts.REAL
     user_id: UUID | None = None
     asset: Text = ""
@@ -124,6 +124,9 @@ class TradesQuery(_Dated, frozen=True, kw_only=True, rename="camel"):
     max_payout: Annotated[int, Meta(ge=0, le=1000)] | None = None
     sort_by: Literal["data_abertura", "pnl", "valor"] = "data_abertura"
     sort_order: Literal["asc", "desc"] = "desc"
+
+
+class TradesQuery(TradesWanted, frozen=True, kw_only=True, rename="camel"):
     limit: Limit = 100
     offset: Offset = 0
     page: Page | None = None

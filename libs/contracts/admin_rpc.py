@@ -6,6 +6,7 @@ from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.admin import Rows
 from libs.contracts.database_pool import DatabasePool
+from libs.contracts.exports import ExportedPage, ExportPage
 from libs.contracts.figures import Figures, FiguresQuery
 from libs.contracts.rpc import Endpoint, ErrorCode
 
@@ -61,3 +62,6 @@ ALERTS = _of_analytics("alerts", ask.AlertsQuery, Rows[row.Alert])
 READ_ALERT = _of_analytics("read_alert", ask.ActOnAlert, ask.Acted, *_FOUND)
 RESOLVE_ALERT = _of_analytics("resolve_alert", ask.ActOnAlert, ask.Acted, *_FOUND)
 LOGS = _of_analytics("logs", ask.LogsQuery, Rows[row.LogEntry])
+
+EXPORT_PAGE = Endpoint("analytics", "export_page", ExportPage, ExportedPage, timeout=15.0)
+"""May be asked again for the same page."""

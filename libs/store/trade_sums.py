@@ -85,6 +85,16 @@ class TradeSums:
         arguments = {"accounts": list(accounts), "by_volume": by_volume, "at_most": limit}
         return read_rows(await self._database.call("top_users", **arguments), UserSums)
 
+    async def users(
+        self, accounts: Collection[AccountType], first: date, last: date, after: UUID | None, limit: int
+    ) -> list[UserSums]:
+        """Who traded in these days, in the order of their ids, behind one of them."""
+        behind = str(after) if after is not None else None
+        data = await self._database.call(
+            "traded_users", **_period(accounts, first, last), after_user=behind, at_most=limit
+        )
+        return read_rows(data, UserSums)
+
 
 def _period(accounts: Collection[AccountType], first: date, last: date) -> dict[str, object]:
     return {"accounts": list(accounts), "first_day": first.isoformat(), "last_day": last.isoformat()}

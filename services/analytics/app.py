@@ -20,6 +20,7 @@ from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS
 from libs.service import Service
 from libs.store import Database
 from libs.store.alerts import Alerts
+from libs.store.activity import ActivityLog
 from libs.store.bot_status import BotStatuses
 from libs.store.logs import Logs
 from libs.store.people import People
@@ -31,6 +32,8 @@ from libs.store.trades import Trades
 from services.analytics import alerts, ledger, logs, signals, statuses
 from services.analytics.alerts import AlertBook
 from services.analytics.barring import Barring
+from services.analytics.export_rows import ExportRows
+from services.analytics.exports import Exports
 from services.analytics.ledger import Ledger
 from services.analytics.logs import LogBook
 from services.analytics.operations_desk import OperationsDesk
@@ -69,7 +72,9 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             await bus.consume(logs.SET_ASIDE, log_book.set_aside),
         ]
         people = People(database)
-        reports, desk = Reports(TradeSums(database), bus.clock), TradeDesk(TradeLists(database), people)
+        sums, lists = TradeSums(database), TradeLists(database)
+        reports, desk = Reports(sums, bus.clock), TradeDesk(lists, people)
+        exports = Exports(ExportRows(reports, sums, lists, bus.clock), ActivityLog(database))
         performance = Performance(TradeFigures(database), people, bus.clock)
         served = await bus.serve(
             "analytics",
@@ -80,6 +85,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
                 **desk.handlers(),
                 **OperationsDesk(told, entries).handlers(),
                 **performance.handlers(),
+                **exports.handlers(),
             },
         )
         service.background(statistics.run(), "scanner statistics")

@@ -23,7 +23,7 @@ from libs.contracts.admin_rows import (
 )
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import Endpoint
-from libs.store.trade_sums import DaySums, KeySums, TradeSums
+from libs.store.trade_sums import DaySums, KeySums, TradeSums, UserSums
 from services.analytics.answering import accounts_of, answering
 from services.analytics.periods import days_of
 
@@ -139,15 +139,8 @@ class Reports:
         """The most staked on first."""
         decided = await self._assets(query)
         return _rows(
-            [
-                AssetPerformance(
-                    asset=one.key, total_trades=one.decided, win_rate=one.win_rate, total_volume=one.volume,
-                    total_profit=one.pnl, avg_profit=one.mean_pnl,
-                )
-                for one in sorted(decided, key=lambda one: (-one.volume, one.key))
-            ],
-            query.limit,
-        )  # fmt: skip
+            [asset_performance(one) for one in sorted(decided, key=lambda one: (-one.volume, one.key))], query.limit
+        )
 
     async def asset_stats(self, query: Top) -> Rows[AssetStats]:
         """The most traded first."""
@@ -172,15 +165,7 @@ class Reports:
 
     async def _top(self, query: Top, by_volume: bool) -> Rows[TopUser]:
         users = await self._sums.top_users(accounts_of(query.account_type), by_volume, query.limit)
-        return _rows(
-            [
-                TopUser(
-                    user_id=one.user_id, email=one.email, full_name=one.full_name, total_trades=one.trades,
-                    lifetime_pnl=one.pnl, total_volume_traded=one.volume, win_rate_percentage=one.win_rate,
-                )
-                for one in users
-            ]
-        )  # fmt: skip
+        return _rows([top_user(one) for one in users])
 
     async def _assets(self, query: Top) -> list[KeySums]:
         return [one for one in await self._sums.by_asset(accounts_of(query.account_type)) if one.decided]
@@ -199,6 +184,20 @@ class Reports:
 
     def _period(self, query: Period) -> tuple[date, date]:
         return days_of(query, self._clock.now().date())
+
+
+def asset_performance(one: KeySums) -> AssetPerformance:
+    return AssetPerformance(
+        asset=one.key, total_trades=one.decided, win_rate=one.win_rate, total_volume=one.volume, total_profit=one.pnl,
+        avg_profit=one.mean_pnl,
+    )  # fmt: skip
+
+
+def top_user(one: UserSums) -> TopUser:
+    return TopUser(
+        user_id=one.user_id, email=one.email, full_name=one.full_name, total_trades=one.trades, lifetime_pnl=one.pnl,
+        total_volume_traded=one.volume, win_rate_percentage=one.win_rate,
+    )  # fmt: skip
 
 
 def _rows(rows: list[R], limit: int | None = None) -> Rows[R]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from libs.bus.rpc import Handler
 from libs.contracts import admin_rpc as rpc
-from libs.contracts.admin import OfTrade, Rows, TradesOfUser, TradesQuery
+from libs.contracts.admin import OfTrade, Rows, TradesOfUser, TradesQuery, TradesWanted
 from libs.contracts.admin_rows import TradeDetails, TradeListItem, TradeStats, UserTrade
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store.people import People
@@ -30,7 +30,7 @@ class TradeDesk:
         )
 
     async def trades(self, query: TradesQuery) -> Rows[TradeListItem]:
-        wanted = _filter(query)
+        wanted = filter_of(query)
         order = Order(by=query.sort_by, ascending=query.sort_order == "asc")
         try:
             after = position_of(query.cursor, order) if query.cursor else None
@@ -40,7 +40,7 @@ class TradeDesk:
         found = await self._trades.find(wanted, order, query.limit + 1, offset, after)
         rows, more = found[: query.limit], len(found) > query.limit
         total = (await self._trades.sum(wanted)).trades
-        return Rows(rows=tuple(map(_item, rows)), total=total, next=cursor_of(rows[-1]) if more else "")
+        return Rows(rows=tuple(map(item_of, rows)), total=total, next=cursor_of(rows[-1]) if more else "")
 
     async def trade(self, query: OfTrade) -> TradeDetails:
         trade = await self._trades.trade(query.id)
@@ -56,7 +56,7 @@ class TradeDesk:
         )
 
     async def stats(self, query: TradesQuery) -> TradeStats:
-        sums = await self._trades.sum(_filter(query))
+        sums = await self._trades.sum(filter_of(query))
         return TradeStats(
             win=sums.wins, loss=sums.losses, tie=sums.ties, total=sums.decided, win_rate=sums.win_rate,
             total_pnl=sums.pnl, total_volume=sums.volume, avg_pnl=sums.mean_pnl,
@@ -73,7 +73,7 @@ class TradeDesk:
         )
 
 
-def _filter(query: TradesQuery) -> Filter:
+def filter_of(query: TradesWanted) -> Filter:
     return Filter(
         accounts=accounts_of(query.account_type),
         user=query.user_id,
@@ -88,7 +88,7 @@ def _filter(query: TradesQuery) -> Filter:
     )
 
 
-def _item(trade: Trade) -> TradeListItem:
+def item_of(trade: Trade) -> TradeListItem:
     return TradeListItem(**_fields(trade), user_id=trade.user_id, user_email=trade.email)
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.database_pool import DatabasePool
+from libs.contracts.exports import AnalyticsExport, TradesExport
 from libs.contracts.figures import Figures, FiguresQuery
 from services.socket_edge.admin_answers import (
     AlertsPage,
@@ -38,6 +39,14 @@ def _read(path: str, summary: str, query: type[Q], answer: Any) -> Route[Q, Noth
     )
 
 
+def _export(path: str, summary: str, query: type[Q]) -> Route[Q, Nothing]:
+    """With everybody's addresses: not for every role."""
+    return Route(
+        "GET", f"/api/admin/{path}", summary, query, Nothing, (bytes,), Access.ADMIN, Rate.COSTLY, aliases=_ALIASES,
+        files=("text/csv",),
+    )  # fmt: skip
+
+
 def _do(
     method: str, path: str, summary: str, query: type[Q], body: type[B], access: Access = Access.ADMIN
 ) -> Route[Q, B]:
@@ -62,6 +71,7 @@ HOURLY = _read("analytics/hourly", "Trades by hour of the day", ask.Period, Data
 COMPARISON = _read("analytics/comparison", "Best, worst and usual day", ask.Period, Data[row.Comparison])
 CHARTS = _read("analytics/charts", "Series to draw", ask.Period, Data[row.Charts])
 FIGURES = _read("analytics/figures", "How well trades went", FiguresQuery, Data[Figures])
+EXPORT_ANALYTICS = _export("analytics/export", "Rows of analytics as a file", AnalyticsExport)
 ANALYTICS_HEALTH = _read("analytics/health", "How the platform is", ask.NoQuery, Data[row.PlatformHealth])
 
 HEALTH = _read("health", "How the platform is", ask.NoQuery, HealthAnswer)
@@ -89,6 +99,7 @@ RECENT_TRADES = _read("trades/recent", "The newest trades", ask.Recent, Data[tup
 TRADE_STATS = _read("trades/stats", "Trades in numbers", ask.TradesQuery, Data[row.TradeStats])
 ASSET_STATS = _read("trades/asset-stats", "Trades by asset", ask.Top, Data[tuple[row.AssetStats, ...]])
 DAILY_VOLUME = _read("trades/daily-volume", "Stakes by day", ask.Period, Data[tuple[row.DailyVolume, ...]])
+EXPORT_TRADES = _export("trades/export", "Trades as a file", TradesExport)
 TRADE = _read("trades/{id}", "A trade", ask.OfTrade, Data[row.TradeDetails])
 TRADE_CONTEXT = _read("trades/{id}/context", "What a trade was decided on", ask.OfTrade, Data[row.TradeContext])
 TRADE_TIMELINE = _read("trades/{id}/timeline", "A trade step by step", ask.OfTrade, Data[tuple[row.TimelineStep, ...]])

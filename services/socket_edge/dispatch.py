@@ -15,6 +15,7 @@ from libs.contracts.rpc import RpcError
 from libs.service.logging import user_id
 from services.socket_edge import credentials, wire
 from services.socket_edge.credentials import Origins
+from services.socket_edge.download import Download
 from services.socket_edge.errors import ApiError, forbidden, not_connected, of_rpc
 from services.socket_edge.identity import Identity, TokenVerifier
 from services.socket_edge.limits import Limits
@@ -45,7 +46,8 @@ class Call(Generic[Query, Body]):
     """The client's."""
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct]]]
+Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct] | Download]]
+"""Only what changes nothing may answer a file: others are answered from a record when they are asked again."""
 
 
 class Gate:
@@ -152,7 +154,10 @@ def _endpoint(
         call = await gate.admit(request, route)
         key = request.headers.get(IDEMPOTENCY_KEY) if route.changes else None
         if key is None:
-            return _response(request, route, 200, wire.encode(await handler(call)))
+            answered = await handler(call)
+            if isinstance(answered, Download):
+                return answered.response()
+            return _response(request, route, 200, wire.encode(answered))
 
         async def act() -> Answer:
             try:

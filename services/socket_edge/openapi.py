@@ -13,6 +13,7 @@ from services.socket_edge.route import Access, Route
 from services.socket_edge.wire import JSON
 
 _REFERENCE = "#/components/schemas/{name}"
+_BINARY = {"type": "string", "format": "binary"}
 _IN_PATH = re.compile(r"\{(\w+)\}")
 _REFUSALS = {
     400: "The request is not well-formed or cannot be done now; `code` and `field` say why",
@@ -51,7 +52,9 @@ def document(routes: Iterable[Route[Any, Any]], version: str) -> dict[str, Any]:
 
 
 def _operation(route: Route[Any, Any], schema_of: Mapping[int, Any], components: Mapping[str, Any]) -> dict[str, Any]:
-    answers = [schema_of[id(each)] for each in route.answers]
+    content = {type_: {"schema": _BINARY} for type_ in route.files} or {
+        JSON: {"schema": _one_of([schema_of[id(each)] for each in route.answers])}
+    }
     operation: dict[str, Any] = {
         "operationId": _operation_id(route),
         "summary": route.summary,
@@ -59,8 +62,8 @@ def _operation(route: Route[Any, Any], schema_of: Mapping[int, Any], components:
         "tags": [_tag(route.path)],
         "parameters": [*_parameters(route, schema_of, components)],
         "responses": {
-            **({"200": {"description": "Done", "content": {JSON: {"schema": _one_of(answers)}}}} if answers else {}),
-            **({} if answers else {"410": _refusal("It is gone; the message says what there is instead")}),
+            **({"200": {"description": "Done", "content": content}} if route.answers else {}),
+            **({} if route.answers else {"410": _refusal("It is gone; the message says what there is instead")}),
             **{str(status): _refusal(text) for status, text in _REFUSALS.items()},
             "default": _refusal("It failed"),
         },

@@ -71,6 +71,8 @@ class Route(Generic[Query, Body]):
     rate: Rate = Rate.READ
     aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Names of parameters by what else clients call them."""
+    files: tuple[str, ...] = ()
+    """Content types, where the answer is a file; its only type is then `bytes`."""
     etag: bool = False
     """Whether it can be asked whether the answer is still the same."""
 
