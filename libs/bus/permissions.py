@@ -14,6 +14,8 @@ from libs.bus.topology import (
     CATALOGUE,
     DEAD_LETTERS,
     DESIRED,
+    EXPORT_JOBS,
+    EXPORTS,
     FEEDS,
     LEASES,
     LEDGER,
@@ -76,9 +78,13 @@ _NEEDS = {
         serves=("rpc.bots.>",),
     ),
     "analytics": _Needs(
-        uses=(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM),
+        uses=(
+            TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS, EXPORT_JOBS, ACCOUNTS, BOTS, LEASES,
+            PLATFORM,
+        ),
         appends=(
-            "ledger.>", "alert.>", "operators.*", "scanner.ranking", "$KV.leases.analytics.>", "$KV.platform.barred.*",
+            "ledger.>", "alert.>", "operators.*", "scanner.ranking", "export.*.*", "$KV.exports.*",
+            "$KV.leases.analytics.>", "$KV.platform.barred.*",
         ),
         consumers=("analytics-logs",),
         calls=("rpc.gateway.candles",),

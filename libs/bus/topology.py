@@ -58,6 +58,7 @@ LEDGER = Stream("LEDGER", ("ledger.*.*",), _DAY, 256 * _MIB, keep_new=False)
 ALERTS = Stream("ALERTS", ("alert.*",), 30 * _DAY, 64 * _MIB, keep_new=False)
 OPERATORS = Stream("OPERATORS", ("operators.*",), _DAY, 64 * _MIB, keep_new=False)
 SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR, 512 * _MIB, keep_new=False)
+EXPORTS = Stream("EXPORTS", ("export.*.*",), _HOUR, 512 * _MIB, max_per_subject=1)
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
@@ -70,6 +71,7 @@ LEASES = Bucket("leases", 16 * _MIB)
 PLATFORM = Bucket("platform", 16 * _MIB, history=16)
 RATES = Bucket("rates", 64 * _MIB, max_age=120.0)
 ANSWERS = Bucket("answers", 256 * _MIB, max_age=_DAY)
+EXPORT_JOBS = Bucket("exports", 16 * _MIB, max_age=_HOUR)
 SESSIONS = Bucket("sessions", 16 * _MIB, max_age=_DAY)
 
 _FIRST = "{{wildcard(1)}}"
@@ -105,5 +107,5 @@ NEWS = Stream(
 """All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
-STREAMS = (MARKET, TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, NEWS)
-BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM, RATES, ANSWERS, SESSIONS)
+STREAMS = (MARKET, TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, EXPORTS, DEAD_LETTERS, NEWS)
+BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM, RATES, ANSWERS, EXPORT_JOBS, SESSIONS)

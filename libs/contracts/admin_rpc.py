@@ -6,7 +6,7 @@ from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.admin import Rows
 from libs.contracts.database_pool import DatabasePool
-from libs.contracts.exports import ExportedPage, ExportPage
+from libs.contracts.exports import ExportedPage, ExportJob, ExportPage, ExportPiece, OfExport, OfPiece, StartExport
 from libs.contracts.figures import Figures, FiguresQuery
 from libs.contracts.rpc import Endpoint, ErrorCode
 
@@ -65,3 +65,6 @@ LOGS = _of_analytics("logs", ask.LogsQuery, Rows[row.LogEntry])
 
 EXPORT_PAGE = Endpoint("analytics", "export_page", ExportPage, ExportedPage, timeout=15.0)
 """May be asked again for the same page."""
+START_EXPORT = Endpoint("analytics", "start_export", StartExport, ExportJob, (ErrorCode.LIMIT_REACHED,))
+EXPORT_JOB = Endpoint("analytics", "export_job", OfExport, ExportJob, _FOUND)
+EXPORT_PIECE = Endpoint("analytics", "export_piece", OfPiece, ExportPiece, _FOUND)

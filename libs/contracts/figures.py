@@ -94,6 +94,8 @@ class HeatCell(Message, frozen=True, kw_only=True):
     hour: int
     """0..23."""
     trades: int
+    wins: int
+    losses: int
     win_rate: float | None
     """Of wins and losses."""
     pnl: Decimal

@@ -54,6 +54,11 @@ def session_rpc(user: str, verb: str) -> str:
     return f"rpc.gateway.{user}.{verb}"
 
 
+def export_piece(id: str, number: int) -> str:
+    """Of an export's file."""
+    return f"export.{id}.{number}"
+
+
 ALL_CANDLES = "market.candle.*.*"
 ALL_CLOSED_CANDLES = "market.closed.*.*"
 ALL_SCANNER_SIGNALS = "scanner.signal.*.*"

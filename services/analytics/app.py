@@ -9,6 +9,8 @@ from libs.bus.topology import (
     ALERTS,
     BOTS,
     DEAD_LETTERS,
+    EXPORT_JOBS,
+    EXPORTS,
     LEASES,
     LEDGER,
     OPERATORS,
@@ -19,8 +21,8 @@ from libs.bus.topology import (
 from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS
 from libs.service import Service
 from libs.store import Database
-from libs.store.alerts import Alerts
 from libs.store.activity import ActivityLog
+from libs.store.alerts import Alerts
 from libs.store.bot_status import BotStatuses
 from libs.store.logs import Logs
 from libs.store.people import People
@@ -32,25 +34,29 @@ from libs.store.trades import Trades
 from services.analytics import alerts, ledger, logs, signals, statuses
 from services.analytics.alerts import AlertBook
 from services.analytics.barring import Barring
+from services.analytics.export_jobs import ExportJobs
 from services.analytics.export_rows import ExportRows
 from services.analytics.exports import Exports
 from services.analytics.ledger import Ledger
 from services.analytics.logs import LogBook
 from services.analytics.operations_desk import OperationsDesk
 from services.analytics.performance import Performance
+from services.analytics.report_maker import ReportMaker
 from services.analytics.reports import Reports
 from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
 from services.analytics.signals import SignalBook
 from services.analytics.statuses import Statuses
 from services.analytics.trade_desk import TradeDesk
+from services.analytics.typesetting import Typesetter
 from services.analytics.verdicts import Verdicts
 
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, ACCOUNTS, BOTS, LEASES, PLATFORM)
+    await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS)
+    await bus.ensure(EXPORT_JOBS, ACCOUNTS, BOTS, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
@@ -74,8 +80,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         people = People(database)
         sums, lists = TradeSums(database), TradeLists(database)
         reports, desk = Reports(sums, bus.clock), TradeDesk(lists, people)
-        exports = Exports(ExportRows(reports, sums, lists, bus.clock), ActivityLog(database))
+        rows = ExportRows(reports, sums, lists, bus.clock)
+        exports = Exports(rows, ActivityLog(database))
         performance = Performance(TradeFigures(database), people, bus.clock)
+        export_jobs = ExportJobs(bus, exports, ReportMaker(performance, rows, bus.clock), Typesetter())
         served = await bus.serve(
             "analytics",
             {
@@ -86,9 +94,11 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
                 **OperationsDesk(told, entries).handlers(),
                 **performance.handlers(),
                 **exports.handlers(),
+                **export_jobs.handlers(),
             },
         )
         service.background(statistics.run(), "scanner statistics")
+        service.background(export_jobs.run(), "export jobs")
         service.background(Barring(bus, people).run(), "barring")
         yield
         await served.stop()

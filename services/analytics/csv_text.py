@@ -20,7 +20,8 @@ def csv_lines(rows: Iterable[Iterable[object]]) -> str:
     return text.getvalue()
 
 
-def _cell(value: object) -> str:
+def text_of(value: object) -> str:
+    """As it is written in files: empty for None, times in UTC, amounts without an exponent."""
     match value:
         case None:
             return ""
@@ -32,7 +33,10 @@ def _cell(value: object) -> str:
             return value.isoformat()
         case Decimal():
             return f"{value:f}"
-        case str():
-            return f"'{value}" if _FORMULA.match(value) and not _NUMBER.fullmatch(value) else value
         case _:
             return str(value)
+
+
+def _cell(value: object) -> str:
+    text = text_of(value)
+    return f"'{text}" if isinstance(value, str) and _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text

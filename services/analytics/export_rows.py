@@ -50,10 +50,14 @@ class ExportRows:
         if asked.type is ExportKind.USERS:
             return await self._users(asked, after, limit)
         if asked.type is ExportKind.TRADES:
-            first, last = self._days(asked)
-            wanted = Filter(accounts=accounts_of(asked.account_type), first=first, last=last)
-            return await self._trades_page(wanted, Order(ascending=True), after, limit)
+            return await self._trades_page(self._of_period(asked), Order(ascending=True), after, limit)
         return await self._whole[asked.type](asked)
+
+    async def count(self, asked: AnalyticsExport | TradesExport) -> int | None:
+        """Of trades; None of others, which take no time."""
+        if isinstance(asked, TradesExport):
+            return (await self._trades.sum(filter_of(asked))).trades
+        return (await self._trades.sum(self._of_period(asked))).trades if asked.type is ExportKind.TRADES else None
 
     async def _daily(self, asked: Period) -> Page:
         return Page(DailyRow, (await self._reports.daily(asked)).rows)
@@ -85,6 +89,10 @@ class ExportRows:
             raise _no_cursor() from error
         found = await self._trades.find(wanted, order, limit, after=behind)
         return Page(TradeListItem, [item_of(one) for one in found], cursor_of(found[-1]) if len(found) == limit else "")
+
+    def _of_period(self, asked: Period) -> Filter:
+        first, last = self._days(asked)
+        return Filter(accounts=accounts_of(asked.account_type), first=first, last=last)
 
     def _days(self, asked: Period) -> tuple[date, date]:
         return days_of(asked, self._clock.now().date())

@@ -6,7 +6,7 @@ import msgspec
 
 from libs.bus.rpc import Handler
 from libs.contracts import admin_rpc as rpc
-from libs.contracts.exports import AnalyticsExport, ExportedPage, ExportPage, TradesExport
+from libs.contracts.exports import ExportedPage, ExportPage, Wanted
 from libs.contracts.rpc import Endpoint
 from libs.store.activity import ActivityLog
 from services.analytics.answering import answering
@@ -26,13 +26,23 @@ class Exports:
 
     async def page(self, request: ExportPage) -> ExportedPage:
         """The first one is recorded before it is answered."""
-        page = await self._rows.page(request.asked, request.after, request.limit)
-        lines = [msgspec.structs.astuple(row) for row in page.rows]
+        page = await self.lines(request, request.after, request.limit)
         if not request.after:
-            await self._record(request.by, request.asked)
+            await self.record(request)
+        return page
+
+    async def lines(self, wanted: Wanted, after: str, limit: int) -> ExportedPage:
+        page = await self._rows.page(wanted.asked, after, limit)
+        lines = [msgspec.structs.astuple(row) for row in page.rows]
+        if not after:
             lines = [tuple(field.encode_name for field in msgspec.structs.fields(page.of)), *lines]
         return ExportedPage(text=csv_lines(lines), rows=len(page.rows), next=page.next)
 
-    async def _record(self, by: str, asked: AnalyticsExport | TradesExport) -> None:
-        action = "analytics.exported" if isinstance(asked, AnalyticsExport) else "trades.exported"
-        await self._activity.record(by, action, msgspec.to_builtins(asked))
+    async def count(self, wanted: Wanted) -> int | None:
+        """Rows that there will be, as far as that is known in advance."""
+        count = await self._rows.count(wanted.asked)
+        return None if count is None else min(count, wanted.most)
+
+    async def record(self, wanted: Wanted) -> None:
+        action = "trades.exported" if wanted.analytics is None else "analytics.exported"
+        await self._activity.record(wanted.by, action, msgspec.to_builtins(wanted.asked))

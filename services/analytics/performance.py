@@ -176,7 +176,10 @@ def _exposure(found: stored.Exposure, seconds: float) -> told.Exposure:
 def _cell(one: stored.Heat) -> dict[str, Any]:
     decisive = one.wins + one.losses
     rate = round(100 * one.wins / decisive, 2) if decisive else None
-    return {"hour": one.hour, "trades": one.trades, "win_rate": rate, "pnl": one.pnl}
+    return {
+        "hour": one.hour, "trades": one.trades, "wins": one.wins, "losses": one.losses, "win_rate": rate,
+        "pnl": one.pnl,
+    }  # fmt: skip
 
 
 def _cohort(week: stored.Week) -> told.Cohort:

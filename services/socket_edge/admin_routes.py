@@ -7,7 +7,7 @@ from msgspec import Struct
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts.database_pool import DatabasePool
-from libs.contracts.exports import AnalyticsExport, TradesExport
+from libs.contracts.exports import AnalyticsExport, ExportFormat, TradesExport
 from libs.contracts.figures import Figures, FiguresQuery
 from services.socket_edge.admin_answers import (
     AlertsPage,
@@ -18,6 +18,7 @@ from services.socket_edge.admin_answers import (
     RoleBody,
     SuspendBody,
 )
+from services.socket_edge.export_answers import ExportFile, ExportStatus, OfExport
 from services.socket_edge.requests import Nothing
 from services.socket_edge.responses import Done
 from services.socket_edge.route import Access, Rate, Route
@@ -33,6 +34,9 @@ _ALIASES = {
 """Names that clients and documents use for the same (api-contract §2.5)."""
 
 
+_FILES = tuple(form.content_type for form in ExportFormat)
+
+
 def _read(path: str, summary: str, query: type[Q], answer: Any) -> Route[Q, Nothing]:
     return Route(
         "GET", f"/api/admin/{path}", summary, query, Nothing, (answer,), Access.STAFF, Rate.READ, aliases=_ALIASES
@@ -43,7 +47,15 @@ def _export(path: str, summary: str, query: type[Q]) -> Route[Q, Nothing]:
     """With everybody's addresses: not for every role."""
     return Route(
         "GET", f"/api/admin/{path}", summary, query, Nothing, (bytes,), Access.ADMIN, Rate.COSTLY, aliases=_ALIASES,
-        files=("text/csv",),
+        files=_FILES,
+    )  # fmt: skip
+
+
+def _start_export(path: str, summary: str, query: type[Q]) -> Route[Q, Nothing]:
+    """With the parameters of the one that is read at once."""
+    return Route(
+        "POST", f"/api/admin/{path}", summary, query, Nothing, (Data[ExportStatus],), Access.ADMIN, Rate.COSTLY,
+        aliases=_ALIASES,
     )  # fmt: skip
 
 
@@ -72,6 +84,9 @@ COMPARISON = _read("analytics/comparison", "Best, worst and usual day", ask.Peri
 CHARTS = _read("analytics/charts", "Series to draw", ask.Period, Data[row.Charts])
 FIGURES = _read("analytics/figures", "How well trades went", FiguresQuery, Data[Figures])
 EXPORT_ANALYTICS = _export("analytics/export", "Rows of analytics as a file", AnalyticsExport)
+START_ANALYTICS_EXPORT = _start_export(
+    "analytics/export", "Make a file of rows of analytics in the background", AnalyticsExport
+)
 ANALYTICS_HEALTH = _read("analytics/health", "How the platform is", ask.NoQuery, Data[row.PlatformHealth])
 
 HEALTH = _read("health", "How the platform is", ask.NoQuery, HealthAnswer)
@@ -100,9 +115,19 @@ TRADE_STATS = _read("trades/stats", "Trades in numbers", ask.TradesQuery, Data[r
 ASSET_STATS = _read("trades/asset-stats", "Trades by asset", ask.Top, Data[tuple[row.AssetStats, ...]])
 DAILY_VOLUME = _read("trades/daily-volume", "Stakes by day", ask.Period, Data[tuple[row.DailyVolume, ...]])
 EXPORT_TRADES = _export("trades/export", "Trades as a file", TradesExport)
+START_TRADES_EXPORT = _start_export("trades/export", "Make a file of trades in the background", TradesExport)
 TRADE = _read("trades/{id}", "A trade", ask.OfTrade, Data[row.TradeDetails])
 TRADE_CONTEXT = _read("trades/{id}/context", "What a trade was decided on", ask.OfTrade, Data[row.TradeContext])
 TRADE_TIMELINE = _read("trades/{id}/timeline", "A trade step by step", ask.OfTrade, Data[tuple[row.TimelineStep, ...]])
+
+EXPORT = Route(
+    "GET", "/api/admin/exports/{id}", "How far a file is, and where", OfExport, Nothing, (Data[ExportStatus],),
+    Access.ADMIN,
+)  # fmt: skip
+EXPORT_FILE = Route(
+    "GET", "/api/admin/exports/{id}/file", "A file that is done, by its link", ExportFile, Nothing, (bytes,),
+    Access.ADMIN, Rate.COSTLY, files=_FILES,
+)  # fmt: skip
 
 ALERTS = _read("alerts", "Alerts", ask.AlertsQuery, AlertsPage)
 READ_ALERT = _do("PUT", "alerts/{id}/read", "Mark an alert as read", ask.OfAlert, Nothing, Access.SUPPORT)

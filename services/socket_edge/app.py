@@ -33,6 +33,7 @@ from services.socket_edge.dispatch import Gate, Handler, serve
 from services.socket_edge.documents import serve_documents
 from services.socket_edge.engine import Engine
 from services.socket_edge.export_api import ExportApi
+from services.socket_edge.export_links import ExportLinks
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.jwks import KeySet
@@ -109,9 +110,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             PlatformApi(bus),
             SignUpApi(bus),
         )
-        handlers |= (
-            AdminApi(bus).handlers() | ExportApi(bus).handlers() | SsidApi(bus).handlers() | CrmApi(bus).handlers()
-        )
+        handlers |= AdminApi(bus).handlers() | SsidApi(bus).handlers() | CrmApi(bus).handlers()
+        handlers |= ExportApi(bus, ExportLinks(secret_key, clock)).handlers()
         if settings.mode != "local":
             del handlers[routes.DISCOVER_ASSETS]
         async with _listening(

@@ -44,7 +44,8 @@ def day() -> date:
 async def trade(trades: Trades, person: Person, at: datetime, profit: str, **changes: Any) -> None:
     """Of 10.00 on a real account."""
     order = an_order(order_id=new_id(), user=person.user, **{"account_type": AccountType.REAL, **changes})
-    position, settlement = a_position(position_id=number(), opened_at=at), a_settlement(profit=Decimal(profit))
+    position = a_position(position_id=number(), opened_at=at)
+    settlement = a_settlement(profit=Decimal(profit), closed_at=at + timedelta(seconds=60))
     await trades.record([a_closing(order=order, position=position, settlement=settlement)])
 
 

@@ -130,7 +130,7 @@ async def test_only_administrators_act_for_others(callers: Callers, route: Route
 HANDED_ON = [
     route
     for route in (*admin_routes.ALL, *crm_routes.ALL)
-    if "/ssid/" not in route.path and route is not crm_routes.STATS
+    if "/ssid/" not in route.path and route not in (crm_routes.STATS, admin_routes.EXPORT_FILE)
 ]
 """To services that do not run here."""
 

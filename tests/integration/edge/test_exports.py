@@ -1,17 +1,34 @@
 """Files for administrators: made while they are read, never whole in memory, and cut off when they cannot be whole."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import psutil
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from libs.contracts import admin_rpc as rpc
 from libs.contracts.admin import Accounts
-from libs.contracts.exports import PAGE_ROWS, AnalyticsExport, ExportedPage, ExportKind, ExportPage, TradesExport
+from libs.contracts.exports import (
+    PAGE_ROWS,
+    AnalyticsExport,
+    ExportedPage,
+    ExportJob,
+    ExportKind,
+    ExportPage,
+    ExportPiece,
+    ExportState,
+    OfExport,
+    OfPiece,
+    StartExport,
+    TradesExport,
+)
+from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.edge.client import Edge
 from tests.integration.edge.stack import Stack, running
@@ -38,6 +55,9 @@ class Analytics:
         """Of the first page."""
         self.failures: list[RpcError] = []
         """Of the pages to come after the first."""
+        self.jobs: dict[str, ExportJob] = {}
+        self.ends, self.error = ExportState.DONE, ""
+        self.file = (b"first ", b"second")
 
     async def page(self, request: ExportPage) -> ExportedPage:
         if not request.after and self.refusal is not None:
@@ -52,6 +72,26 @@ class Analytics:
             text=head + LINE * (end - begin), rows=end - begin, next=str(end) if end < self.rows else ""
         )
 
+    async def start(self, request: StartExport) -> ExportJob:
+        now = datetime.now(UTC)
+        job = ExportJob(
+            by=request.by, analytics=request.analytics, trades=request.trades, id=new_id(), started_at=now,
+            updated_at=now, rows=1, total=4,
+        )  # fmt: skip
+        self.jobs[job.id] = job
+        return job
+
+    async def job(self, request: OfExport) -> ExportJob:
+        """Done, or failed, when it is asked for the second time."""
+        job = self.jobs.get(request.id)
+        if job is None or job.by != request.by:
+            raise RpcError(ErrorCode.NOT_FOUND, "There is no such export")
+        self.jobs[job.id] = replace(job, state=self.ends, rows=4, pieces=len(self.file), error=self.error)
+        return job
+
+    async def piece(self, request: OfPiece) -> ExportPiece:
+        return ExportPiece(data=zlib.compress(self.file[request.number]))
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def stack(supabase_server: SupabaseServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stack]:
@@ -62,7 +102,12 @@ async def stack(supabase_server: SupabaseServer, tmp_path_factory: pytest.TempPa
 @pytest_asyncio.fixture(loop_scope="session")
 async def analytics(stack: Stack) -> AsyncIterator[Analytics]:
     analytics = Analytics()
-    handlers: dict[Any, Any] = {rpc.EXPORT_PAGE: analytics.page}
+    handlers: dict[Any, Any] = {
+        rpc.EXPORT_PAGE: analytics.page,
+        rpc.START_EXPORT: analytics.start,
+        rpc.EXPORT_JOB: analytics.job,
+        rpc.EXPORT_PIECE: analytics.piece,
+    }
     served = await stack.backend.analytics.serve("analytics", handlers)
     yield analytics
     await served.stop()
@@ -192,3 +237,48 @@ async def test_only_administrators_export(stack: Stack, analytics: Analytics, su
     await supabase_server.appoint(analyst, "analyst")
     assert (await stack.edge.get("/api/admin/trades/export", analyst))[0] == 403
     assert analytics.asked == []
+
+
+async def test_a_file_is_made_in_the_background(stack: Stack, analytics: Analytics, boss: Person) -> None:
+    status, body = await stack.edge.post("/api/admin/trades/export?result=WIN&maxRecords=500000", boss)
+    job = body["data"]
+    assert status == 200
+    assert (job["state"], job["rows"], job["total"], job["progress"], job["link"]) == ("running", 1, 4, 25.0, None)
+    assert job["fileName"].startswith("trades_")
+    [started] = analytics.jobs.values()
+    assert started.trades is not None
+    assert started.trades.max_records == 500_000
+
+    path = f"/api/admin/exports/{job['id']}"
+    assert (await stack.edge.get(path, boss))[1]["data"]["state"] == "running"
+    done = (await stack.edge.get(path, boss))[1]["data"]
+    assert (done["state"], done["progress"]) == ("done", 100.0)
+    status, file, headers = await stack.edge.ask("GET", done["link"], boss)
+    assert (status, file, headers["content-type"]) == (200, "first second", "text/csv")
+    assert job["fileName"] in headers["content-disposition"]
+
+
+async def test_a_file_is_for_who_asked_for_it(
+    stack: Stack, analytics: Analytics, boss: Person, supabase_server: SupabaseServer
+) -> None:
+    another = await supabase_server.sign_up()
+    await supabase_server.appoint(another, "super_admin")
+    job = (await stack.edge.post("/api/admin/analytics/export", boss))[1]["data"]
+    for _ in range(2):
+        link = (await stack.edge.get(f"/api/admin/exports/{job['id']}", boss))[1]["data"]["link"]
+    assert (await stack.edge.get(f"/api/admin/exports/{job['id']}", another))[0] == 404
+    assert (await stack.edge.get(link, another))[0] == 403
+    assert (await stack.edge.get(link))[0] == 401
+    forged = f"/api/admin/exports/{job['id']}/file?expires=99999999999&signature={'0' * 64}"
+    assert (await stack.edge.get(forged, boss))[0] == 403
+    assert (await stack.edge.get(f"/api/admin/exports/{job['id']}/file", boss))[0] == 400
+    assert (await stack.edge.get(link, boss))[0] == 200
+
+
+async def test_a_pdf_file_is_waited_for(stack: Stack, analytics: Analytics, boss: Person) -> None:
+    status, file, headers = await stack.edge.ask("GET", "/api/admin/analytics/export?format=pdf", boss)
+    assert (status, file, headers["content-type"]) == (200, "first second", "application/pdf")
+    assert headers["content-disposition"].endswith('.pdf"')
+    analytics.ends, analytics.error = ExportState.FAILED, "it could not be typeset"
+    status, body = await stack.edge.get("/api/admin/trades/export?format=pdf", boss)
+    assert (status, body["code"], body["error"]) == (422, "EXPORT_FAILED", "it could not be typeset")
