@@ -13,6 +13,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription as NatsSubscription
 from nats.errors import Error as NatsError
+from nats.errors import NoRespondersError
 from prometheus_client import Counter
 
 from libs.bus import rpc
@@ -258,6 +259,20 @@ class Bus:
         consumption = Consumption(self._client, self._jetstream, spec, handler, self._give_up)
         await consumption.start()
         return consumption
+
+    async def backlog(self, spec: Consumer) -> int:
+        """Messages that a durable consumer has not acknowledged; 0 where nobody made it yet. Raises BusUnavailable."""
+        return await self._jetstream.backlog(spec.stream, spec.durable)
+
+    async def ping(self, service: str, timeout: float) -> bool:
+        """Whether a process serves that micro service (ADR-32). Raises BusUnavailable when no answer came in time."""
+        try:
+            await self._requests.ask(f"$SRV.PING.{service}", b"", timeout)
+        except NoRespondersError:
+            return False
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"{service}: no answer ({error!r})") from error
+        return True
 
     def bucket(self, bucket: Bucket, timeout: float = 5.0) -> KeyValue:
         """`timeout`: seconds that each of its requests may take."""

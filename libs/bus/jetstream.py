@@ -95,6 +95,16 @@ class JetStream:
             raise BusUnavailable(f"stream {stream.name}: not readable ({type(error).__name__})") from error
         return Extent(info.state.first_seq, info.state.last_seq)
 
+    async def backlog(self, stream: str, consumer: str) -> int:
+        try:
+            with Cancellable():
+                info = await self.api.consumer_info(stream, consumer)
+        except NotFoundError:
+            return 0
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"consumer {consumer}: not readable ({type(error).__name__})") from error
+        return (info.num_pending or 0) + (info.num_ack_pending or 0)
+
     async def stored_at(self, stream: Stream, sequence: int) -> datetime | None:
         try:
             with Cancellable():

@@ -87,7 +87,7 @@ _NEEDS = {
             "$KV.leases.analytics.>", "$KV.platform.barred.*",
         ),
         consumers=("analytics-logs",),
-        calls=("rpc.gateway.candles",),
+        calls=("rpc.gateway.candles", "$SRV.PING.bots", "$SRV.PING.crm"),
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),
@@ -137,6 +137,7 @@ def _jetstream_api(stream: str) -> list[str]:
         f"$JS.API.DIRECT.GET.{stream}.>",
         f"$JS.API.CONSUMER.CREATE.{stream}",
         f"$JS.API.CONSUMER.CREATE.{stream}.>",
+        f"$JS.API.CONSUMER.INFO.{stream}.*",
         f"$JS.API.CONSUMER.MSG.NEXT.{stream}.>",
         f"$JS.ACK.{stream}.>",
         f"$JS.ACK.*.*.{stream}.>",  # the form that names domain and account (nats-server ≥ 2.15, by flag)

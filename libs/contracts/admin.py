@@ -23,6 +23,7 @@ Page = Annotated[int, Meta(ge=1, le=100_000)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 Text = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00]*$")]
 """The database takes every character but that one."""
+Cursor = Annotated[str, Meta(max_length=600, pattern=r"^[A-Za-z0-9_-]*$")]
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
@@ -94,7 +95,7 @@ class UsersQuery(_Query, frozen=True, kw_only=True, rename="camel"):
     offset: Offset = 0
     page: Page | None = None
     """From 1; instead of an offset."""
-    cursor: Text = ""
+    cursor: Cursor = ""
     """Instead of both: what the page before said is next."""
 
 
@@ -106,6 +107,10 @@ class TradesOfUser(OfUserId, frozen=True, kw_only=True, rename="camel"):
     account_type: Accounts = Accounts.BOTH
     limit: Limit = 100
     offset: Offset = 0
+
+
+class MetricsOfUser(OfUserId, frozen=True, kw_only=True, rename="camel"):
+    account_type: Accounts = Accounts.BOTH
 
 
 class PageOfUser(OfUserId, frozen=True, kw_only=True, rename="camel"):
@@ -130,7 +135,7 @@ class TradesQuery(TradesWanted, frozen=True, kw_only=True, rename="camel"):
     limit: Limit = 100
     offset: Offset = 0
     page: Page | None = None
-    cursor: Text = ""
+    cursor: Cursor = ""
 
 
 class OfTrade(_Query, frozen=True, kw_only=True, rename="camel"):

@@ -87,6 +87,8 @@ class UserListItem(Message, frozen=True, kw_only=True):
     total_pnl: Decimal
     win_rate: float
     is_active: bool
+    """Signed in within seven days, and not suspended."""
+    is_suspended: bool
     bot_running: bool
 
 
@@ -98,8 +100,10 @@ class UserDetails(Message, frozen=True, kw_only=True):
     last_sign_in_at: datetime | None
     account_type: Accounts
     is_active: bool
+    is_suspended: bool
     bot_running_real: bool
     bot_mode_real: str | None
+    """Of the last run, as `bot_mode_demo`."""
     balance_real: Decimal
     bot_running_demo: bool
     bot_mode_demo: str | None
@@ -190,8 +194,9 @@ class UserMetrics(Message, frozen=True, kw_only=True):
     best_trade: Decimal
     worst_trade: Decimal
     max_drawdown: Decimal
+    """The deepest fall of what was won below its highest point so far."""
     current_streak: int
-    """Wins in a row, or losses as a negative number."""
+    """Wins in a row, or losses as a negative number; ties are passed over."""
     by_asset: tuple[Slice, ...]
     by_strategy: tuple[Slice, ...]
 
@@ -303,23 +308,42 @@ class ServiceState(Message, frozen=True, kw_only=True):
 
 class PlatformHealth(Message, frozen=True, kw_only=True, rename="camel"):
     status: Literal["healthy", "degraded", "unhealthy"]
+    """Unhealthy without the database or NATS, degraded when anything else is missing."""
     services: dict[str, ServiceState]
     uptime: float
     """Seconds."""
     active_bots: int
     errors24h: int
+    """Log entries of errors, which critical alerts are among, within a day."""
     avg_latency_ms: float
+    """Of those services that answer."""
     queue_depth: int
+    """Trade events that wait to be written into the ledger."""
 
 
 class Realtime(Message, frozen=True, kw_only=True, rename="camel"):
+    """At most a second old."""
+
     total_users: int
     active_bots: int
+    active_sessions: int
+    """To the broker."""
     recent_trades: int
+    """Decided ones among the newest hundred, of all accounts."""
     win_rate: str
-    """With two decimals, as the client expects…"""
+    """Of these, with two decimals, as the client expects…"""
     win_rate_value: float
     """…and as a number."""
+    trades_today: int
+    """As the two after it of real accounts."""
+    win_rate_today: float
+    pnl_today: Decimal
+    uptime: float
+    """Seconds."""
+    services: dict[str, str]
+    """Their states, as in `PlatformHealth`."""
+    sources: dict[str, str]
+    """Where each number comes from."""
     timestamp: datetime
 
 

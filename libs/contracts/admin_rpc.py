@@ -41,7 +41,7 @@ SIGNALS_EVER = _of_analytics("signals_ever", ask.NoQuery, row.SignalMetrics)
 
 USERS = _of_analytics("users", ask.UsersQuery, Rows[row.UserListItem])
 USER = _of_analytics("user", ask.OfUserId, row.UserDetails, *_FOUND)
-USER_METRICS = _of_analytics("user_metrics", ask.OfUserId, row.UserMetrics, *_FOUND)
+USER_METRICS = _of_analytics("user_metrics", ask.MetricsOfUser, row.UserMetrics, *_FOUND)
 USER_TRADES = _of_analytics("user_trades", ask.TradesOfUser, Rows[row.UserTrade], *_FOUND)
 USER_SESSIONS = _of_analytics("user_sessions", ask.PageOfUser, Rows[row.UserSession], *_FOUND)
 USER_ACTIVITY = _of_analytics("user_activity", ask.PageOfUser, Rows[row.Activity], *_FOUND)

@@ -26,7 +26,7 @@ _UNRECOGNISED, _CONSTRAINT = "SUP", "violates"
 class Database:
     def __init__(self, client: AsyncClient, http: httpx.AsyncClient) -> None:
         self.client = client
-        self._http = http
+        self.http = http
 
     @classmethod
     async def connect(cls, url: str, secret_key: str) -> Self:
@@ -43,7 +43,7 @@ class Database:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._http.aclose()
+        await self.http.aclose()
 
     async def call(self, function: str, **arguments: Any) -> object:
         """Call a database function. Raises StoreUnavailable, StoreRefused."""

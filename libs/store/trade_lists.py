@@ -1,7 +1,5 @@
 """Trades as administrators look for them: table `trade_history` with the addresses of its users."""
 
-import base64
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -11,11 +9,10 @@ import msgspec
 
 from libs.contracts.account import AccountType
 from libs.contracts.orders import TradeResult
+from libs.store.cursors import BadCursor, amount_in, read_cursor, time_in, write_cursor
 from libs.store.database import Database
 from libs.store.rows import read_rows
 from libs.store.trade_sums import Sums
-
-_AMOUNT = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,10 +73,6 @@ class Position(msgspec.Struct, frozen=True, array_like=True):
     id: int
 
 
-class BadCursor(ValueError):
-    """It is none of ours."""
-
-
 class TradeLists:
     """Every method raises StoreError."""
 
@@ -110,25 +103,17 @@ class TradeLists:
 
 
 def cursor_of(trade: FoundTrade) -> str:
-    position = msgspec.json.encode(Position(trade.sort_value, trade.id))
-    return base64.urlsafe_b64encode(position).decode().rstrip("=")
+    return write_cursor(Position(trade.sort_value, trade.id))
 
 
 def position_of(cursor: str, order: Order) -> Position:
     """Raises BadCursor."""
-    try:
-        position = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=Position)
-        if order.by == "data_abertura":
-            value = datetime.fromisoformat(position.value).isoformat()  # Python reads more than PostgreSQL does
-        elif _AMOUNT.fullmatch(position.value):
-            value = position.value
-        else:
-            raise ValueError("no amount")
-    except (ValueError, msgspec.DecodeError) as error:
-        raise BadCursor(cursor) from error
+    position = read_cursor(cursor, Position)
     if not 0 < position.id < 2**63:
         raise BadCursor(cursor)
-    return Position(value, position.id)
+    if order.by == "data_abertura":
+        return Position(time_in(position.value), position.id)
+    return Position(amount_in(position.value), position.id)
 
 
 def _arguments(wanted: Filter) -> dict[str, Any]:

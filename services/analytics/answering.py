@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from libs.bus import BusUnavailable
 from libs.bus.rpc import Handler
 from libs.contracts.account import AccountType
 from libs.contracts.admin import Accounts
@@ -13,7 +14,7 @@ Answer = Callable[[Any], Awaitable[Any]]
 
 
 def answering(answers: Mapping[Endpoint[Any, Any], Answer]) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
-    """With UNAVAILABLE while the database is away."""
+    """With UNAVAILABLE while the database or the bus is away."""
     return {endpoint: _guarded(answer) for endpoint, answer in answers.items()}
 
 
@@ -27,5 +28,7 @@ def _guarded(answer: Answer) -> Handler[Any, Any]:
             return await answer(query)
         except StoreUnavailable as error:
             raise RpcError(ErrorCode.UNAVAILABLE, "the database is away") from error
+        except BusUnavailable as error:
+            raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is away") from error
 
     return handler

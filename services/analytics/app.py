@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+from libs.bus.rpc import Handler
 from libs.bus.topology import (
     ACCOUNTS,
     ALERTS,
@@ -18,12 +20,16 @@ from libs.bus.topology import (
     SIGNALS,
     TRADES,
 )
-from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS
+from libs.contracts import keys
+from libs.contracts.account import SessionStatus
+from libs.contracts.bots import BotStatus
+from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS, Endpoint
 from libs.service import Service
 from libs.store import Database
 from libs.store.activity import ActivityLog
 from libs.store.alerts import Alerts
 from libs.store.bot_status import BotStatuses
+from libs.store.figures import PlatformFigures
 from libs.store.logs import Logs
 from libs.store.people import People
 from libs.store.scanner import Signals, Window
@@ -31,6 +37,7 @@ from libs.store.trade_figures import TradeFigures
 from libs.store.trade_lists import TradeLists
 from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
+from libs.store.users import Users
 from services.analytics import alerts, ledger, logs, signals, statuses
 from services.analytics.alerts import AlertBook
 from services.analytics.barring import Barring
@@ -40,7 +47,9 @@ from services.analytics.exports import Exports
 from services.analytics.ledger import Ledger
 from services.analytics.logs import LogBook
 from services.analytics.operations_desk import OperationsDesk
+from services.analytics.overview import Overview
 from services.analytics.performance import Performance
+from services.analytics.probes import Probes
 from services.analytics.report_maker import ReportMaker
 from services.analytics.reports import Reports
 from services.analytics.scanner import Statistics
@@ -49,6 +58,7 @@ from services.analytics.signals import SignalBook
 from services.analytics.statuses import Statuses
 from services.analytics.trade_desk import TradeDesk
 from services.analytics.typesetting import Typesetter
+from services.analytics.user_desk import UserDesk
 from services.analytics.verdicts import Verdicts
 
 
@@ -77,29 +87,38 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             await bus.consume(logs.ADMINISTRATION, log_book.administration),
             await bus.consume(logs.SET_ASIDE, log_book.set_aside),
         ]
-        people = People(database)
+        people, figures = People(database), PlatformFigures(database)
+        bots = await bus.mirror(BOTS, keys.bot_status(keys.EVERY_BOT), BotStatus)
+        sessions = await bus.mirror(ACCOUNTS, keys.session("*"), SessionStatus)
+        probes = Probes(bus, database, figures, bots, ledger.CONSUMER)
         sums, lists = TradeSums(database), TradeLists(database)
-        reports, desk = Reports(sums, bus.clock), TradeDesk(lists, people)
+        reports = Reports(sums, bus.clock)
         rows = ExportRows(reports, sums, lists, bus.clock)
         exports = Exports(rows, ActivityLog(database))
         performance = Performance(TradeFigures(database), people, bus.clock)
         export_jobs = ExportJobs(bus, exports, ReportMaker(performance, rows, bus.clock), Typesetter())
-        served = await bus.serve(
-            "analytics",
-            {
-                RECORD_STATUS: users.record,
-                COUNT_SCANNER: statistics.answer,
-                **reports.handlers(),
-                **desk.handlers(),
-                **OperationsDesk(told, entries).handlers(),
-                **performance.handlers(),
-                **exports.handlers(),
-                **export_jobs.handlers(),
-            },
+        desks = (
+            reports,
+            TradeDesk(lists, people),
+            UserDesk(bus, Users(database), bots),
+            OperationsDesk(told, entries),
+            performance,
+            exports,
+            export_jobs,
+            Overview(bus, figures, bots, sessions, probes),
+            probes,
         )
+        answers: dict[Endpoint[Any, Any], Handler[Any, Any]] = {
+            RECORD_STATUS: users.record,
+            COUNT_SCANNER: statistics.answer,
+        }
+        for desk in desks:
+            answers |= desk.handlers()
+        served = await bus.serve("analytics", answers)
         service.background(statistics.run(), "scanner statistics")
         service.background(export_jobs.run(), "export jobs")
-        service.background(Barring(bus, people).run(), "barring")
+        service.background(Barring(bus, people, bots).run(), "barring")
+        service.background(probes.watch(), "probes")
         yield
         await served.stop()
         await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -9,7 +9,7 @@ import asyncio
 import structlog
 
 from libs.bus import Bus, BusError, Mirror
-from libs.bus.topology import BOTS, PLATFORM
+from libs.bus.topology import PLATFORM
 from libs.contracts import keys
 from libs.contracts.bots import BotStatus
 from libs.contracts.platform import BarredUser
@@ -26,28 +26,29 @@ log = structlog.get_logger()
 class Barring:
     """Of all processes one asks."""
 
-    def __init__(self, bus: Bus, people: People) -> None:
+    def __init__(self, bus: Bus, people: People, bots: Mirror[BotStatus]) -> None:
+        """`bots`: all there are."""
         self._bus = bus
         self._people = people
+        self._bots = bots
 
     async def run(self) -> None:
         """Until cancelled."""
         barred = await self._bus.mirror(PLATFORM, keys.barred("*"), BarredUser)
-        bots = await self._bus.mirror(BOTS, keys.bot_status(keys.EVERY_BOT), BotStatus)
         lease = self._bus.lease("analytics.barring")
         try:
             while True:
                 if lease.held or await lease.acquire():
-                    await self._turn(barred, bots)
+                    await self._turn(barred)
                     await asyncio.sleep(_PERIOD)
                 else:
                     await asyncio.sleep(_RETRY)
         finally:
             await lease.release()
 
-    async def _turn(self, barred: Mirror[BarredUser], bots: Mirror[BotStatus]) -> None:
+    async def _turn(self, barred: Mirror[BarredUser]) -> None:
         known = {entry.value.user for _, entry in barred.items()}
-        acting = {entry.value.user for _, entry in bots.items() if entry.value.state.alive}
+        acting = {entry.value.user for _, entry in self._bots.items() if entry.value.state.alive}
         try:
             now = await self._people.barred(known | acting)
             platform = self._bus.bucket(PLATFORM)

@@ -13,7 +13,8 @@ from libs.contracts.admin_rows import AssetPerformance, DailyRow, HourlyRow, Str
 from libs.contracts.clock import Clock
 from libs.contracts.exports import AnalyticsExport, ExportKind, TradesExport
 from libs.contracts.rpc import ErrorCode, RpcError
-from libs.store.trade_lists import BadCursor, Filter, Order, TradeLists, cursor_of, position_of
+from libs.store.cursors import BadCursor
+from libs.store.trade_lists import Filter, Order, TradeLists, cursor_of, position_of
 from libs.store.trade_sums import TradeSums
 from services.analytics.answering import accounts_of
 from services.analytics.periods import days_of

@@ -7,8 +7,9 @@ from libs.contracts import admin_rpc as rpc
 from libs.contracts.admin import OfTrade, Rows, TradesOfUser, TradesQuery, TradesWanted
 from libs.contracts.admin_rows import TradeDetails, TradeListItem, TradeStats, UserTrade
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
+from libs.store.cursors import BadCursor
 from libs.store.people import People
-from libs.store.trade_lists import BadCursor, Filter, Order, Trade, TradeLists, cursor_of, position_of
+from libs.store.trade_lists import Filter, Order, Trade, TradeLists, cursor_of, position_of
 from services.analytics.answering import accounts_of, answering
 
 

@@ -8,10 +8,11 @@ from prometheus_client import REGISTRY
 
 from libs.bus import Bus
 from libs.contracts import admin as ask
+from libs.contracts import admin_rows as row
 from libs.contracts import admin_rpc as rpc
 from libs.contracts.admin import Rows
 from libs.contracts.database_pool import DatabasePool
-from libs.contracts.rpc import Endpoint
+from libs.contracts.rpc import Endpoint, RpcError
 from services.socket_edge import admin_routes as routes
 from services.socket_edge.admin_answers import (
     AlertsPage,
@@ -79,6 +80,13 @@ _ON_ALERTS: dict[Route[Any, Any], Endpoint[Any, Any]] = {
 }
 
 
+_HEALTH_TIMEOUT = 1.0
+_NOT_KNOWN = row.PlatformHealth(
+    status="unhealthy", services={"analytics": row.ServiceState(state="disconnected")}, uptime=0.0, active_bots=0,
+    errors24h=0, avg_latency_ms=0.0, queue_depth=0,
+)  # fmt: skip
+
+
 class AdminApi:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -100,7 +108,12 @@ class AdminApi:
         }
 
     async def health(self, call: Call[ask.NoQuery, Any]) -> HealthAnswer:
-        health, now = await self._bus.call(rpc.HEALTH, call.query), self._bus.clock.now()
+        """Also while analytics is away: then that is what is known."""
+        try:
+            health = await self._bus.call(rpc.HEALTH, call.query, timeout=_HEALTH_TIMEOUT)
+        except RpcError:
+            health = _NOT_KNOWN
+        now = self._bus.clock.now()
         return HealthAnswer(
             status=health.status,
             timestamp=now,

@@ -98,7 +98,7 @@ METRICS_TOP_USERS = _read("metrics/top-users", "As top-users-pnl", ask.Top, Data
 
 USERS = _read("users", "Users", ask.UsersQuery, Page[row.UserListItem])
 USER = _read("users/{id}", "A user", ask.OfUserId, Data[row.UserDetails])
-USER_METRICS = _read("users/{id}/metrics", "A user's trades in numbers", ask.OfUserId, Data[row.UserMetrics])
+USER_METRICS = _read("users/{id}/metrics", "A user's trades in numbers", ask.MetricsOfUser, Data[row.UserMetrics])
 USER_TRADES = _read("users/{id}/trades", "A user's trades", ask.TradesOfUser, Page[row.UserTrade])
 USER_SESSIONS = _read("users/{id}/sessions", "A user's visits", ask.PageOfUser, Page[row.UserSession])
 USER_ACTIVITY = _read("users/{id}/activity", "What was done to a user", ask.PageOfUser, Page[row.Activity])

@@ -80,8 +80,10 @@ class Analytics:
 
     async def realtime(self, query: ask.NoQuery) -> row.Realtime:
         return row.Realtime(
-            total_users=12, active_bots=3, recent_trades=100, win_rate="55.50", win_rate_value=55.5, timestamp=NOW
-        )
+            total_users=12, active_bots=3, active_sessions=4, recent_trades=100, win_rate="55.50",
+            win_rate_value=55.5, trades_today=9, win_rate_today=44.44, pnl_today=Decimal("-1.5"), uptime=86400.5,
+            services={"database": "healthy"}, sources={"totalUsers": "auth.users"}, timestamp=NOW,
+        )  # fmt: skip
 
     async def database_pool(self, query: ask.NoQuery) -> DatabasePool:
         return POOL
@@ -175,8 +177,9 @@ async def test_figures_of_now(edge: Edge, analytics: Analytics, boss: Person) ->
     assert await edge.get("/api/admin/metrics/realtime", boss) == (200, {
         "success": True,
         "data": {
-            "totalUsers": 12, "activeBots": 3, "recentTrades": 100, "winRate": "55.50", "winRateValue": 55.5,
-            "timestamp": TIME,
+            "totalUsers": 12, "activeBots": 3, "activeSessions": 4, "recentTrades": 100, "winRate": "55.50",
+            "winRateValue": 55.5, "tradesToday": 9, "winRateToday": 44.44, "pnlToday": -1.5, "uptime": 86400.5,
+            "services": {"database": "healthy"}, "sources": {"totalUsers": "auth.users"}, "timestamp": TIME,
         },
     })  # fmt: skip
 
@@ -215,3 +218,9 @@ async def test_an_order_says_who_gave_it(edge: Edge, analytics: Analytics, boss:
     status, body, _ = await edge.ask("PUT", path, boss, json={"reason": "chargeback"})
     assert (status, body) == (200, {"success": True, "message": "User suspended"})
     assert analytics.asked == [ask.SuspendUser(by=boss.user, user=USER, reason="chargeback")]
+
+
+async def test_health_is_told_while_nobody_knows_it(edge: Edge, shared_stack: Stack, boss: Person) -> None:
+    status, body = await edge.get("/api/admin/health", boss)
+    assert (status, body["success"], body["status"]) == (200, True, "unhealthy")
+    assert body["services"] == {"analytics": "disconnected"}

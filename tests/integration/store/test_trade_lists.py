@@ -12,7 +12,8 @@ import pytest
 from libs.contracts.account import AccountType
 from libs.contracts.orders import TradeClosed, TradeOpened, TradeResult
 from libs.store import Database
-from libs.store.trade_lists import BadCursor, Filter, FoundTrade, Order, TradeLists, cursor_of, position_of
+from libs.store.cursors import BadCursor
+from libs.store.trade_lists import Filter, FoundTrade, Order, TradeLists, cursor_of, position_of
 from libs.store.trades import Trades
 from tests.integration.store.test_trade_sums import a_story
 from tests.integration.supabase_server import Person
