@@ -8,6 +8,7 @@ the queue.
 """
 
 import asyncio
+import time
 from typing import Any
 
 from engineio.packet import Packet
@@ -19,7 +20,8 @@ _AT_ONCE = 16
 
 
 _PAUSE = 0.002
-"""Seconds between two writes of batches."""
+"""Seconds from one write of batches to the next; more when writing takes long: it gets half of the time at most, so the
+more there is to send, the more goes with every write."""
 
 
 class Batches:
@@ -27,12 +29,13 @@ class Batches:
 
     def __init__(self) -> None:
         self._waiting: list[Outbox] = []
-        self._written = float("-inf")
+        self._next = 0.0
+        """Not before then, in monotonic seconds."""
 
     def add(self, outbox: "Outbox") -> None:
         if not self._waiting:
             loop = asyncio.get_running_loop()
-            pause = self._written + _PAUSE - loop.time()
+            pause = self._next - time.monotonic()
             if pause > 0:
                 loop.call_later(pause, self._write)
             else:
@@ -40,7 +43,7 @@ class Batches:
         self._waiting.append(outbox)
 
     def _write(self) -> None:
-        self._written = asyncio.get_running_loop().time()
+        began = time.monotonic()
         waiting, self._waiting = self._waiting, []
         frames: list[bytes] = []
         joined = b""
@@ -50,6 +53,8 @@ class Batches:
                 frames = outbox.batch
                 joined = frames[0] if len(frames) == 1 else b"".join(frames)
             outbox.write(joined)
+        ended = time.monotonic()
+        self._next = max(began + _PAUSE, ended + (ended - began))
 
 
 class Outbox(asyncio.Queue[Packet | None]):

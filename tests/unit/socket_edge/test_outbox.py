@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 
@@ -118,6 +119,35 @@ async def test_members_of_several_rooms_get_what_is_theirs(engine_socket: Simple
     for reader, (_, far) in zip(readers, ends, strict=True):
         reader.cancel()
         far.close()
+
+
+async def test_writing_takes_half_of_the_time_at_most(engine_socket: SimpleNamespace) -> None:
+    """So more goes with every write while there is more to send than can be written."""
+    written: list[tuple[float, bytes]] = []
+
+    class Slow(asyncio.Transport):
+        def write(self, data: bytes | bytearray | memoryview) -> None:
+            time.sleep(0.03)
+            written.append((time.monotonic(), bytes(data)))
+
+        def is_closing(self) -> bool:
+            return False
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+    outbox = Outbox(Batches())
+    outbox.attach(engine_socket, Slow())
+    reader = await waiting_reader(outbox)
+    for word in ("first", "second", "third"):
+        outbox.send(text(word))
+        await asyncio.sleep(0)
+    while len(written) < 2:
+        await asyncio.sleep(0.001)
+    reader.cancel()
+    (first, _), (second, data) = written
+    assert second - first > 2 * 0.03
+    assert data == frame(text("second")) + frame(text("third"))
 
 
 async def test_what_the_reader_still_holds_is_not_overtaken(outbox: Outbox) -> None:
