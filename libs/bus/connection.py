@@ -306,7 +306,11 @@ class Bus:
         timeout: float | None = None,
     ) -> A:
         """Raises RpcError; UNAVAILABLE means that nothing was done, TIMEOUT that nobody knows."""
-        return await rpc.call(self._requests, endpoint, request, subject, timeout)
+        return (await rpc.call(self._requests, endpoint, request, subject, timeout)).answer
+
+    async def call_dated(self, endpoint: Endpoint[Q, A], request: Q) -> rpc.Dated[A]:
+        """As `call`, and when the answer was made, if that was before."""
+        return await rpc.call(self._requests, endpoint, request, None, None)
 
     async def serve(self, service: str, handlers: Mapping[Endpoint[Any, Any], rpc.Handler[Any, Any]]) -> rpc.Served:
         """Answer endpoints as one of the instances of a micro service (`nats micro ls` lists it)."""

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import structlog
@@ -23,19 +25,33 @@ from libs.contracts.subjects import rpc as rpc_subject
 
 Q = TypeVar("Q", bound=msgspec.Struct)
 A = TypeVar("A", bound=msgspec.Struct)
-Handler = Callable[[Q], Awaitable[A]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dated(Generic[A]):
+    """An answer that a handler had made before; or what was asked for, with when it was made."""
+
+    answer: A
+    made_at: datetime | None
+    """None: for this request."""
+
+
+Handler = Callable[[Q], Awaitable[A | Dated[A]]]
 
 log = structlog.get_logger()
 
 _CONCURRENCY = 256
 """Requests one endpoint works on at once; beyond it a caller is told UNAVAILABLE at once."""
 
+_MADE_AT = "Pregao-Made-At"
+"""Header of an answer that was made before: ISO 8601."""
+
 _duration = Histogram("pregao_rpc_seconds", "Time to answer a request", ["endpoint", "outcome"])
 
 
 async def call(
     requests: Requests, endpoint: Endpoint[Q, A], request: Q, subject: str | None, timeout: float | None
-) -> A:
+) -> Dated[A]:
     """Raises RpcError: UNAVAILABLE when nobody serves it (nothing was done), TIMEOUT when the outcome is unknown."""
     where = subject or rpc_subject(endpoint.service, endpoint.name)
     if not requests.connected:
@@ -53,7 +69,8 @@ async def call(
         raise RpcError(ErrorCode.TIMEOUT, f"no answer from {where} in time") from error
     if reply.headers and (code := reply.headers.get(ERROR_CODE_HEADER)) is not None:
         raise RpcError(ErrorCode(code), reply.headers.get(ERROR_HEADER, ""))
-    return decode(reply.data, endpoint.response)
+    made_at = (reply.headers or {}).get(_MADE_AT)
+    return Dated(decode(reply.data, endpoint.response), datetime.fromisoformat(made_at) if made_at else None)
 
 
 class Server:
@@ -90,23 +107,31 @@ class Server:
             outcome = error.code
             await _refuse(message, error)
         else:
-            await message._client.publish(message.reply, encode(response))
+            await _publish(message, response)
         elapsed = asyncio.get_running_loop().time() - started
         _duration.labels(f"{self._endpoint.service}.{self._endpoint.name}", outcome).observe(elapsed)
 
-    async def _handle(self, data: bytes) -> msgspec.Struct:
+    async def _handle(self, data: bytes) -> msgspec.Struct | Dated[Any]:
         try:
             request = decode(data, self._endpoint.request)
         except msgspec.DecodeError as error:
             raise RpcError(ErrorCode.INVALID_REQUEST, str(error)) from error
         try:
-            response: msgspec.Struct = await self._handler(request)
+            response: msgspec.Struct | Dated[Any] = await self._handler(request)
         except RpcError:
             raise
         except Exception as error:
             log.exception("rpc_failed", endpoint=self._endpoint.name)
             raise RpcError(ErrorCode.INTERNAL, "the request failed; its details are in the log") from error
         return response
+
+
+async def _publish(message: Msg, response: msgspec.Struct | Dated[Any]) -> None:
+    fields = None
+    if isinstance(response, Dated):
+        fields = {_MADE_AT: response.made_at.isoformat()} if response.made_at is not None else None
+        response = response.answer
+    await message._client.publish(message.reply, encode(response), headers=fields)
 
 
 async def _refuse(message: Msg, error: RpcError) -> None:

@@ -20,7 +20,7 @@ from libs.bus.topology import (
     SIGNALS,
     TRADES,
 )
-from libs.contracts import keys
+from libs.contracts import keys, subjects
 from libs.contracts.account import SessionStatus
 from libs.contracts.bots import BotStatus
 from libs.contracts.rpc import COUNT_SCANNER, RECORD_STATUS, Endpoint
@@ -40,6 +40,7 @@ from libs.store.trades import Trades
 from libs.store.users import Users
 from services.analytics import alerts, ledger, logs, signals, statuses
 from services.analytics.alerts import AlertBook
+from services.analytics.answer_cache import AnswerCache
 from services.analytics.barring import Barring
 from services.analytics.export_jobs import ExportJobs
 from services.analytics.export_rows import ExportRows
@@ -97,12 +98,12 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         exports = Exports(rows, ActivityLog(database))
         performance = Performance(TradeFigures(database), people, bus.clock)
         export_jobs = ExportJobs(bus, exports, ReportMaker(performance, rows, bus.clock), Typesetter())
+        kept = AnswerCache(bus.clock)
+        await bus.tail(LEDGER, subjects.ALL_LEDGER, lambda stored: kept.touch(stored.subject.split(".")[1]))
         desks = (
-            reports,
             TradeDesk(lists, people),
             UserDesk(bus, Users(database), bots),
             OperationsDesk(told, entries),
-            performance,
             exports,
             export_jobs,
             Overview(bus, figures, bots, sessions, probes),
@@ -111,6 +112,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         answers: dict[Endpoint[Any, Any], Handler[Any, Any]] = {
             RECORD_STATUS: users.record,
             COUNT_SCANNER: statistics.answer,
+            **kept.around({**reports.handlers(), **performance.handlers()}),
         }
         for desk in desks:
             answers |= desk.handlers()

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
+from msgspec import UNSET, UnsetType
+
 from libs.contracts.admin import Reason, Rows
 from libs.contracts.admin_rows import Alert, LogEntry, PlatformHealth
 from libs.contracts.codec import Message
@@ -15,6 +17,10 @@ T = TypeVar("T")
 
 class Data(Success, Generic[T], frozen=True, kw_only=True, rename="camel"):
     data: T
+    cached_at: datetime | UnsetType = UNSET
+    """When it was made, if it was made before…"""
+    age_seconds: float | UnsetType = UNSET
+    """…which is so long ago."""
 
 
 class Pagination(Message, frozen=True, kw_only=True, rename="camel"):

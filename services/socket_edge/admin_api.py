@@ -7,6 +7,7 @@ import msgspec
 from prometheus_client import REGISTRY
 
 from libs.bus import Bus
+from libs.bus.rpc import Dated
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts import admin_rpc as rpc
@@ -156,15 +157,21 @@ class AdminApi:
 
     def _value(self, endpoint: Endpoint[Any, Any]) -> Handler:
         async def handler(call: Call[Any, Any]) -> Data[Any]:
-            return Data(data=await self._bus.call(endpoint, call.query))
+            return self._data(await self._bus.call_dated(endpoint, call.query), lambda answer: answer)
 
         return handler
 
     def _rows(self, endpoint: Endpoint[Any, Rows[Any]]) -> Handler:
         async def handler(call: Call[Any, Any]) -> Data[Any]:
-            return Data(data=(await self._bus.call(endpoint, call.query)).rows)
+            return self._data(await self._bus.call_dated(endpoint, call.query), lambda answer: answer.rows)
 
         return handler
+
+    def _data(self, told: Dated[Any], part: Callable[[Any], Any]) -> Data[Any]:
+        if told.made_at is None:
+            return Data(data=part(told.answer))
+        age = max(0.0, (self._bus.clock.now() - told.made_at).total_seconds())
+        return Data(data=part(told.answer), cached_at=told.made_at, age_seconds=round(age, 3))
 
     def _page(self, endpoint: Endpoint[Any, Rows[Any]]) -> Handler:
         async def handler(call: Call[Any, Any]) -> Page[Any]:

@@ -7,6 +7,7 @@ import pytest
 from libs.bus import Bus, request_id
 from libs.bus.errors import BusError
 from libs.bus.permissions import _NEEDS, SERVICES
+from libs.bus.rpc import Dated
 from libs.bus.topology import BOTS, BUCKETS, FEEDS, ORDERS, STREAMS, TRADES
 from libs.contracts.market import Feed, FeedDemand
 from libs.contracts.rpc import (
@@ -36,6 +37,19 @@ async def test_a_call_is_answered_typed(connect: Connect, bus: Bus) -> None:
     server, client = await connect("crm"), await connect("edge")
     await server.serve("crm", {CRM_STATS: stats})
     assert await client.call(CRM_STATS, Nothing()) == STATS
+
+
+async def test_an_answer_may_say_when_it_was_made(connect: Connect, bus: Bus) -> None:
+    async def kept(_: Nothing) -> Dated[CrmStats]:
+        return Dated(STATS, NOW)
+
+    server, client = await connect("crm"), await connect("edge")
+    served = await server.serve("crm", {CRM_STATS: kept})
+    assert await client.call_dated(CRM_STATS, Nothing()) == Dated(STATS, NOW)
+    assert await client.call(CRM_STATS, Nothing()) == STATS
+    await served.stop()
+    await server.serve("crm", {CRM_STATS: stats})
+    assert await client.call_dated(CRM_STATS, Nothing()) == Dated(STATS, None)
 
 
 async def test_nobody_there_is_unavailable_at_once(connect: Connect, bus: Bus) -> None:

@@ -1,6 +1,7 @@
 """What administrators read and order: asked of analytics in one form, answered to clients in theirs."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from libs.bus.rpc import Dated
 from libs.contracts import admin as ask
 from libs.contracts import admin_rows as row
 from libs.contracts import admin_rpc as rpc
@@ -63,6 +65,14 @@ class Analytics:
         )  # fmt: skip
         return Rows(rows=(user,), total=1)
 
+    async def daily(self, query: ask.Period) -> Dated[Rows[row.DailyRow]]:
+        """Made a while ago."""
+        day = row.DailyRow(
+            date=NOW.date(), total_trades=1, wins=1, losses=0, ties=0, win_rate=100.0, volume=Decimal(10),
+            pnl=Decimal("8.2"), active_users=1,
+        )  # fmt: skip
+        return Dated(Rows(rows=(day,), total=1), datetime.now(UTC) - timedelta(seconds=3))
+
     async def trades(self, query: ask.TradesQuery) -> Rows[row.TradeListItem]:
         self.asked.append(query)
         return Rows(rows=(TRADE,), total=201, next="after-7")
@@ -98,6 +108,7 @@ async def analytics(shared_stack: Stack) -> AsyncIterator[Analytics]:
     analytics = Analytics()
     handlers: dict[Any, Any] = {
         rpc.TOP_BY_PNL: analytics.top,
+        rpc.DAILY: analytics.daily,
         rpc.TRADES: analytics.trades,
         rpc.USER: analytics.user,
         rpc.HEALTH: analytics.health,
@@ -123,6 +134,15 @@ async def test_money_and_rates_are_numbers(edge: Edge, analytics: Analytics, bos
     [user] = body["data"]
     assert (user["lifetime_pnl"], user["win_rate_percentage"]) == (12.5, 66.67)
     assert analytics.asked == [ask.Top(limit=4)]
+
+
+async def test_an_answer_says_if_it_was_made_before(edge: Edge, analytics: Analytics, boss: Person) -> None:
+    _, body = await edge.get("/api/admin/analytics/daily", boss)
+    assert body["data"][0]["total_trades"] == 1
+    assert body["cachedAt"].endswith("Z")
+    assert 3 <= body["ageSeconds"] < 20
+    _, body = await edge.get("/api/admin/analytics/top-users-pnl", boss)
+    assert set(body) == {"success", "data"}
 
 
 @pytest.mark.parametrize("names", [("dateFrom", "dateTo", "resultado"), ("startDate", "dateEnd", "result")])
