@@ -87,7 +87,7 @@ _NEEDS = {
             "$KV.leases.analytics.>", "$KV.platform.barred.*",
         ),
         consumers=("analytics-logs",),
-        calls=("rpc.gateway.candles", "$SRV.PING.bots", "$SRV.PING.crm"),
+        calls=("rpc.gateway.candles", "rpc.gateway.disconnect", "$SRV.PING.bots", "$SRV.PING.crm"),
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),

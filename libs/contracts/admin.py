@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from libs.contracts.codec import Message
 from libs.contracts.orders import TradeResult
+from libs.contracts.rpc import UserId
 
 Row = TypeVar("Row")
 
@@ -168,9 +169,11 @@ class LogsQuery(_Query, frozen=True, kw_only=True, rename="camel"):
 
 
 class ActOnUser(Message, frozen=True, kw_only=True):
-    by: str
+    by: UserId
     """The administrator, as the edge has verified."""
-    user: str
+    user: UserId
+    address: str = ""
+    """Where the administrator's request came from."""
 
 
 class SuspendUser(ActOnUser, frozen=True, kw_only=True):
@@ -178,7 +181,7 @@ class SuspendUser(ActOnUser, frozen=True, kw_only=True):
 
 
 class SetRole(ActOnUser, frozen=True, kw_only=True):
-    role: str | None
+    role: Literal["super_admin", "admin", "support", "analyst"] | None
     """None dismisses."""
 
 

@@ -48,7 +48,7 @@ USER_ACTIVITY = _of_analytics("user_activity", ask.PageOfUser, Rows[row.Activity
 ACTIVATE_USER = _of_analytics("activate_user", ask.ActOnUser, ask.Acted, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
 SUSPEND_USER = _of_analytics("suspend_user", ask.SuspendUser, ask.Acted, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
 SET_ROLE = _of_analytics("set_role", ask.SetRole, ask.Acted, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
-RESET_PASSWORD = _of_analytics("reset_password", ask.ActOnUser, ask.Acted, *_FOUND)
+RESET_PASSWORD = _of_analytics("reset_password", ask.ActOnUser, ask.Acted, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
 
 TRADES = _of_analytics("trades", ask.TradesQuery, Rows[row.TradeListItem])
 TRADE_STATS = _of_analytics("trade_stats", ask.TradesQuery, row.TradeStats)

@@ -69,6 +69,7 @@ ALL_ALERTS = "alert.*"
 ALL_DEAD_LETTERS = "dlq.>"
 OPERATORS_ALERT = operators("alert")
 OPERATORS_LOG = operators("log")
+OPERATORS_USER = operators("user")
 ALL_BOT_STATES = "bot.*.*.*"
 ALL_BOT_STATUSES = f"bot.{keys.bot_status(keys.EVERY_BOT)}"
 ALL_BOT_SCORES = f"bot.{keys.bot_score(keys.EVERY_BOT)}"
@@ -86,3 +87,5 @@ NEWS_ALERT = news("operators", "alert")
 """AlertRecorded, of no user in particular; as is…"""
 NEWS_LOG = news("operators", "log")
 """…LogRecorded."""
+NEWS_USER = news("operators", "user")
+"""UserActed: for operators, not for that user."""

@@ -9,9 +9,13 @@ from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
 from libs.store.errors import StoreError, StoreRefused, StoreUnavailable
+from libs.store.traffic import Traffic
 
-_TIMEOUT = httpx.Timeout(10.0, connect=3.0)
-_CONNECTIONS = httpx.Limits(max_connections=20, max_keepalive_connections=10, keepalive_expiry=4.0)
+CONNECT_TIMEOUT = 3.0
+"""Seconds."""
+MOST_CONNECTIONS = 20
+_TIMEOUT = httpx.Timeout(10.0, connect=CONNECT_TIMEOUT)
+_CONNECTIONS = httpx.Limits(max_connections=MOST_CONNECTIONS, max_keepalive_connections=10, keepalive_expiry=4.0)
 """Given up before the other side does: servers on Node close an idle connection after 5 seconds, and a request that is
 on its way at that moment fails."""
 
@@ -26,6 +30,7 @@ _UNRECOGNISED, _CONSTRAINT = "SUP", "violates"
 class Database:
     def __init__(self, client: AsyncClient, http: httpx.AsyncClient) -> None:
         self.client = client
+        self.traffic = Traffic()
         self.http = http
 
     @classmethod
@@ -47,11 +52,13 @@ class Database:
 
     async def call(self, function: str, **arguments: Any) -> object:
         """Call a database function. Raises StoreUnavailable, StoreRefused."""
-        return await _answer(self.client.rpc(function, arguments), function)
+        with self.traffic.request():
+            return await _answer(self.client.rpc(function, arguments), function)
 
     async def execute(self, query: AsyncQueryRequestBuilder, what: str) -> object:
         """Run a query; the rows it answers. Raises StoreUnavailable, StoreRefused."""
-        return await _answer(query, what)
+        with self.traffic.request():
+            return await _answer(query, what)
 
     async def reachable(self) -> bool:
         """Whether a query comes back; for health checks."""

@@ -28,6 +28,7 @@ from libs.service import Service
 from libs.store import Database
 from libs.store.activity import ActivityLog
 from libs.store.alerts import Alerts
+from libs.store.auth import Auth
 from libs.store.bot_status import BotStatuses
 from libs.store.figures import PlatformFigures
 from libs.store.logs import Logs
@@ -37,6 +38,7 @@ from libs.store.trade_figures import TradeFigures
 from libs.store.trade_lists import TradeLists
 from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
+from libs.store.user_actions import UserActions
 from libs.store.users import Users
 from services.analytics import alerts, ledger, logs, signals, statuses
 from services.analytics.alerts import AlertBook
@@ -50,6 +52,7 @@ from services.analytics.logs import LogBook
 from services.analytics.operations_desk import OperationsDesk
 from services.analytics.overview import Overview
 from services.analytics.performance import Performance
+from services.analytics.pool import PoolReport
 from services.analytics.probes import Probes
 from services.analytics.report_maker import ReportMaker
 from services.analytics.reports import Reports
@@ -60,6 +63,7 @@ from services.analytics.statuses import Statuses
 from services.analytics.trade_desk import TradeDesk
 from services.analytics.typesetting import Typesetter
 from services.analytics.user_desk import UserDesk
+from services.analytics.user_office import UserOffice
 from services.analytics.verdicts import Verdicts
 
 
@@ -106,8 +110,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             OperationsDesk(told, entries),
             exports,
             export_jobs,
+            UserOffice(bus, UserActions(database), Auth(database)),
             Overview(bus, figures, bots, sessions, probes),
             probes,
+            PoolReport(database, probes, bus.clock),
         )
         answers: dict[Endpoint[Any, Any], Handler[Any, Any]] = {
             RECORD_STATUS: users.record,
@@ -119,7 +125,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         served = await bus.serve("analytics", answers)
         service.background(statistics.run(), "scanner statistics")
         service.background(export_jobs.run(), "export jobs")
-        service.background(Barring(bus, people, bots).run(), "barring")
+        service.background(Barring(bus, people, bots, sessions).run(), "barring")
         service.background(probes.watch(), "probes")
         yield
         await served.stop()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import fmean
 from typing import Any, Literal
 
@@ -55,6 +56,7 @@ class Probes:
             "crm": _Probe(lambda: bus.ping("crm", _TIMEOUT), "healthy", "disconnected"),
         }
         self._seen: dict[str, ServiceState] = {}
+        self._looked_at: dict[str, datetime] = {}
         self._looked = asyncio.Event()
         self._errors = 0
         self._backlog = 0
@@ -81,6 +83,11 @@ class Probes:
             queue_depth=self._backlog,
         )
 
+    def last(self, name: str) -> tuple[datetime, ServiceState] | None:
+        """When one of them was looked at last, and how it was."""
+        seen = self._seen.get(name)
+        return None if seen is None else (self._looked_at[name], seen)
+
     async def watch(self) -> None:
         """Until cancelled."""
         while True:
@@ -100,6 +107,7 @@ class Probes:
             log.warning("service_does_not_answer", name=name)
         latency = round(1000 * (self._bus.clock.monotonic() - asked), 2) if answers else None
         self._seen[name] = ServiceState(state=probe.well if answers else probe.ill, latency_ms=latency)
+        self._looked_at[name] = self._bus.clock.now()
 
     async def _count(self) -> None:
         """What cannot be counted now stays as it was."""

@@ -148,11 +148,11 @@ class AdminApi:
         )  # fmt: skip
 
     async def suspend(self, call: Call[ask.OfUserId, SuspendBody]) -> Done:
-        request = ask.SuspendUser(by=call.user, user=str(call.query.id), reason=call.body.reason)
+        request = ask.SuspendUser(by=call.user, user=str(call.query.id), address=call.address, reason=call.body.reason)
         return Done(message=(await self._bus.call(rpc.SUSPEND_USER, request)).message)
 
     async def set_role(self, call: Call[ask.OfUserId, Any]) -> Done:
-        request = ask.SetRole(by=call.user, user=str(call.query.id), role=call.body.role)
+        request = ask.SetRole(by=call.user, user=str(call.query.id), address=call.address, role=call.body.role)
         return Done(message=(await self._bus.call(rpc.SET_ROLE, request)).message)
 
     def _value(self, endpoint: Endpoint[Any, Any]) -> Handler:
@@ -188,7 +188,7 @@ class AdminApi:
 
     def _on_user(self, endpoint: Endpoint[ask.ActOnUser, ask.Acted]) -> Callable[[Call[Any, Any]], Awaitable[Done]]:
         async def handler(call: Call[ask.OfUserId, Any]) -> Done:
-            request = ask.ActOnUser(by=call.user, user=str(call.query.id))
+            request = ask.ActOnUser(by=call.user, user=str(call.query.id), address=call.address)
             return Done(message=(await self._bus.call(endpoint, request)).message)
 
         return handler

@@ -70,6 +70,10 @@ BOT_CHANGED = Emission("bot:status-update", told.AdminBot, "Anybody's bot was st
 ALERT_NEW = Emission("alert:new", told.AdminAlert, "An alert, or its end", ADMIN)
 LOG_NEW = Emission("log:new", told.AdminLog, "An entry in the log: who did what, what went wrong", ADMIN)
 HEALTH_CHANGE = Emission("health:change", told.HealthChange, "The broker, the database or the bus came or went", ADMIN)
+USER_ACTIVATED = Emission("user:activated", told.AdminUser, "Somebody's suspension was lifted", ADMIN)
+USER_SUSPENDED = Emission("user:suspended", told.AdminSuspension, "Somebody was suspended", ADMIN)
+USER_ROLE = Emission("user:roleUpdated", told.AdminRole, "Somebody was appointed or dismissed", ADMIN)
+USER_PASSWORD = Emission("user:passwordReset", told.AdminUser, "Somebody was sent a recovery e-mail", ADMIN)
 ERROR_ADMIN = Emission("error", told.Refused, "Something this client emitted was refused", ADMIN)
 
 EMISSIONS = tuple(value for value in globals().values() if isinstance(value, Emission))

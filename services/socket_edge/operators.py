@@ -1,5 +1,7 @@
 """What operators see of everybody, in `/admin`."""
 
+from typing import Any
+
 import msgspec
 import structlog
 
@@ -11,13 +13,30 @@ from libs.contracts.codec import decode
 from libs.contracts.ids import BotId
 from libs.contracts.logs import LogRecorded
 from libs.contracts.orders import TradeRecorded
+from libs.contracts.users import UserActed, UserAction
 from services.socket_edge import emissions
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.line import SLOTS
-from services.socket_edge.payloads import AdminAlert, AdminBot, AdminLog, AdminTrade, HealthChange
+from services.socket_edge.payloads import (
+    AdminAlert,
+    AdminBot,
+    AdminLog,
+    AdminRole,
+    AdminSuspension,
+    AdminTrade,
+    AdminUser,
+    HealthChange,
+)
 from services.socket_edge.state import State
 
 log = structlog.get_logger()
+
+_OF_ACTION = {
+    UserAction.ACTIVATED: emissions.USER_ACTIVATED,
+    UserAction.SUSPENDED: emissions.USER_SUSPENDED,
+    UserAction.ROLE: emissions.USER_ROLE,
+    UserAction.PASSWORD_RESET: emissions.USER_PASSWORD,
+}
 
 
 class OperatorEvents:
@@ -51,6 +70,8 @@ class OperatorEvents:
                 self._alert(stored, decode(stored.data, AlertRecorded))
             elif stored.subject == subjects.NEWS_LOG:
                 self._log(stored, decode(stored.data, LogRecorded))
+            elif stored.subject == subjects.NEWS_USER:
+                self._user(stored, decode(stored.data, UserActed))
         except msgspec.DecodeError as error:
             log.error("undecodable_message", subject=stored.subject, error=str(error))
 
@@ -123,6 +144,20 @@ class OperatorEvents:
             created_at=entry.at,
         )
         self._fanout.deliver_to(list(self._sids), emissions.LOG_NEW, told)
+
+    def _user(self, stored: Stored, acted: UserActed) -> None:
+        common: dict[str, Any] = {
+            "timestamp": acted.at, "seq": _seq(stored), "user_id": acted.user, "admin_user_id": acted.by,
+        }  # fmt: skip
+        told: AdminUser
+        match acted.action:
+            case UserAction.SUSPENDED:
+                told = AdminSuspension(**common, reason=acted.reason)
+            case UserAction.ROLE:
+                told = AdminRole(**common, new_role=acted.role)
+            case _:
+                told = AdminUser(**common)
+        self._fanout.deliver_to(list(self._sids), _OF_ACTION[acted.action], told)
 
 
 def _seq(stored: Stored) -> int:

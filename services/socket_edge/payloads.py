@@ -278,6 +278,21 @@ class HealthChange(Message, frozen=True, kw_only=True, rename={"before": "from",
     timestamp: datetime
 
 
+class AdminUser(OperatorEvent, frozen=True, kw_only=True, rename="camel"):
+    user_id: str
+    admin_user_id: str
+    """Who did it."""
+
+
+class AdminSuspension(AdminUser, frozen=True, kw_only=True, rename="camel"):
+    reason: str
+
+
+class AdminRole(AdminUser, frozen=True, kw_only=True, rename="camel"):
+    new_role: str | None
+    """Null: dismissed."""
+
+
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to whatever a client emits, if it asks for one."""
 

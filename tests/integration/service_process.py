@@ -57,6 +57,10 @@ class ServiceProcess:
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
 
+    def log(self) -> str:
+        """All it wrote."""
+        return self._log.read_text()
+
     def logged(self, event: str) -> list[dict[str, Any]]:
         lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == event]

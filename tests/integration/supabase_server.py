@@ -100,6 +100,12 @@ class SupabaseServer:
             "PREGAO_SUPABASE_JWT_SECRET": self.jwt_secret,
         }
 
+    def mail_to(self, email: str) -> str:
+        """The last that was sent there: the server prints them instead."""
+        _, found, mail = self._log.read_text().rpartition(f"To: {email}\n")
+        assert found, f"no mail was sent to {email}"
+        return mail.partition("[@supabase/lite]")[0]
+
     async def sign_up(self, broker_user_id: object = None, email: str = "") -> Person:
         """As a browser does; without an address it is somebody nobody has seen before."""
         email = email or f"{new_id()}@example.test"

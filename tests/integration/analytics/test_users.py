@@ -204,6 +204,35 @@ async def test_health_is_told_at_once_while_the_database_does_not_answer(
     await until(well_again)
 
 
+async def test_the_connections_to_the_database_are_told(
+    bus: Bus, start_analytics: StartAnalytics, own_supabase_server: SupabaseServer
+) -> None:
+    await start_analytics(own_supabase_server)
+    await bus.call(rpc.HEALTH, NoQuery())
+    pool = await bus.call(rpc.DATABASE_POOL, NoQuery())
+    assert (pool.status, pool.health.healthy, pool.health.success_rate) == ("healthy", True, "100.00%")
+    assert (pool.stats.connected, pool.stats.configuration.max_connections) == (True, 20)
+    asked = pool.stats.metrics.total_queries
+    assert 0 < asked == pool.stats.current.successful_connections
+    assert pool.stats.metrics.average_query_time > 0
+    assert pool.stats.last_health_check is not None
+    assert pool.stats.last_health_check.response_time > 0
+
+    own_supabase_server.stop()
+    with pytest.raises(RpcError):
+        await bus.call(rpc.SIGNALS_EVER, NoQuery())
+
+    async def unhealthy() -> bool:
+        pool = await bus.call(rpc.DATABASE_POOL, NoQuery())
+        check = pool.stats.last_health_check
+        return pool.status == "unhealthy" and check is not None and check.error == "no answer"
+
+    await until(unhealthy)
+    pool = await bus.call(rpc.DATABASE_POOL, NoQuery())
+    assert pool.stats.metrics.failed_queries > 0
+    assert pool.health.success_rate != "100.00%"
+
+
 async def test_many_who_ask_at_once_are_answered_from_one_look(
     bus: Bus, start_analytics: StartAnalytics, supabase_server: SupabaseServer
 ) -> None:

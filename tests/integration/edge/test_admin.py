@@ -237,7 +237,7 @@ async def test_an_order_says_who_gave_it(edge: Edge, analytics: Analytics, boss:
     assert (status, body["field"]) == (400, "reason")
     status, body, _ = await edge.ask("PUT", path, boss, json={"reason": "chargeback"})
     assert (status, body) == (200, {"success": True, "message": "User suspended"})
-    assert analytics.asked == [ask.SuspendUser(by=boss.user, user=USER, reason="chargeback")]
+    assert analytics.asked == [ask.SuspendUser(by=boss.user, user=USER, address="127.0.0.1", reason="chargeback")]
 
 
 async def test_health_is_told_while_nobody_knows_it(edge: Edge, shared_stack: Stack, boss: Person) -> None:

@@ -15,6 +15,7 @@ from libs.contracts.ids import BotId, new_id
 from libs.contracts.logs import LogLevel, LogOrigin, LogRecorded
 from libs.contracts.orders import Direction
 from libs.contracts.rpc import ErrorCode, RpcError
+from libs.contracts.users import UserActed, UserAction
 from services.socket_edge.emissions import EMISSIONS, NAMESPACES
 from tests.integration.edge.backend import BROKER, Backend
 from tests.integration.edge.client import Browser, Edge
@@ -30,6 +31,10 @@ OPERATOR = (
     "/admin alert:new",
     "/admin log:new",
     "/admin health:change",
+    "/admin user:activated",
+    "/admin user:suspended",
+    "/admin user:roleUpdated",
+    "/admin user:passwordReset",
     "/admin disconnect",
 )
 BOT = ("/bot connected", "/bot trade:new", "/bot signal:new", "/bot resumed", "/bot resume-gap")
@@ -194,3 +199,24 @@ async def test_an_unknown_namespace_is_refused(edge: Edge, person: Person) -> No
         await browser.socket.connect(
             edge.url, auth={"token": person.token}, transports=["websocket"], namespaces=["/elsewhere"]
         )
+
+
+async def test_operators_see_what_is_done_to_users(
+    backend: Backend, browse: Browse, supabase_server: SupabaseServer, person: Person, somebody_else: Person
+) -> None:
+    operator = await an_operator(browse, supabase_server, person)
+    changes: dict[UserAction, tuple[str, dict[str, Any], dict[str, Any]]] = {
+        UserAction.SUSPENDED: ("suspended", {"reason": "chargeback"}, {"reason": "chargeback"}),
+        UserAction.ACTIVATED: ("activated", {}, {}),
+        UserAction.ROLE: ("roleUpdated", {"role": "support"}, {"newRole": "support"}),
+        UserAction.PASSWORD_RESET: ("passwordReset", {}, {}),
+    }
+    for action, (event, given, expected) in changes.items():
+        acted = UserActed(
+            id=new_id(), at=datetime.now(UTC), user=somebody_else.user, by=person.user, action=action, **given
+        )
+        await backend.analytics.append(subjects.OPERATORS_USER, acted, id=acted.id)
+        (told,) = await operator.heard(f"/admin user:{event}")
+        assert told.pop("seq") > 0
+        assert datetime.fromisoformat(told.pop("timestamp")) == acted.at
+        assert told == {"userId": somebody_else.user, "adminUserId": person.user, **expected}
