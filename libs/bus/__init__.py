@@ -3,6 +3,7 @@
 from libs.bus.connection import Bus, Subscription
 from libs.bus.consumer import Consumer, Consumption, Delivery
 from libs.bus.context import request_id
+from libs.bus.dead_letters import DeadLetter, DeadLetters, NotReplayed
 from libs.bus.entry import Entry
 from libs.bus.errors import BusError, BusUnavailable, Poison, RevisionConflict, Unavailable
 from libs.bus.keyvalue import KeyValue
@@ -18,12 +19,15 @@ __all__ = [
     "BusUnavailable",
     "Consumer",
     "Consumption",
+    "DeadLetter",
+    "DeadLetters",
     "Delivery",
     "Entry",
     "KeyValue",
     "Lease",
     "Members",
     "Mirror",
+    "NotReplayed",
     "Poison",
     "RevisionConflict",
     "Stored",

@@ -19,6 +19,7 @@ from prometheus_client import Counter
 from libs.bus import rpc
 from libs.bus.consumer import BatchHandler, Consumer, Consumption
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
+from libs.bus.dead_letters import DeadLetters
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import MESSAGE_ID, Extent, JetStream
 from libs.bus.keyvalue import KeyValue
@@ -273,6 +274,10 @@ class Bus:
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{service}: no answer ({error!r})") from error
         return True
+
+    def dead_letters(self) -> DeadLetters:
+        """What consumers have set aside; for an operator's connection."""
+        return DeadLetters(self._jetstream, self._requests)
 
     def bucket(self, bucket: Bucket, timeout: float = 5.0) -> KeyValue:
         """`timeout`: seconds that each of its requests may take."""

@@ -22,14 +22,17 @@ from prometheus_client import Counter
 
 from libs.bus.errors import BusError, BusUnavailable, Poison, Unavailable
 from libs.bus.jetstream import MESSAGE_ID, JetStream
-from libs.contracts.codec import decode
+from libs.contracts import subjects
+from libs.contracts.codec import Message, decode, encode
 
 T = TypeVar("T")
 
 log = structlog.get_logger()
 
 ORIGINAL_SUBJECT = "Pregao-Subject"
+ORIGINAL_SEQUENCE = "Pregao-Sequence"
 REASON = "Pregao-Reason"
+STORED_AT = "Pregao-Stored-At"
 """Headers of a dead letter."""
 
 _EXPIRES = 5.0
@@ -81,6 +84,13 @@ class Delivery:
             raise Poison(f"{self.subject}: {error}") from error
 
 
+class Replayed(Message, frozen=True, kw_only=True):
+    """What became of a dead letter that its consumer was given once more."""
+
+    error: str = ""
+    """Why it still cannot be handled; empty when it was."""
+
+
 BatchHandler = Callable[[list[Delivery]], Awaitable[None]]
 
 
@@ -117,6 +127,8 @@ class Consumption:
         self._declared = False
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
+        self._replays: Subscription | None = None
+        self._handling = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._in_hand = False
@@ -124,6 +136,8 @@ class Consumption:
     async def start(self) -> None:
         await self._declare()
         self._subscription = await self._client.subscribe(self._inbox)
+        subject = subjects.replay(self._spec.stream, self._spec.durable)
+        self._replays = await self._client.subscribe(subject, queue="replay", cb=self._replay)
         self._task = asyncio.create_task(self._run(), name=f"consume:{self._spec.durable}")
         self._task.add_done_callback(self._ended)
 
@@ -136,9 +150,10 @@ class Consumption:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        if self._subscription is not None:
-            with suppress(NatsError):
-                await self._subscription.unsubscribe()
+        for subscription in (self._subscription, self._replays):
+            if subscription is not None:
+                with suppress(NatsError):
+                    await subscription.unsubscribe()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
@@ -246,11 +261,30 @@ class Consumption:
                 await self._fail(message, error)
 
     async def _attempt(self, batch: list[Msg]) -> Exception | None:
+        return await self._handle([_delivery(message) for message in batch])
+
+    async def _handle(self, batch: list[Delivery]) -> Exception | None:
         try:
-            await self._handler([_delivery(message) for message in batch])
+            async with self._handling:
+                await self._handler(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is handed back or set aside
             return error
         return None
+
+    async def _replay(self, message: Msg) -> None:
+        """A dead letter once more, for this consumer alone: on its own subject others would hear it a second time. It
+        is not acknowledged, and not set aside again: who sent it is told, and still has it."""
+        headers = message.headers or {}
+        try:
+            sequence = int(headers.get(ORIGINAL_SEQUENCE, ""))
+            at = float(headers.get(STORED_AT, ""))
+            delivery = Delivery(headers[ORIGINAL_SUBJECT], message.data, sequence, 1, at, headers)
+        except (KeyError, ValueError) as malformed:
+            error: Exception | None = malformed
+        else:
+            error = await self._handle([delivery])
+            log.info("message_replayed", consumer=self._spec.durable, subject=delivery.subject, error=repr(error))
+        await message.respond(encode(Replayed(error=repr(error) if error is not None else "")))
 
     async def _acknowledge(self, batch: list[Msg]) -> None:
         """Unconfirmed acknowledgements are harmless: the messages come again, and handlers are idempotent."""
@@ -282,10 +316,11 @@ class Consumption:
         headers = {
             MESSAGE_ID: f"{self._spec.stream}.{self._spec.durable}.{sequence}",
             ORIGINAL_SUBJECT: message.subject,
-            "Pregao-Sequence": str(sequence),
+            ORIGINAL_SEQUENCE: str(sequence),
+            STORED_AT: f"{message.metadata.timestamp.timestamp():.6f}",
             REASON: " ".join(repr(error).split())[:500],
         }
-        subject = f"dlq.{self._spec.stream}.{self._spec.durable}"
+        subject = subjects.dead_letter(self._spec.stream, self._spec.durable)
         await self._jetstream.store(subject, message.data, headers, timeout=5.0)
         await message.term()
         _dead_letters.labels(self._spec.stream, self._spec.durable).inc()

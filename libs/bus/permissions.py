@@ -31,6 +31,7 @@ from libs.bus.topology import (
     Bucket,
     Stream,
 )
+from libs.contracts import subjects
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,9 @@ def permissions(user: str) -> Permissions:
     if needs.serves:
         subscribe += ["$SRV.>"]
     if DEAD_LETTERS in needs.uses:
-        publish += [f"dlq.*.{consumer}" for consumer in (user, *needs.consumers)]
+        consumers = (user, *needs.consumers)
+        publish += [subjects.dead_letter("*", consumer) for consumer in consumers]
+        subscribe += [subjects.replay("*", consumer) for consumer in consumers]
     return Permissions(tuple(publish), tuple(subscribe), allow_responses=bool(needs.serves))
 
 

@@ -40,6 +40,16 @@ def news(user: str, kind: str) -> str:
     return f"news.{user}.{kind}"
 
 
+def dead_letter(stream: str, consumer: str) -> str:
+    """What that consumer can never handle."""
+    return f"dlq.{stream}.{consumer}"
+
+
+def replay(stream: str, consumer: str) -> str:
+    """Asked by operators: one of its dead letters once more."""
+    return f"replay.{stream}.{consumer}"
+
+
 def operators(kind: str) -> str:
     """For who looks on: `kind` is alert or log."""
     return f"operators.{kind}"
