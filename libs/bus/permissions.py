@@ -28,6 +28,7 @@ from libs.bus.topology import (
     SESSIONS,
     SIGNALS,
     TRADES,
+    VISITS,
     Bucket,
     Stream,
 )
@@ -80,21 +81,21 @@ _NEEDS = {
     ),
     "analytics": _Needs(
         uses=(
-            TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS, EXPORT_JOBS, ACCOUNTS, BOTS, LEASES,
-            PLATFORM,
+            TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS, EXPORT_JOBS, ACCOUNTS, BOTS,
+            DESIRED, LEASES, PLATFORM,
         ),
         appends=(
             "ledger.>", "alert.>", "operators.*", "scanner.ranking", "export.*.*", "$KV.exports.*",
             "$KV.leases.analytics.>", "$KV.platform.barred.*",
         ),
-        consumers=("analytics-logs",),
+        consumers=("analytics-logs", "analytics-activity"),
         calls=("rpc.gateway.candles", "rpc.gateway.disconnect", "$SRV.PING.bots", "$SRV.PING.crm"),
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),
     "edge": _Needs(
-        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, PLATFORM, RATES, ANSWERS, NEWS),
-        appends=("$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),
+        uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, PLATFORM, RATES, ANSWERS, NEWS, VISITS),
+        appends=("visits", "$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),
         hears=("market.candle.*.*",),
         calls=(
             "rpc.gateway.connect", "rpc.gateway.reconnect", "rpc.gateway.disconnect", "rpc.gateway.catalogue",

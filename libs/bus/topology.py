@@ -55,6 +55,7 @@ class Bucket:
 MARKET = Stream("MARKET", ("market.closed.*.*",), 7 * _DAY, 512 * _MIB, max_per_subject=1000, keep_new=False)
 TRADES = Stream("TRADES", ("trade.*.*",), 30 * _DAY, 1024 * _MIB)
 LEDGER = Stream("LEDGER", ("ledger.*.*",), _DAY, 256 * _MIB, keep_new=False)
+VISITS = Stream("VISITS", (subjects.VISITS,), 7 * _DAY, 64 * _MIB, keep_new=False)
 ALERTS = Stream("ALERTS", ("alert.*",), 30 * _DAY, 64 * _MIB, keep_new=False)
 OPERATORS = Stream("OPERATORS", ("operators.*",), _DAY, 64 * _MIB, keep_new=False)
 SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR, 512 * _MIB, keep_new=False)
@@ -107,5 +108,5 @@ NEWS = Stream(
 """All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
-STREAMS = (MARKET, TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, EXPORTS, DEAD_LETTERS, NEWS)
+STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, DEAD_LETTERS, NEWS)
 BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM, RATES, ANSWERS, EXPORT_JOBS, SESSIONS)

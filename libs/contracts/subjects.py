@@ -80,6 +80,7 @@ ALL_DEAD_LETTERS = "dlq.>"
 OPERATORS_ALERT = operators("alert")
 OPERATORS_LOG = operators("log")
 OPERATORS_USER = operators("user")
+VISITS = "visits"
 ALL_BOT_STATES = "bot.*.*.*"
 ALL_BOT_STATUSES = f"bot.{keys.bot_status(keys.EVERY_BOT)}"
 ALL_BOT_SCORES = f"bot.{keys.bot_score(keys.EVERY_BOT)}"

@@ -11,6 +11,7 @@ from libs.bus.topology import (
     ALERTS,
     BOTS,
     DEAD_LETTERS,
+    DESIRED,
     EXPORT_JOBS,
     EXPORTS,
     LEASES,
@@ -19,6 +20,7 @@ from libs.bus.topology import (
     PLATFORM,
     SIGNALS,
     TRADES,
+    VISITS,
 )
 from libs.contracts import keys, subjects
 from libs.contracts.account import SessionStatus
@@ -40,7 +42,9 @@ from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
 from libs.store.user_actions import UserActions
 from libs.store.users import Users
-from services.analytics import alerts, ledger, logs, signals, statuses
+from libs.store.visits import Visits
+from services.analytics import activity, alerts, ledger, logs, signals, statuses, visits
+from services.analytics.activity import ActivityBook
 from services.analytics.alerts import AlertBook
 from services.analytics.answer_cache import AnswerCache
 from services.analytics.barring import Barring
@@ -65,13 +69,14 @@ from services.analytics.typesetting import Typesetter
 from services.analytics.user_desk import UserDesk
 from services.analytics.user_office import UserOffice
 from services.analytics.verdicts import Verdicts
+from services.analytics.visits import VisitBook
 
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
     await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS)
-    await bus.ensure(EXPORT_JOBS, ACCOUNTS, BOTS, LEASES, PLATFORM)
+    await bus.ensure(VISITS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
@@ -92,6 +97,11 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             await bus.consume(logs.ADMINISTRATION, log_book.administration),
             await bus.consume(logs.SET_ASIDE, log_book.set_aside),
         ]
+        visited, activity_log = Visits(database), ActivityLog(database)
+        running += [
+            await bus.consume(visits.CONSUMER, VisitBook(visited).record),
+            await bus.consume(activity.CONSUMER, ActivityBook(activity_log).record),
+        ]
         people, figures = People(database), PlatformFigures(database)
         bots = await bus.mirror(BOTS, keys.bot_status(keys.EVERY_BOT), BotStatus)
         sessions = await bus.mirror(ACCOUNTS, keys.session("*"), SessionStatus)
@@ -99,14 +109,14 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         sums, lists = TradeSums(database), TradeLists(database)
         reports = Reports(sums, bus.clock)
         rows = ExportRows(reports, sums, lists, bus.clock)
-        exports = Exports(rows, ActivityLog(database))
+        exports = Exports(rows, activity_log)
         performance = Performance(TradeFigures(database), people, bus.clock)
         export_jobs = ExportJobs(bus, exports, ReportMaker(performance, rows, bus.clock), Typesetter())
         kept = AnswerCache(bus.clock)
         await bus.tail(LEDGER, subjects.ALL_LEDGER, lambda stored: kept.touch(stored.subject.split(".")[1]))
         desks = (
             TradeDesk(lists, people),
-            UserDesk(bus, Users(database), bots),
+            UserDesk(bus, Users(database), visited, activity_log, bots),
             OperationsDesk(told, entries),
             exports,
             export_jobs,

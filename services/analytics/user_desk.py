@@ -11,11 +11,12 @@ from libs.bus.topology import ACCOUNTS
 from libs.contracts import admin_rpc as rpc
 from libs.contracts import keys
 from libs.contracts.account import AccountType, Balances
-from libs.contracts.admin import Accounts, MetricsOfUser, OfUserId, Period, Rows, UsersQuery
-from libs.contracts.admin_rows import Slice, UserDetails, UserGrowth, UserListItem, UserMetrics
+from libs.contracts.admin import Accounts, MetricsOfUser, OfUserId, PageOfUser, Period, Rows, UsersQuery
+from libs.contracts.admin_rows import Activity, Slice, UserDetails, UserGrowth, UserListItem, UserMetrics, UserSession
 from libs.contracts.bots import BotStatus
 from libs.contracts.ids import BotId
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
+from libs.store.activity import ActivityLog
 from libs.store.cursors import BadCursor
 from libs.store.users import (
     FoundUser,
@@ -28,6 +29,7 @@ from libs.store.users import (
     cursor_of,
     position_of,
 )
+from libs.store.visits import Visit, Visits
 from services.analytics.answering import accounts_of, answering
 from services.analytics.periods import days_of
 
@@ -35,10 +37,12 @@ from services.analytics.periods import days_of
 class UserDesk:
     """Raises RpcError: INVALID_REQUEST for a cursor that is none, NOT_FOUND."""
 
-    def __init__(self, bus: Bus, users: Users, bots: Mirror[BotStatus]) -> None:
+    def __init__(self, bus: Bus, users: Users, visits: Visits, activity: ActivityLog, bots: Mirror[BotStatus]) -> None:
         self._clock = bus.clock
         self._accounts = bus.bucket(ACCOUNTS)
         self._users = users
+        self._visits = visits
+        self._activity = activity
         self._bots = bots
 
     def handlers(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
@@ -48,6 +52,8 @@ class UserDesk:
                 rpc.USER: self.user,
                 rpc.USER_METRICS: self.metrics,
                 rpc.USER_GROWTH: self.growth,
+                rpc.USER_SESSIONS: self.sessions,
+                rpc.USER_ACTIVITY: self.activity,
             }
         )
 
@@ -102,6 +108,25 @@ class UserDesk:
         )
         return Rows(rows=rows, total=len(rows))
 
+    async def sessions(self, query: PageOfUser) -> Rows[UserSession]:
+        """The newest first."""
+        await self._record(query)
+        visits, total = await self._visits.of_user(query.id, query.limit, query.offset)
+        return Rows(rows=tuple(map(_session, visits)), total=total)
+
+    async def activity(self, query: PageOfUser) -> Rows[Activity]:
+        """The newest first."""
+        await self._record(query)
+        entries, total = await self._activity.of_user(query.id, query.limit, query.offset)
+        rows = tuple(
+            Activity(
+                id=one.id, user_id=one.user_id, actor_id=one.actor_id, action=one.action, details=one.details,
+                ip=one.ip, created_at=one.created_at,
+            )
+            for one in entries
+        )  # fmt: skip
+        return Rows(rows=rows, total=total)
+
     async def _record(self, query: OfUserId) -> UserRecord:
         user = await self._users.user(query.id)
         if user is None:
@@ -130,4 +155,12 @@ def _slice(one: SliceSums) -> Slice:
     return Slice(
         name=one.key, total_trades=one.decided, wins=one.wins, losses=one.losses, ties=one.ties,
         win_rate=one.win_rate, volume=one.volume, pnl=one.pnl,
+    )  # fmt: skip
+
+
+def _session(visit: Visit) -> UserSession:
+    seconds = (visit.last_activity - visit.created_at).total_seconds()
+    return UserSession(
+        session_id=visit.session_id, created_at=visit.created_at, last_activity=visit.last_activity,
+        duration_minutes=round(seconds / 60, 2), trades_in_session=visit.trades, pnl_in_session=visit.pnl,
     )  # fmt: skip

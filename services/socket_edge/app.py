@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from libs.bus import Bus, Stored
-from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, NEWS, PLATFORM, RATES
+from libs.bus.topology import ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, NEWS, PLATFORM, RATES, VISITS
 from libs.contracts import subjects
 from libs.contracts.clock import Clock
 from libs.service import Service
@@ -58,6 +58,7 @@ from services.socket_edge.ssid_api import SsidApi
 from services.socket_edge.standing import Standing
 from services.socket_edge.state import State
 from services.socket_edge.user_events import UserEvents
+from services.socket_edge.visits import Visits
 
 log = structlog.get_logger()
 
@@ -67,7 +68,7 @@ _MAX_BODY = 1024 * 1024
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus, clock = service.bus, service.clock
-    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, NEWS, PLATFORM, RATES)
+    await bus.ensure(ACCOUNTS, ANSWERS, BOTS, CATALOGUE, FEEDS, NEWS, PLATFORM, RATES, VISITS)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with aiohttp.ClientSession() as http, await Database.connect(settings.supabase_url, secret_key) as database:
         people = People(database)
@@ -77,7 +78,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         engine = Engine(origins, settings.socket_limits, limits.address, clock)
         fanout = Fanout(engine, settings.edge_socket_budget)
 
-        standing, state = Standing(people, clock), await State.follow(bus)
+        visits = Visits(bus, settings.edge_visit_interval)
+        standing, state = Standing(people, clock, visits.seen), await State.follow(bus)
         await standing.follow(bus)
         roles = Roles(people.role, clock, second_factor=settings.edge_admin_second_factor)
         only_user = _only_user(settings, state)
@@ -96,6 +98,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
 
         service.background(dependencies.watch(), "dependencies")
         service.background(standing.watch(), "standing")
+        service.background(visits.run(), "visits")
         service.background(hub.demand.run(), "demand")
         service.background(sockets.look_after(), "sockets")
         connection, bots = ConnectionApi(bus, state, people), BotApi(bus, state, assets)
@@ -119,6 +122,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         ):
             yield
         await hub.demand.withdraw()
+        await visits.tell()
 
 
 async def _follow(bus: Bus, users: UserEvents, operators: OperatorEvents) -> None:

@@ -28,6 +28,8 @@ class Settings(SupabaseSettings, SocketSettings):
     """`legacy` believes a request without a token whom it names: for old clients on one machine, never elsewhere."""
     edge_admin_second_factor: bool = False
     """Whether administrators must have logged in with a second factor (`aal2` of Supabase Auth), or count as users."""
+    edge_visit_interval: float = Field(default=60.0, gt=0, le=600)
+    """Seconds between two messages that say which users were here."""
     edge_client_dir: DirectoryPath | None = None
     """The traders' client as it was built: served from here, with its users' tokens…"""
     edge_admin_dir: DirectoryPath | None = None

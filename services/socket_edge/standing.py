@@ -7,6 +7,7 @@ to be logged out is let in: nobody should be kept from stopping a bot.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 
 import structlog
 
@@ -33,8 +34,10 @@ log = structlog.get_logger()
 
 
 class Standing:
-    def __init__(self, people: People, clock: Clock) -> None:
+    def __init__(self, people: People, clock: Clock, seen: Callable[[str], None]) -> None:
+        """`seen(user)` is told of everybody who was found to be let in."""
         self._people = people
+        self._tell = seen
         self._clock = clock
         self._barred: set[str] = set()
         self._used: OrderedDict[str, float] = OrderedDict()
@@ -69,6 +72,7 @@ class Standing:
                 raise unauthorized("This session was ended")
             self._used[identity.session] = self._clock.monotonic()
             self._used.move_to_end(identity.session)
+        self._tell(identity.user)
 
     def check_user(self, user: str) -> None:
         """Raises ApiError 403 for who is banned."""

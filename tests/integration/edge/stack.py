@@ -46,7 +46,8 @@ async def running(
         backend = Backend(*services)
         await backend.start()
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)))
-        environment = nats.environment("edge") | supabase.environment | {"PREGAO_EDGE_CORS_ORIGINS": ORIGIN}
+        environment = nats.environment("edge") | supabase.environment
+        environment |= {"PREGAO_EDGE_CORS_ORIGINS": ORIGIN, "PREGAO_EDGE_VISIT_INTERVAL": "0.3"}
         started = []
         for number in range(edges):
             port = free_port()
