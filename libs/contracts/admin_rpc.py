@@ -31,7 +31,7 @@ BY_STRATEGY = _of_analytics("by_strategy", ask.Period, Rows[row.StrategyRow])
 HOURLY = _of_analytics("hourly", ask.Period, Rows[row.HourlyRow])
 COMPARISON = _of_analytics("comparison", ask.Period, row.Comparison)
 CHARTS = _of_analytics("charts", ask.Period, row.Charts)
-FIGURES = Endpoint("analytics", "figures", FiguresQuery, Figures, _FOUND, timeout=15.0)
+FIGURES = Endpoint("analytics", "figures", FiguresQuery, Figures, _FOUND, timeout=30.0)
 """Of long periods and everybody, costly."""
 HEALTH = _of_analytics("health", ask.NoQuery, row.PlatformHealth)
 DATABASE_POOL = _of_analytics("database_pool", ask.NoQuery, DatabasePool)

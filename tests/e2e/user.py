@@ -80,6 +80,13 @@ class User:
             assert response.content_type == "application/json", await response.text()
             return Answer(response.status, await response.json())
 
+    async def file(self, path: str) -> tuple[str, bytes]:
+        """Content type, and what is in it."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with self._http.get(self._facts.edge_url + path, headers=headers) as response:
+            assert response.status == 200, await response.text()
+            return response.content_type, await response.read()
+
     @asynccontextmanager
     async def socket(self) -> AsyncIterator[Socket]:
         socket = Socket()

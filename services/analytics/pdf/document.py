@@ -33,6 +33,8 @@ from services.analytics.pdf.report import Report, Table
 
 _MARGIN = 18 * mm
 _WIDTH = A4[0] - 2 * _MARGIN
+_SIZES = (7.0, 6.5, 6.0, 5.5, 5.0)
+"""Points, of what is in tables."""
 _ROWS_A_GRID = 200
 """Laying out a long table takes more than its parts do."""
 
@@ -148,10 +150,11 @@ def _table(table: Table) -> Iterable[Flowable]:
     if not table.rows:
         yield Paragraph("There are none.", _NOTE)
         return
-    size = 7.0 if len(table.columns) <= 9 else 6.2
+    size = next((size for size in _SIZES if sum(_widths(table, size)) <= _WIDTH), _SIZES[-1])
     cell = ParagraphStyle("cell", fontName=PLAIN, fontSize=size, leading=size + 2, textColor=INK, wordWrap="CJK")
     head = ParagraphStyle("columns", cell, fontName=BOLD, textColor=white, wordWrap=None)
-    widths = _widths(table, size)
+    needed = _widths(table, size)
+    widths = [_WIDTH * each / sum(needed) for each in needed]
     for first in range(0, len(table.rows), _ROWS_A_GRID):
         rows = table.rows[first : first + _ROWS_A_GRID]
         names = [Paragraph(escape(name.replace("_", " ")), head) for name in table.columns]
@@ -172,13 +175,14 @@ def _table(table: Table) -> Iterable[Flowable]:
 
 
 def _widths(table: Table, size: float) -> list[float]:
-    """As wide as what is in the columns, as far as a look at the first rows tells; what does not fit is wrapped."""
+    """As wide as what is in the columns, as far as a look at some rows tells; what does not fit is wrapped."""
+    some = table.rows[:: max(1, len(table.rows) // 100)]
     needed = []
     for at, name in enumerate(table.columns):
         words = max(stringWidth(word, BOLD, size) for word in name.split("_"))
-        texts = max((stringWidth(row[at], PLAIN, size) for row in table.rows[:100]), default=0.0)
+        texts = max((stringWidth(row[at], PLAIN, size) for row in some), default=0.0)
         needed.append(max(words, min(texts, _WIDTH / 4)) + 7)
-    return [_WIDTH * each / sum(needed) for each in needed]
+    return needed
 
 
 def _canvas_of(title: str) -> type[Canvas]:

@@ -45,10 +45,11 @@ begin
         percentile_cont(array[0.5, 0.99]) within group (order by slipped) as slipped
       from (
         select resultado, pnl, valor, payout,
-          extract(epoch from acknowledged_at - decided_at)::float8 * 1000 as waited,
+          date_part(''epoch'', acknowledged_at - decided_at) * 1000 as waited,
           (case direction when ''call'' then 1 else -1 end * (open_quote - decided_quote)
             / nullif(decided_quote, 0) * 10000)::float8 as slipped
         from ' || private.trades_of_period() || '
+        offset 0  -- or both are worked out anew for every aggregate
       ) told
     ) added_up'
   using accounts, of_user, first_day, last_day;
@@ -63,9 +64,8 @@ create function public.trade_exposure(accounts text[], of_user uuid, first_day d
 language plpgsql stable security invoker set search_path = '' as $$
 begin
   return query execute
-    'with span as materialized (
-      select id, valor, data_abertura as opened,
-        greatest(data_abertura, coalesce(data_fechamento, data_expiracao)) as closed
+    'with span as (
+      select data_abertura as opened, greatest(data_abertura, coalesce(data_fechamento, data_expiracao)) as closed, valor
       from ' || private.trades_of_period() || '
     ), change as (
       select opened as at, valor as money, 1 as number from span
@@ -73,18 +73,13 @@ begin
       select closed, -valor, -1 from span
     )
     select
-      (select coalesce(sum(extract(epoch from greatest(closed, before) - greatest(opened, before))), 0)::float8
-      from (
-        select opened, closed,
-          max(closed) over (order by opened, id rows between unbounded preceding and 1 preceding) as before
-        from span
-      ) one_after_another),
-      (select coalesce(sum(valor * extract(epoch from closed - opened)), 0)::float8 from span),
+      coalesce(sum(date_part(''epoch'', next_at - at)) filter (where number > 0), 0),
+      coalesce(sum(money::float8 * date_part(''epoch'', next_at - at)), 0),
       coalesce(max(money), 0), coalesce(max(number), 0)
     from (
-      select sum(money) over (order by at, number rows unbounded preceding) as money,
-        sum(number) over (order by at, number rows unbounded preceding) as number
+      select at, lead(at) over in_order as next_at, sum(money) over in_order as money, sum(number) over in_order as number
       from change
+      window in_order as (order by at, number rows unbounded preceding)
     ) standing'
   using accounts, of_user, first_day, last_day;
 end
