@@ -89,7 +89,10 @@ _NEEDS = {
             "$KV.leases.analytics.>", "$KV.platform.barred.*",
         ),
         consumers=("analytics-logs", "analytics-activity"),
-        calls=("rpc.gateway.candles", "rpc.gateway.disconnect", "$SRV.PING.bots", "$SRV.PING.crm"),
+        calls=(
+            "rpc.gateway.candles", "rpc.gateway.disconnect", "$SRV.PING.bots", "$SRV.PING.crm",
+            f"$JS.API.STREAM.MSG.GET.{ORDERS.stream}",  # reads an order's record, and nothing else of that bucket
+        ),
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(serves=("rpc.crm.>",)),

@@ -38,6 +38,7 @@ from libs.store.people import People
 from libs.store.scanner import Signals, Window
 from libs.store.trade_figures import TradeFigures
 from libs.store.trade_lists import TradeLists
+from libs.store.trade_stories import TradeStories
 from libs.store.trade_sums import TradeSums
 from libs.store.trades import Trades
 from libs.store.user_actions import UserActions
@@ -65,6 +66,7 @@ from services.analytics.settings import Settings
 from services.analytics.signals import SignalBook
 from services.analytics.statuses import Statuses
 from services.analytics.trade_desk import TradeDesk
+from services.analytics.trade_stories import Stories
 from services.analytics.typesetting import Typesetter
 from services.analytics.user_desk import UserDesk
 from services.analytics.user_office import UserOffice
@@ -114,8 +116,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         export_jobs = ExportJobs(bus, exports, ReportMaker(performance, rows, bus.clock), Typesetter())
         kept = AnswerCache(bus.clock)
         await bus.tail(LEDGER, subjects.ALL_LEDGER, lambda stored: kept.touch(stored.subject.split(".")[1]))
+        desk = TradeDesk(lists, people)
         desks = (
-            TradeDesk(lists, people),
+            desk,
+            Stories(bus, TradeStories(database), desk),
             UserDesk(bus, Users(database), visited, activity_log, bots),
             OperationsDesk(told, entries),
             exports,
@@ -130,8 +134,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             COUNT_SCANNER: statistics.answer,
             **kept.around({**reports.handlers(), **performance.handlers()}),
         }
-        for desk in desks:
-            answers |= desk.handlers()
+        for each in desks:
+            answers |= each.handlers()
         served = await bus.serve("analytics", answers)
         service.background(statistics.run(), "scanner statistics")
         service.background(export_jobs.run(), "export jobs")
