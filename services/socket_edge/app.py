@@ -39,6 +39,7 @@ from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.jwks import KeySet
 from services.socket_edge.limits import Limits
 from services.socket_edge.market_api import MarketApi
+from services.socket_edge.metrics import Metrics
 from services.socket_edge.middleware import answer_in_json, cross_origin, identify
 from services.socket_edge.once import Once
 from services.socket_edge.operators import OperatorEvents
@@ -90,8 +91,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         await _follow(bus, users, operators)
         hub = CandleHub(bus, fanout)
         candles = CandleDoor(fanout, assets, hub, settings.edge_feeds_per_socket)
+        metrics = Metrics(bus, fanout, operators)
         sockets = Sockets(
-            engine, fanout, verifier, standing, roles, hub, candles, users, operators, settings.socket_limits, clock,
+            engine, fanout, verifier, standing, roles, hub, candles, users, operators, metrics,
+            settings.socket_limits, clock,
             only_user,
         )  # fmt: skip
         dependencies = Dependencies(bus, database.reachable, operators.health)
@@ -99,6 +102,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(dependencies.watch(), "dependencies")
         service.background(standing.watch(), "standing")
         service.background(visits.run(), "visits")
+        service.background(metrics.run(), "metrics")
         service.background(hub.demand.run(), "demand")
         service.background(sockets.look_after(), "sockets")
         connection, bots = ConnectionApi(bus, state, people), BotApi(bus, state, assets)

@@ -74,6 +74,7 @@ USER_ACTIVATED = Emission("user:activated", told.AdminUser, "Somebody's suspensi
 USER_SUSPENDED = Emission("user:suspended", told.AdminSuspension, "Somebody was suspended", ADMIN)
 USER_ROLE = Emission("user:roleUpdated", told.AdminRole, "Somebody was appointed or dismissed", ADMIN)
 USER_PASSWORD = Emission("user:passwordReset", told.AdminUser, "Somebody was sent a recovery e-mail", ADMIN)
+METRICS = Emission("metrics:update", told.MetricsUpdate, "Figures of now; about every two seconds", ADMIN)
 ERROR_ADMIN = Emission("error", told.Refused, "Something this client emitted was refused", ADMIN)
 
 EMISSIONS = tuple(value for value in globals().values() if isinstance(value, Emission))
@@ -85,5 +86,6 @@ SUBSCRIBE = Request(
 UNSUBSCRIBE = Request("unsubscribe-candles", None, "End what `subscribe-candles` began")
 WATCH = Request("watch-candles", ask.FeedQuery, "Show this feed besides the others")
 UNWATCH = Request("unwatch-candles", ask.FeedQuery, "End what `watch-candles` began")
+REQUEST_METRICS = Request("request:metrics", None, "Send `metrics:update` now", ADMIN)
 
-REQUESTS = (SUBSCRIBE, UNSUBSCRIBE, WATCH, UNWATCH)
+REQUESTS = (SUBSCRIBE, UNSUBSCRIBE, WATCH, UNWATCH, REQUEST_METRICS)

@@ -49,6 +49,11 @@ class OperatorEvents:
         self._states: dict[BotId, BotState] = {}
         """As last told."""
 
+    @property
+    def listening(self) -> frozenset[str]:
+        """Their sockets."""
+        return frozenset(self._sids)
+
     def arrived(self, sid: str) -> None:
         if not self._sids:
             self._states = self._state.bot_states()

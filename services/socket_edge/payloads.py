@@ -293,6 +293,24 @@ class AdminRole(AdminUser, frozen=True, kw_only=True, rename="camel"):
     """Null: dismissed."""
 
 
+class MetricsUpdate(Message, frozen=True, kw_only=True, rename="camel"):
+    """Money and trades of today are those on real accounts."""
+
+    timestamp: datetime
+    uptime: float
+    """Seconds."""
+    total_users: int
+    active_bots: int
+    active_sessions: int
+    """To the broker."""
+    trades_today: int
+    win_rate: float
+    """Percent of those of today that are decided."""
+    pnl_today: Decimal
+    services: dict[str, str]
+    """State of each: `healthy`, `running`, or what is wrong."""
+
+
 class Ack(Message, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to whatever a client emits, if it asks for one."""
 

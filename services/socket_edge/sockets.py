@@ -22,6 +22,7 @@ from services.socket_edge.engine import Engine
 from services.socket_edge.errors import ApiError, forbidden, internal, unavailable
 from services.socket_edge.fanout import Fanout
 from services.socket_edge.identity import Identity, TokenVerifier
+from services.socket_edge.metrics import Metrics
 from services.socket_edge.operators import OperatorEvents
 from services.socket_edge.payloads import Ack, Greeting, Refused
 from services.socket_edge.roles import Roles
@@ -73,6 +74,7 @@ class Sockets:
         candles: CandleDoor,
         users: UserEvents,
         operators: OperatorEvents,
+        metrics: Metrics,
         limits: SocketLimits,
         clock: Clock,
         only_user: OnlyUser | None,
@@ -99,6 +101,7 @@ class Sockets:
                 emissions.UNSUBSCRIBE: candles.unsubscribe,
                 emissions.WATCH: candles.watch,
                 emissions.UNWATCH: candles.unwatch,
+                emissions.REQUEST_METRICS: metrics.answer,
             }
         )
 

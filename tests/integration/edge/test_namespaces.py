@@ -1,14 +1,18 @@
 """`/admin` and `/bot`, and what no client may do."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 import socketio
 
 from libs.bus.topology import BOTS
+from libs.contracts import admin_rpc as rpc
 from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType
+from libs.contracts.admin import NoQuery
+from libs.contracts.admin_rows import Realtime
 from libs.contracts.alerts import Alert, AlertRecorded, Severity
 from libs.contracts.bots import Activity, BotSignal, BotState, Signal
 from libs.contracts.ids import BotId, new_id
@@ -21,6 +25,7 @@ from tests.integration.edge.backend import BROKER, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.stack import Browse
 from tests.integration.supabase_server import Person, SupabaseServer
+from tests.messages import NOW
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -35,6 +40,7 @@ OPERATOR = (
     "/admin user:suspended",
     "/admin user:roleUpdated",
     "/admin user:passwordReset",
+    "/admin metrics:update",
     "/admin disconnect",
 )
 BOT = ("/bot connected", "/bot trade:new", "/bot signal:new", "/bot resumed", "/bot resume-gap")
@@ -176,7 +182,7 @@ async def test_clients_cannot_tell_what_only_services_tell(
     error = "error" if namespace == "/" else f"{namespace} error"
     attacker = await browse(person, error, namespaces=[namespace])
     bystander = await browse(person, *BOT, *OPERATOR, namespaces=list(NAMESPACES))
-    forged = [*sorted({each.name for each in EMISSIONS}), "bot:trade", "bot:signal", "request:metrics"]
+    forged = [*sorted({each.name for each in EMISSIONS}), "bot:trade", "bot:signal"]
     codes = set()
     for number, event in enumerate(forged):
         answer = await attacker.socket.call(event, {"userId": person.user}, namespace=namespace, timeout=10)
@@ -201,22 +207,62 @@ async def test_an_unknown_namespace_is_refused(edge: Edge, person: Person) -> No
         )
 
 
+FIGURES = Realtime(
+    total_users=12, active_bots=3, active_sessions=4, recent_trades=100, win_rate="55.50", win_rate_value=55.5,
+    trades_today=9, win_rate_today=44.44, pnl_today=Decimal("-1.5"), uptime=86400.5, services={"database": "healthy"},
+    sources={}, timestamp=NOW,
+)  # fmt: skip
+
+
+async def figures(_: NoQuery) -> Realtime:
+    return FIGURES
+
+
+async def act_on(backend: Backend, user: str, by: str) -> list[UserActed]:
+    """Everything that can be done to a user."""
+    changes: dict[UserAction, dict[str, str]] = {
+        UserAction.SUSPENDED: {"reason": "chargeback"},
+        UserAction.ACTIVATED: {},
+        UserAction.ROLE: {"role": "support"},
+        UserAction.PASSWORD_RESET: {},
+    }
+    done = [
+        UserActed(id=new_id(), at=datetime.now(UTC), user=user, by=by, action=action, **more)
+        for action, more in changes.items()
+    ]
+    for acted in done:
+        await backend.analytics.append(subjects.OPERATORS_USER, acted, id=acted.id)
+    return done
+
+
+async def test_operators_are_told_figures_of_now_again_and_again_and_when_they_ask(
+    backend: Backend, browse: Browse, supabase_server: SupabaseServer, person: Person
+) -> None:
+    operator = await an_operator(browse, supabase_server, person)
+    refused = await operator.socket.call("request:metrics", namespace="/admin")
+    assert refused == {"ok": False, "error": "UNAVAILABLE"}, "nobody knows them"
+    served = await backend.analytics.serve("analytics", {rpc.REALTIME: figures})
+    assert await operator.socket.call("request:metrics", namespace="/admin") == {"ok": True}
+    first, *_ = await operator.heard("/admin metrics:update", 3)
+    assert first == {
+        "timestamp": NOW.isoformat().replace("+00:00", "Z"), "uptime": 86400.5, "totalUsers": 12, "activeBots": 3,
+        "activeSessions": 4, "tradesToday": 9, "winRate": 44.44, "pnlToday": -1.5,
+        "services": {"database": "healthy"},
+    }  # fmt: skip
+    await served.stop()
+
+
 async def test_operators_see_what_is_done_to_users(
     backend: Backend, browse: Browse, supabase_server: SupabaseServer, person: Person, somebody_else: Person
 ) -> None:
     operator = await an_operator(browse, supabase_server, person)
-    changes: dict[UserAction, tuple[str, dict[str, Any], dict[str, Any]]] = {
-        UserAction.SUSPENDED: ("suspended", {"reason": "chargeback"}, {"reason": "chargeback"}),
-        UserAction.ACTIVATED: ("activated", {}, {}),
-        UserAction.ROLE: ("roleUpdated", {"role": "support"}, {"newRole": "support"}),
-        UserAction.PASSWORD_RESET: ("passwordReset", {}, {}),
-    }
-    for action, (event, given, expected) in changes.items():
-        acted = UserActed(
-            id=new_id(), at=datetime.now(UTC), user=somebody_else.user, by=person.user, action=action, **given
-        )
-        await backend.analytics.append(subjects.OPERATORS_USER, acted, id=acted.id)
+    done = await act_on(backend, somebody_else.user, person.user)
+    expected: list[tuple[str, dict[str, str]]] = [
+        ("suspended", {"reason": "chargeback"}), ("activated", {}), ("roleUpdated", {"newRole": "support"}),
+        ("passwordReset", {}),
+    ]  # fmt: skip
+    for acted, (event, more) in zip(done, expected, strict=True):
         (told,) = await operator.heard(f"/admin user:{event}")
         assert told.pop("seq") > 0
         assert datetime.fromisoformat(told.pop("timestamp")) == acted.at
-        assert told == {"userId": somebody_else.user, "adminUserId": person.user, **expected}
+        assert told == {"userId": somebody_else.user, "adminUserId": person.user, **more}

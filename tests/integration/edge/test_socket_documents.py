@@ -6,7 +6,7 @@ import jsonschema_rs
 import pytest
 import socketio
 
-from libs.contracts import rpc
+from libs.contracts import admin_rpc, rpc
 from libs.contracts.account import SessionState
 from libs.contracts.bots import Activity
 from libs.contracts.rpc import ErrorCode, RpcError
@@ -14,7 +14,7 @@ from services.socket_edge.emissions import EMISSIONS, NAMESPACES, REQUESTS
 from tests.integration.edge.backend import BROKER, EURUSD, HISTORY, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.stack import Browse
-from tests.integration.edge.test_namespaces import follow, raise_alarm
+from tests.integration.edge.test_namespaces import act_on, figures, follow, raise_alarm
 from tests.integration.supabase_server import Person, SupabaseServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -89,6 +89,8 @@ async def test_all_that_is_sent_is_as_documented(
     await backend.status(user, Activity.WIN, order_id="order-1")
     await backend.session(user, SessionState.CONNECTED)
     await raise_alarm(backend, user)
+    await act_on(backend, user, user)
+    served = await backend.analytics.serve("analytics", {admin_rpc.REALTIME: figures})
     backend.refusals[rpc.CANDLES.name] = RpcError(ErrorCode.BROKER_UNREACHABLE, "no broker")
     await hears.show("GBPUSD-OTC")
     await backend.status(user, Activity.STOPPED, state="stopped")
@@ -99,6 +101,7 @@ async def test_all_that_is_sent_is_as_documented(
     declared = {f"{each.namespace} {each.name}": each for each in EMISSIONS}
     wanted = set(declared) - {"/ resumed", "/bot resumed"}
     await hears.until(lambda: wanted <= {event for event, _ in hears.got}, timeout=20)
+    await served.stop()
     for browser in (hears, resumed):
         await browser.socket.disconnect()
         for event, payload in browser.got:
