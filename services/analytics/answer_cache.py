@@ -1,6 +1,6 @@
 """Answers that cost something, kept for a moment. Whoever asks for what is being made waits for it instead of making it
 again; what a trade has made stale is still told for a fraction of a second while it is made anew, and then no more: so
-an answer is never older than the ledger by as much as a second."""
+whoever asks a second after a trade is told of it. No answer is made twice at once, however slow it is."""
 
 import asyncio
 from collections import OrderedDict
@@ -53,7 +53,7 @@ class _Kept:
 
 
 class AnswerCache:
-    def __init__(self, clock: Clock, keep: float = 10.0, most: int = 256) -> None:
+    def __init__(self, clock: Clock, keep: float = 10.0, most: int = 128) -> None:
         """`keep`: seconds after which an answer is stale also without a trade, as time passes and rows are deleted;
         `most`: answers that are kept."""
         self._clock = clock
@@ -81,19 +81,29 @@ class AnswerCache:
         return answer
 
     async def _answer(self, key: tuple[str, bytes], user: str | None, make: Callable[[], Awaitable[Any]]) -> Dated[Any]:
-        kept, now = self._of(key, user), self._clock.monotonic()
-        made = kept.made
-        if made is not None and made.may_be_told(now):
-            fresh = now < made.stale_since
-            if not fresh and now - made.begun >= _PAUSE and not _usable(kept.making, now):
-                self._begin(kept, make, now)
-            _told.labels("fresh" if fresh else "stale").inc()
-            return Dated(made.task.result(), made.at)
-        making = kept.making
-        if making is None or not making.may_be_told(now):
-            making = self._begin(kept, make, now)
+        kept = self._of(key, user)
+        while True:
+            now = self._clock.monotonic()
+            if (told := self._made(kept, make, now)) is not None:
+                return told
+            making = kept.making
+            if making is None or making.may_be_told(now):
+                break
+            await asyncio.wait([making.task])  # it began too early; two at once would only be slower
+        making = making or self._begin(kept, make, now)
         _told.labels("made").inc()
         return Dated(await asyncio.shield(making.task), making.at)
+
+    def _made(self, kept: _Kept, make: Callable[[], Awaitable[Any]], now: float) -> Dated[Any] | None:
+        """What was made before, if it may be told; a stale one is then made anew."""
+        made = kept.made
+        if made is None or not made.may_be_told(now):
+            return None
+        fresh = now < made.stale_since
+        if not fresh and now - made.begun >= _PAUSE and kept.making is None:
+            self._begin(kept, make, now)
+        _told.labels("fresh" if fresh else "stale").inc()
+        return Dated(made.task.result(), made.at)
 
     def _of(self, key: tuple[str, bytes], user: str | None) -> _Kept:
         kept = self._answers.get(key)
@@ -109,22 +119,17 @@ class AnswerCache:
         making = _Making(make, now, self._clock.now(), self._keep)
 
         def settle(task: asyncio.Task[Any]) -> None:
-            if kept.making is making:
-                kept.making = None
+            kept.making = None
             if task.cancelled():
                 return
             if (error := task.exception()) is not None:
                 log.info("answer_not_made", error=str(error))  # whoever waits is told; maybe nobody does
-            elif kept.made is None or kept.made.begun < making.begun:
+            else:
                 kept.made = making
 
         kept.making = making
         making.task.add_done_callback(settle)
         return making
-
-
-def _usable(making: _Making | None, now: float) -> bool:
-    return making is not None and making.may_be_told(now)
 
 
 def _user_of(query: Any) -> str | None:

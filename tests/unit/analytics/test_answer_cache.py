@@ -28,6 +28,8 @@ class Ledger:
         self.clock = HandClock()
         self.trades = 0
         self.made = 0
+        self.working = 0
+        self.most_at_once = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self.error: Exception | None = None
@@ -37,8 +39,11 @@ class Ledger:
 
     async def count(self, query: Any) -> Any:
         self.made += 1
+        self.working += 1
+        self.most_at_once = max(self.most_at_once, self.working)
         told = Number(self.trades)
         await self.gate.wait()
+        self.working -= 1
         if self.error is not None:
             raise self.error
         return told
@@ -111,7 +116,23 @@ async def test_what_was_begun_before_a_trade_is_not_waited_for() -> None:
     await turns()
     ledger.gate.set()
     assert (await early, await late) == (0, 1)
-    assert await ledger.told() == 1, "what was begun first does not replace what is newer"
+    assert await ledger.told() == 1
+    assert ledger.made == 2
+
+
+async def test_a_slow_answer_is_not_made_twice_at_once_however_many_ask() -> None:
+    ledger = Ledger()
+    ledger.gate.clear()
+    asked = []
+    for _ in range(20):
+        asked.append((ledger.trades, asyncio.create_task(ledger.told())))
+        await turns()
+        ledger.close()
+        ledger.clock.advance(1)
+    ledger.gate.set()
+    for trades, told in asked:
+        assert await told >= trades, "what was recorded a second before it was asked for"
+    assert ledger.most_at_once == 1
     assert ledger.made == 2
 
 
