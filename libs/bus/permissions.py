@@ -90,7 +90,7 @@ _NEEDS = {
         ),
         consumers=("analytics-logs", "analytics-activity"),
         calls=(
-            "rpc.gateway.candles", "rpc.gateway.disconnect", "$SRV.PING.bots", "$SRV.PING.crm",
+            "rpc.gateway.candles", "rpc.gateway.disconnect", "rpc.gateway.*.books", "$SRV.PING.bots", "$SRV.PING.crm",
             f"$JS.API.STREAM.MSG.GET.{ORDERS.stream}",  # reads an order's record, and nothing else of that bucket
         ),
         serves=("rpc.analytics.>",),

@@ -53,9 +53,13 @@ class AlertRecorded(Message, frozen=True, kw_only=True):
 
 
 _TYPES = {
+    "ledger_row_altered": AlertType.ERROR,
+    "ledger_row_missing": AlertType.ERROR,
+    "ledger_row_unknown": AlertType.ERROR,
     "market_not_available": AlertType.DISCONNECT,
     "order_overdue": AlertType.ERROR,
     "order_unknown": AlertType.ERROR,
+    "position_not_in_books": AlertType.ERROR,
     "session_not_renewed": AlertType.DISCONNECT,
     "session_refused": AlertType.DISCONNECT,
     "strategy_disabled": AlertType.ERROR,

@@ -12,7 +12,7 @@ from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
 from libs.contracts.money import Preview
-from libs.contracts.orders import OrderRecord
+from libs.contracts.orders import Order, OrderRecord, Position, Settlement
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.signing_up import BrokerSignUp, SignUp
 from libs.contracts.strategies import StrategyList
@@ -128,6 +128,31 @@ class Settled(Message, frozen=True, kw_only=True):
     """Of these, have a result now; `trade.{user}.closed` tells each."""
 
 
+class BooksQuery(Message, frozen=True, kw_only=True):
+    since: datetime
+    """Only orders that were decided then or later."""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 500
+
+
+class BookedTrade(Message, frozen=True, kw_only=True):
+    """An order of which the broker has booked a position."""
+
+    order: Order
+    position: Position
+    settlement: Settlement | None
+    """As the broker's books have it now; where they do not tell, as it was told when the position closed."""
+    missing: bool
+    """The broker's books should have the position, and do not. Digital options need not be there (field-notes §C1), nor
+    those of an account that the user had before."""
+    updated_at: datetime
+    """When its last event was stored."""
+
+
+class Books(Message, frozen=True, kw_only=True):
+    trades: tuple[BookedTrade, ...]
+    """In the order in which they were decided. Finished ones are known for a day."""
+
+
 class StartBot(Message, frozen=True, kw_only=True):
     user: UserId
     config: BotConfig
@@ -194,6 +219,8 @@ SELL_ORDER = Endpoint(
 """Session-bound, as `SUBMIT_ORDER`. What the sale brought is told by `trade.{user}.closed`."""
 SETTLE = Endpoint("gateway", "settle", OfUser, Settled, (ErrorCode.BROKER_UNREACHABLE,), timeout=15.0)
 """Session-bound, as `SUBMIT_ORDER`: asks the broker now what became of whatever has no result yet."""
+BOOKS = Endpoint("gateway", "books", BooksQuery, Books, (ErrorCode.BROKER_UNREACHABLE,), timeout=15.0)
+"""Session-bound, as `SUBMIT_ORDER`: what the broker's books say of the user's orders."""
 SIGN_UP = Endpoint("gateway", "sign_up", SignUp, BrokerSignUp, (ErrorCode.BROKER_UNREACHABLE,), timeout=12.0)
 """A new user at the broker. That the broker refuses is an answer, not an error: its words are for who asks."""
 START_BOT = Endpoint(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -57,6 +58,31 @@ class RecordedTrade(msgspec.Struct, frozen=True):
     status: str
 
 
+class KeptTrade(msgspec.Struct, frozen=True):
+    """What the table says of a trade."""
+
+    id: int
+    order_id: str
+    user_id: str
+    external_id: int | None
+    type: str
+    account_type: str
+    direction: str
+    ativo_nome: str
+    valor: Decimal
+    status: str
+    resultado: str | None
+    pnl: Decimal | None
+    data_abertura: datetime
+    created_at: datetime
+
+
+class KeptTrades(msgspec.Struct, frozen=True):
+    rows: tuple[KeptTrade, ...]
+    forgotten: frozenset[str]
+    """Orders whose rows their owner has deleted."""
+
+
 class Trades:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -80,6 +106,23 @@ class Trades:
             return {}
         data = await self._database.call("record_trades", rows=[msgspec.to_builtins(row) for row in rows.values()])
         return {recorded.order_id: recorded for recorded in read_rows(data, RecordedTrade)}
+
+    async def kept(self, user: str, orders: Iterable[str], since: datetime) -> KeptTrades:
+        """The rows of these orders, and all rows of the user's trades that were opened since then."""
+        data = await self._database.call("kept_trades", account=user, orders=list(orders), since=since.isoformat())
+        told = msgspec.convert(data, dict[str, list[Any]])
+        return KeptTrades(tuple(read_rows(told["rows"], KeptTrade)), frozenset(told["forgotten"]))
+
+    async def repair(self, trades: Iterable[TradeOpened | TradeClosed]) -> None:
+        """Make their rows what is told here, whatever they are; not those that their owner has deleted."""
+        rows = [msgspec.to_builtins(row_of(trade)) for trade in trades]
+        for first in range(0, len(rows), BATCH):
+            await self._database.call("repair_trades", rows=rows[first : first + BATCH])
+
+
+def row_of(trade: TradeOpened | TradeClosed) -> _Row:
+    settlement = trade.settlement if isinstance(trade, TradeClosed) else None
+    return _row(trade.order, trade.position, settlement)
 
 
 def _row(order: Order, position: Position, settlement: Settlement | None) -> _Row:

@@ -48,6 +48,7 @@ from services.analytics import activity, alerts, ledger, logs, signals, statuses
 from services.analytics.activity import ActivityBook
 from services.analytics.alerts import AlertBook
 from services.analytics.answer_cache import AnswerCache
+from services.analytics.auditor import Auditor
 from services.analytics.barring import Barring
 from services.analytics.export_jobs import ExportJobs
 from services.analytics.export_rows import ExportRows
@@ -141,6 +142,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(export_jobs.run(), "export jobs")
         service.background(Barring(bus, people, bots, sessions).run(), "barring")
         service.background(probes.watch(), "probes")
+        service.background(Auditor(bus, Trades(database), sessions, settings.audit_interval).run(), "audit")
         yield
         await served.stop()
         await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -4,8 +4,6 @@ The Auth server knows who is banned or deleted, and tells nobody. It is asked ag
 matter who did it and where: an administrator here, or one at the Auth server itself.
 """
 
-import asyncio
-
 import structlog
 
 from libs.bus import Bus, BusError, Mirror
@@ -17,10 +15,10 @@ from libs.contracts.platform import BarredUser
 from libs.contracts.rpc import DISCONNECT, OfUser, RpcError
 from libs.store import StoreError
 from libs.store.people import People
+from services.analytics.turns import take_turns
 
 _PERIOD = 1.5
 """Seconds between two questions. Together with what follows a ban counts within five."""
-_RETRY = 0.5
 
 log = structlog.get_logger()
 
@@ -38,16 +36,7 @@ class Barring:
     async def run(self) -> None:
         """Until cancelled."""
         barred = await self._bus.mirror(PLATFORM, keys.barred("*"), BarredUser)
-        lease = self._bus.lease("analytics.barring")
-        try:
-            while True:
-                if lease.held or await lease.acquire():
-                    await self._turn(barred)
-                    await asyncio.sleep(_PERIOD)
-                else:
-                    await asyncio.sleep(_RETRY)
-        finally:
-            await lease.release()
+        await take_turns(self._bus, "barring", lambda: self._turn(barred), _PERIOD)
 
     async def _turn(self, barred: Mirror[BarredUser]) -> None:
         known = {entry.value.user for _, entry in barred.items()}

@@ -1,7 +1,5 @@
 """What the scanner's signals add up to: counted again and again, and the ranking told when it is another one."""
 
-import asyncio
-
 import structlog
 from prometheus_client import Gauge, Histogram
 
@@ -13,11 +11,10 @@ from libs.contracts.rpc import ErrorCode, Nothing, RpcError, ScannerCounted
 from libs.contracts.scanner import Performance, ScannerRanking
 from libs.store import StoreError, StoreUnavailable
 from libs.store.scanner import ScannerRow, Signals, Window
+from services.analytics.turns import take_turns
 from services.analytics.verdicts import Verdicts
 
 RANKED = 20
-
-_RETRY = 1.0
 
 log = structlog.get_logger()
 
@@ -39,16 +36,7 @@ class Statistics:
 
     async def run(self) -> None:
         """Until cancelled."""
-        lease = self._bus.lease("analytics.scanner")
-        try:
-            while True:
-                if lease.held or await lease.acquire():
-                    await self._turn()
-                    await asyncio.sleep(self._interval)
-                else:
-                    await asyncio.sleep(_RETRY)
-        finally:
-            await lease.release()
+        await take_turns(self._bus, "scanner", self._turn, self._interval)
 
     async def answer(self, _: Nothing) -> ScannerCounted:
         """Answers `rpc.analytics.count_scanner`."""

@@ -6,6 +6,8 @@ from libs.service.settings import Port
 
 class Settings(SupabaseSettings, ServiceSettings):
     health_port: Port = 4103
+    audit_interval: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds between two comparisons of the ledger with the broker's books."""
     scanner_interval: float = Field(default=30.0, gt=0, le=3600)
     """Seconds between two counts of how the scanner's signals turned out."""
     scanner_window: int = Field(default=1800, ge=60, le=86400)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -13,7 +13,17 @@ from libs.bus import BusError, Entry
 from libs.contracts.account import Balances
 from libs.contracts.clock import Clock
 from libs.contracts.orders import OptionKind, Order, OrderRecord, OrderState, Position, RejectCode
-from libs.contracts.rpc import ErrorCode, OfUser, RpcError, SellOrder, Settled, SubmitOrder
+from libs.contracts.rpc import (
+    BookedTrade,
+    Books,
+    BooksQuery,
+    ErrorCode,
+    OfUser,
+    RpcError,
+    SellOrder,
+    Settled,
+    SubmitOrder,
+)
 from services.broker_gateway.broker import (
     Broker,
     BrokerPosition,
@@ -126,6 +136,20 @@ class OrderDesk:
             raise RpcError(ErrorCode.TIMEOUT, f"what became of them cannot be stored or read now: {error}") from error
         closed = sum(record.state is OrderState.CLOSED for record in now)
         return Settled(total=len(pending), closed=closed)
+
+    async def books(self, query: BooksQuery) -> Books:
+        """What the broker's books say now of orders whose position is known. Raises RpcError."""
+        try:
+            records = (await self._records.booked(query.since))[: query.limit]
+            if not records:
+                return Books(trades=())
+            listed = await self._broker.positions(min(_sent_at(record) for record in records) - _LOOK_BACK)
+        except BrokerUnavailable as error:
+            raise RpcError(ErrorCode.BROKER_UNREACHABLE, str(error)) from error
+        except BusError as error:
+            raise RpcError(ErrorCode.UNAVAILABLE, f"the records cannot be read now: {error}") from error
+        books = {position.key: position for position in listed}
+        return Books(trades=tuple(trade for record in records for trade in self._booked(record, books)))
 
     async def position_changed(self, position: BrokerPosition) -> None:
         """Anything the broker says of a position of this user; repetitions and positions of others are harmless.
@@ -270,6 +294,19 @@ class OrderDesk:
         del self._confirmed[order_id]
         await self._follow(order_id, _key(record.order, position), books)
         return record
+
+    def _booked(self, record: OrderRecord, books: Mapping[PositionKey, BrokerPosition]) -> Iterator[BookedTrade]:
+        """None of what has no position."""
+        if record.position is not None:
+            there = books.get(_key(record.order, record.position))
+            listable = record.order.option is not OptionKind.DIGITAL and self._records.own(record)
+            yield BookedTrade(
+                order=record.order,
+                position=record.position,
+                settlement=(there and there.settlement) or record.settlement,
+                missing=there is None and listable,
+                updated_at=record.updated_at,
+            )
 
     async def _decide(self, record: OrderRecord, books: list[BrokerPosition], listed_at: datetime) -> None:
         if self._in_hand or self._confirmed:

@@ -69,6 +69,16 @@ class Records:
         records = [entry.value for entry in entries if entry.value.broker_user_id == self._account]
         return [record for record in records if record.sent_at is not None and _is_pending(record)]
 
+    async def booked(self, since: datetime) -> list[OrderRecord]:
+        """Orders decided since then whose position is known, in the order of their decisions."""
+        records = [entry.value for entry in await self._orders.entries(f"{self._user}.*", OrderRecord)]
+        booked = [record for record in records if record.position is not None and record.order.at >= since]
+        return sorted(booked, key=lambda record: record.order.at)
+
+    def own(self, record: OrderRecord) -> bool:
+        """Whether it was sent for this account at the broker."""
+        return record.broker_user_id == self._account
+
     async def linked(self, besides: str) -> set[PositionKey]:
         """Positions that belong to this user's other orders."""
         entries = await self._orders.entries(f"{self._user}.*", OrderRecord)

@@ -15,7 +15,7 @@ from libs.contracts import keys, subjects
 from libs.contracts.account import Balance, Balances, DesiredSession, SessionState, SessionStatus
 from libs.contracts.alerts import Severity
 from libs.contracts.orders import OrderRecord
-from libs.contracts.rpc import SELL_ORDER, SETTLE, SUBMIT_ORDER
+from libs.contracts.rpc import BOOKS, SELL_ORDER, SETTLE, SUBMIT_ORDER
 from services.broker_gateway.alarms import try_alarm
 from services.broker_gateway.broker import (
     AuthenticationRefused,
@@ -208,11 +208,12 @@ class Session:
         takes = self._wants(account) and self._link_up
         if takes and serving is None:
             serving = AsyncExitStack()
-            verbs = (SUBMIT_ORDER, SELL_ORDER, SETTLE)
-            order, sell, settle = (subjects.session_rpc(self._user, verb.name) for verb in verbs)
+            verbs = (SUBMIT_ORDER, SELL_ORDER, SETTLE, BOOKS)
+            order, sell, settle, books = (subjects.session_rpc(self._user, verb.name) for verb in verbs)
             serving.push_async_callback((await self._bus.serve_on(order, SUBMIT_ORDER, desk.submit)).stop)
             serving.push_async_callback((await self._bus.serve_on(sell, SELL_ORDER, desk.sell)).stop)
             serving.push_async_callback((await self._bus.serve_on(settle, SETTLE, desk.settle)).stop)
+            serving.push_async_callback((await self._bus.serve_on(books, BOOKS, desk.books)).stop)
         elif not takes and serving is not None:
             await serving.aclose()
             serving = None
