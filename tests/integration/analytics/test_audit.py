@@ -20,6 +20,7 @@ pytestmark = pytest.mark.takes(45)
 CHANGING = ("id", "updated_at", "created_at", "acknowledged_at")
 
 
+@pytest.mark.timeout(150)
 async def test_rows_are_put_right_and_what_their_owner_deleted_stays_deleted(
     bus: Bus, paper_broker: PaperBroker, start_service: StartService, books: Books, supabase_server: SupabaseServer
 ) -> None:
