@@ -12,11 +12,12 @@ from msgspec import Meta
 
 from libs.contracts.codec import Message
 from libs.contracts.orders import TradeResult
+from libs.contracts.pattern import END
 from libs.contracts.rpc import UserId
 
 Row = TypeVar("Row")
 
-Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,16}(Z|[+-][0-9]{2}:[0-9]{2})?)?$")]
+Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,16}(Z|[+-][0-9]{2}:[0-9]{2})?)?" + END)]
 """Of UTC: an ISO date, or a time of which only the date counts."""
 Limit = Annotated[int, Meta(ge=1, le=200)]
 Offset = Annotated[int, Meta(ge=0, le=1_000_000)]

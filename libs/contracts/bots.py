@@ -15,6 +15,7 @@ from libs.contracts.codec import Message
 from libs.contracts.ids import BotId
 from libs.contracts.money import FOLLOWS_RESULTS, FixedPlan, Limits, Protections, StakePlan
 from libs.contracts.orders import Direction, TradeResult
+from libs.contracts.pattern import END
 
 _BOUNDS = {
     "amount": (Decimal("0.01"), Decimal(1000)),
@@ -29,7 +30,7 @@ class BotConfig(Message, frozen=True, kw_only=True, rename="camel", forbid_unkno
     """The `config` of `POST /api/bot/start-runtime` (api-contract §10.1), hence in camelCase everywhere."""
 
     mode: Literal["auto", "manual"] = "auto"
-    strategy: Annotated[str, Meta(pattern="^[a-z0-9]+([-_][a-z0-9]+)*$", max_length=40)] = "aggressive"
+    strategy: Annotated[str, Meta(pattern="^[a-z0-9]+([-_][a-z0-9]+)*" + END, max_length=40)] = "aggressive"
     """A name that bot-runtime knows; `start` refuses others."""
     strategy_parameters: Annotated[dict[str, bool | int | float | str], Meta(max_length=32)] | None = None
     """Of the strategy's own parameters those that are not to have their defaults."""

@@ -8,11 +8,12 @@ from msgspec import Meta, field
 
 from libs.contracts.admin import Limit, Offset, Text
 from libs.contracts.codec import Message
+from libs.contracts.pattern import END
 
-Email = Annotated[str, Meta(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
+Email = Annotated[str, Meta(pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}" + END)]
 Name = Annotated[str, Meta(min_length=1, max_length=200)]
 ContactStatus = Literal["lead", "prospect", "customer", "inactive", "churned"]
-IntegrationId = Annotated[str, Meta(pattern="^[a-z0-9-]{1,40}$")]
+IntegrationId = Annotated[str, Meta(pattern="^[a-z0-9-]{1,40}" + END)]
 
 
 class ListQuery(Message, frozen=True, kw_only=True, rename="camel"):

@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from libs.contracts.bounds import check
 from libs.contracts.codec import Message
+from libs.contracts.pattern import END
 
 _PERCENT = (Decimal("0.01"), Decimal(100))
 _MONEY = (Decimal("0.01"), Decimal(1_000_000))
@@ -19,7 +20,7 @@ Minutes = Annotated[int, Meta(ge=1, le=1440)]
 TradeLimit = Annotated[int, Meta(ge=1, le=50)]
 Seconds = Annotated[int, Meta(ge=0, le=86400)]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
-TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]" + END)]
 
 
 class Rules(Message, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True, omit_defaults=True):

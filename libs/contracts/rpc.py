@@ -13,6 +13,7 @@ from libs.contracts.codec import Message
 from libs.contracts.market import Candle, Catalogue
 from libs.contracts.money import Preview
 from libs.contracts.orders import Order, OrderRecord, Position, Settlement
+from libs.contracts.pattern import END
 from libs.contracts.platform import Platform, UserLimits
 from libs.contracts.signing_up import BrokerSignUp, SignUp
 from libs.contracts.strategies import StrategyList
@@ -20,8 +21,8 @@ from libs.contracts.strategies import StrategyList
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 
-UserId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")]
-BrokerUserId = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}$")]
+UserId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}" + END)]
+BrokerUserId = Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,17}" + END)]
 """Written in one way only: it is compared as text."""
 
 

@@ -5,8 +5,9 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from libs.contracts.codec import Message
+from libs.contracts.pattern import END
 
-EMAIL = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}$"
+EMAIL = r"^[^@\s\x00-\x1f]{1,64}@[^@\s\x00-\x1f]{1,190}" + END
 """What an e-mail address looks like; only a mail can tell more."""
 
 

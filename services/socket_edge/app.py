@@ -35,6 +35,7 @@ from services.socket_edge.engine import Engine
 from services.socket_edge.export_api import ExportApi
 from services.socket_edge.export_links import ExportLinks
 from services.socket_edge.fanout import Fanout
+from services.socket_edge.http_server import Runner
 from services.socket_edge.identity import TokenVerifier
 from services.socket_edge.jwks import KeySet
 from services.socket_edge.limits import Limits
@@ -260,7 +261,7 @@ def _web_app(
 
 @asynccontextmanager
 async def _listening(web_app: web.Application, settings: Settings) -> AsyncIterator[None]:
-    runner = web.AppRunner(web_app, access_log=None, shutdown_timeout=5.0)
+    runner = Runner(web_app, settings.edge_idle)
     await runner.setup()
     try:
         await listen(runner, settings.edge_host, settings.edge_port, "PREGAO_EDGE_PORT")

@@ -4,8 +4,8 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from msgspec import Meta
 
-from libs.contracts.codec import Message
 from libs.contracts.crm import Contact, Integration
+from services.socket_edge.requests import Request
 from services.socket_edge.responses import Success
 
 T = TypeVar("T")
@@ -23,7 +23,7 @@ class Created(Success, frozen=True, kw_only=True, rename="camel"):
     data: Contact
 
 
-class SettingsBody(Message, frozen=True, kw_only=True):
+class SettingsBody(Request, frozen=True, kw_only=True):
     """Fields by name; which there are depends on the service that sends."""
 
     settings: Annotated[dict[str, Annotated[str, Meta(max_length=4096)]], Meta(min_length=1, max_length=32)]

@@ -27,7 +27,7 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "authorization, content-type, idempotency-key, if-none-match, x-request-id",
     "Access-Control-Max-Age": "600",
 }
-_PRECAUTIONS = {
+PRECAUTIONS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -51,7 +51,7 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     response = await handler(request)
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id.get()
-        for name, value in _PRECAUTIONS.items():
+        for name, value in PRECAUTIONS.items():
             response.headers.setdefault(name, value)
         if request.headers.get("X-Forwarded-Proto") == "https":
             # Whoever pretends tells only their own browser, which believes it over TLS alone.

@@ -20,6 +20,7 @@ _REFUSALS = {
     401: "No valid access token",
     403: "Somebody else's, or for other roles",
     404: "There is no such thing",
+    408: "The body did not come in time",
     409: "Something is in the way",
     422: "The broker, or an earlier request under the same key, is against it",
     429: "Too many requests; `Retry-After` says when to come back",

@@ -7,6 +7,7 @@ from typing import TypeVar
 import msgspec
 
 from services.socket_edge.errors import ApiError, invalid
+from services.socket_edge.wire import MAX_DEPTH, too_deep
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -17,6 +18,8 @@ _NAMED = re.compile(r"(?:in|field|Expected) `(?P<name>[A-Za-z]\w*)`(?: in \w+ mo
 
 def from_json(data: bytes, type_: type[T]) -> T:
     """An empty body is an empty object."""
+    if too_deep(data):
+        raise invalid(f"The body is nested deeper than {MAX_DEPTH} levels")
     try:
         return msgspec.json.decode(data or b"{}", type=type_)
     except msgspec.ValidationError as error:

@@ -20,6 +20,9 @@ class Settings(SupabaseSettings, SocketSettings):
     """Where the edge listens; `0.0.0.0` behind a proxy that speaks TLS."""
     edge_port: Port = 4001
     """REST and Socket.IO."""
+    edge_idle: float = Field(default=75.0, gt=0, le=3600)
+    """Seconds after which a connection is closed on which no request came, or only the beginning of one; more than
+    those of a proxy before the edge."""
     edge_cors_origins: Annotated[tuple[str, ...], NoDecode] = tuple(
         f"http://localhost:{port}" for port in _CLIENT_PORTS
     )

@@ -7,6 +7,19 @@ from tests.integration.edge.stack import (
     person,
     shared_stack,
     somebody_else,
+    super_admin,
+    unlimited_stack,
 )
 
-__all__ = ["backend", "browse", "browsed_stack", "edge", "own_stack", "person", "shared_stack", "somebody_else"]
+__all__ = [
+    "backend",
+    "browse",
+    "browsed_stack",
+    "edge",
+    "own_stack",
+    "person",
+    "shared_stack",
+    "somebody_else",
+    "super_admin",
+    "unlimited_stack",
+]

@@ -85,6 +85,31 @@ async def own_stack(
         yield stack
 
 
+UNLIMITED = {f"PREGAO_EDGE_RATE_{kind}": "1000000" for kind in ("POLL", "READ", "WRITE", "COSTLY")}
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def unlimited_stack(
+    supabase_server: SupabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Stack]:
+    """For tests that ask for everything: shared, logs everything, and serves a client's pages."""
+    directory = tmp_path_factory.mktemp("unlimited")
+    (directory / "client" / "assets").mkdir(parents=True)
+    (directory / "client" / "index.html").write_text("<html><head></head><body>The client</body></html>")
+    (directory / "client" / "assets" / "index-1.js").write_text("console.log('the client')")
+    variables = {"PREGAO_LOG_LEVEL": "DEBUG", "PREGAO_EDGE_CLIENT_DIR": str(directory / "client")}
+    variables["PREGAO_EDGE_SOCKET_EVENTS"] = "1000"
+    async with running(directory, supabase_server, variables=UNLIMITED | variables) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def super_admin(supabase_server: SupabaseServer) -> Person:
+    person = await supabase_server.sign_up("9" + str(free_port()))
+    await supabase_server.appoint(person, "super_admin")
+    return person
+
+
 @pytest.fixture
 def edge(shared_stack: Stack) -> Edge:
     return shared_stack.edge

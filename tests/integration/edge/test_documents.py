@@ -10,7 +10,7 @@ import pytest
 from services.socket_edge import routes
 from services.socket_edge.route import Access
 from tests.integration.edge.client import Edge
-from tests.integration.edge.stack import running
+from tests.integration.edge.stack import UNLIMITED, running
 from tests.integration.supabase_server import SupabaseServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -23,7 +23,6 @@ CONFIGURATION = """\
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 503]  # what nobody answers yet
 """
-UNLIMITED = {f"PREGAO_EDGE_RATE_{kind}": "1000000" for kind in ("POLL", "READ", "WRITE", "COSTLY")}
 
 
 async def test_every_route_is_documented(edge: Edge) -> None:

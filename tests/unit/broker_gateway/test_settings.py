@@ -49,3 +49,13 @@ def test_production_insists_on_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
         load(Settings)
     monkeypatch.setenv("PREGAO_SESSION_KEYS", KEY)
     assert load(Settings).vault_keys() == (bytes(range(32)),)
+
+
+@pytest.mark.parametrize("name", ["BROKER_WS_URL", "BROKER_SESSION_URL", "BROKER_USERS_URL", "BROKER_API_HOST"])
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+def test_production_talks_to_the_broker_over_tls_alone(monkeypatch: pytest.MonkeyPatch, name: str, scheme: str) -> None:
+    monkeypatch.setenv("PREGAO_MODE", "production")
+    monkeypatch.setenv("PREGAO_SESSION_KEYS", KEY)
+    monkeypatch.setenv(f"PREGAO_{name}", f"{scheme}://broker.invalid/somewhere")
+    with pytest.raises(CannotStart, match=f"PREGAO_{name}: .* is not encrypted"):
+        load(Settings)
