@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,8 @@ from libs.contracts.users import UserActed, UserAction
 from services.socket_edge.emissions import EMISSIONS, NAMESPACES
 from tests.integration.edge.backend import BROKER, Backend
 from tests.integration.edge.client import Browser, Edge
-from tests.integration.edge.stack import Browse
+from tests.integration.edge.database_proxy import between
+from tests.integration.edge.stack import Browse, running
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import NOW
 
@@ -66,6 +68,30 @@ async def test_only_administrators_are_let_in(edge: Edge, person: Person, who: s
             namespaces=["/admin"],
         )
     assert refused[0]["message"] == {"nobody": "unauthorized", "somebody": "forbidden"}[who]
+
+
+async def test_what_goes_wrong_inside_refuses_a_socket_and_tells_nothing(
+    supabase_server: SupabaseServer, tmp_path: Path, person: Person
+) -> None:
+    await supabase_server.appoint(person, "admin")
+    async with (
+        between(supabase_server) as (database, url),
+        running(tmp_path, supabase_server, variables={"PREGAO_SUPABASE_URL": url}) as stack,
+    ):
+        database.answers["admin_users"] = '[{"role": {"surprise": 1}}]'
+        browser, refused = Browser(), list[Any]()
+        browser.socket.on("connect_error", refused.append, namespace="/admin")
+        arguments: dict[str, Any] = {"auth": {"token": person.token}, "transports": ["websocket"]}
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await browser.socket.connect(stack.edge.url, namespaces=["/admin"], **arguments)
+        assert refused == [{"message": "internal", "data": {"code": "INTERNAL", "error": "Internal server error"}}]
+        assert len(stack.edge.process.logged("connection_failed")) == 1
+        del database.answers["admin_users"]
+        other = Browser("/admin connected")
+        await other.socket.connect(stack.edge.url, namespaces=["/", "/admin"], **arguments)
+        await other.heard("/admin connected")
+        await stack.edge.until_metric("pregao_edge_sockets", 2)
+        await other.socket.disconnect()
 
 
 async def test_who_is_no_administrator_any_more_is_cut_off(

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,12 +11,12 @@ import msgspec
 import pytest
 import pytest_asyncio
 import socketio
-from aiohttp import web
 
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge import routes
 from services.socket_edge.route import Access, Route
 from tests.integration.edge.client import Browser, Edge
+from tests.integration.edge.database_proxy import between
 from tests.integration.edge.stack import UNLIMITED, Stack, running
 from tests.integration.edge.test_authorisation import BODIES, NEEDED, path_of
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -55,38 +54,6 @@ async def test_no_secret_is_in_any_answer_page_or_metric(
     told.append(unlimited_stack.edge.process.log())
     for secret in secrets:
         assert [answer for answer in told if secret in answer] == []
-
-
-class Between:
-    """A proxy between an edge and its database, which notes what is asked with the service's key."""
-
-    def __init__(self, supabase: SupabaseServer, http: aiohttp.ClientSession) -> None:
-        self._supabase = supabase
-        self._http = http
-        self.asked: set[tuple[str, str]] = set()
-        """Path, and whose rows."""
-
-    async def hand_on(self, request: web.Request) -> web.Response:
-        if request.headers.get("apikey") == self._supabase.secret_key:
-            self.asked.add((request.path.removeprefix("/rest/v1/"), request.query.get("user_id", "")))
-        sent = {name: value for name, value in request.headers.items() if name.lower() not in ("host", "connection")}
-        url, data = self._supabase.url + request.path_qs, await request.read()
-        async with self._http.request(request.method, url, headers=sent, data=data) as answer:
-            kept = {name: value for name, value in answer.headers.items() if name.lower() in ("content-type",)}
-            return web.Response(status=answer.status, body=await answer.read(), headers=kept)
-
-
-@asynccontextmanager
-async def between(supabase: SupabaseServer) -> AsyncIterator[tuple[Between, str]]:
-    async with aiohttp.ClientSession() as http:
-        proxy, port = Between(supabase, http), free_port()
-        app = web.Application()
-        app.router.add_route("*", "/{path:.*}", proxy.hand_on)
-        runner = web.AppRunner(app)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        yield proxy, f"http://127.0.0.1:{port}"
-        await runner.cleanup()
 
 
 async def test_users_read_nothing_with_the_services_key_but_what_is_theirs_or_everybodys(
