@@ -25,7 +25,7 @@ Page = Annotated[int, Meta(ge=1, le=100_000)]
 Days = Annotated[int, Meta(ge=1, le=365)]
 Text = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00]*$")]
 """The database takes every character but that one."""
-Cursor = Annotated[str, Meta(max_length=600, pattern=r"^[A-Za-z0-9_-]*$")]
+Cursor = Annotated[str, Meta(max_length=600, pattern=r"^[A-Za-z0-9_-]*" + END)]
 Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 

@@ -7,9 +7,10 @@ from msgspec import Meta
 
 from libs.contracts.codec import Message
 from libs.contracts.exports import ExportState
+from libs.contracts.pattern import END
 from services.socket_edge.requests import Request
 
-ExportId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}$")]
+ExportId = Annotated[str, Meta(pattern=r"^[0-9a-f-]{36}" + END)]
 
 
 class OfExport(Request, frozen=True, kw_only=True):
@@ -19,7 +20,7 @@ class OfExport(Request, frozen=True, kw_only=True):
 class ExportFile(OfExport, frozen=True, kw_only=True):
     expires: Annotated[int, Meta(ge=0, le=2**40)]
     """Epoch seconds."""
-    signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
 
 
 class ExportStatus(Message, frozen=True, kw_only=True, rename="camel"):

@@ -31,8 +31,7 @@ from libs.contracts.exports import (
 from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.edge.client import Edge
-from tests.integration.edge.stack import Stack, running
-from tests.integration.edge.test_documents import UNLIMITED
+from tests.integration.edge.stack import UNLIMITED, Stack, running
 from tests.integration.supabase_server import Person, SupabaseServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
