@@ -129,7 +129,7 @@ async def test_only_administrators_act_for_others(callers: Callers, route: Route
 HANDED_ON = [
     route
     for route in (*admin_routes.ALL, *crm_routes.ALL)
-    if "/ssid/" not in route.path and route not in (crm_routes.STATS, admin_routes.EXPORT_FILE)
+    if "/ssid/" not in route.path and route not in (crm_routes.STATS, admin_routes.EXPORT_FILE, admin_routes.HEALTH)
 ]
 """To services that do not run here."""
 
