@@ -1,10 +1,11 @@
 """Polling, and the way from it to a WebSocket."""
 
 import pytest
+import socketio
 
 from libs.contracts.bots import Activity
 from tests.integration.edge.backend import EURUSD, HISTORY, Backend
-from tests.integration.edge.client import Edge
+from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.stack import Browse
 from tests.integration.supabase_server import Person
 
@@ -57,3 +58,13 @@ async def test_a_client_that_polls_is_told_of_the_way_up(edge: Edge) -> None:
         text = await response.text()
     assert response.status == 200
     assert '"upgrades":["websocket"]' in text
+
+
+async def test_a_token_in_the_address_is_none(edge: Edge, person: Person) -> None:
+    """It would be in the logs of every proxy."""
+    browser = Browser()
+    for name in ("token", "access_token", "sb-access-token"):
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            await browser.socket.connect(f"{edge.url}?{name}={person.token}", transports=["websocket"])
+        assert browser.named("connect_error")[-1]["message"] == "unauthorized"
+        assert (await edge.get(f"/api/bot/status?{name}={person.token}"))[0] == 401
