@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 
 from deploy.local.settings import LocalSettings
 from libs.service import ProcessSettings, ServiceSettings, SupabaseSettings
+from services.analytics.settings import Settings as Analytics
 from services.bot_runtime.settings import Settings as BotRuntime
 from services.broker_gateway.settings import Settings as BrokerGateway
 from services.paper_broker.settings import Settings as PaperBroker
@@ -25,6 +26,7 @@ _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("analytics, crm, socket-edge", SupabaseSettings),
     ("broker-gateway", BrokerGateway),
     ("bot-runtime", BotRuntime),
+    ("analytics", Analytics),
     ("socket-edge", SocketEdge),
     ("paper-broker", PaperBroker),
 )

@@ -261,6 +261,14 @@ class Bus:
         await consumption.start()
         return consumption
 
+    async def used(self, declaration: Stream | Bucket) -> float:
+        """Which part of its bounds it uses: at 1 it refuses, or drops. Raises BusUnavailable."""
+        return await self._jetstream.used(declaration.stream if isinstance(declaration, Bucket) else declaration.name)
+
+    async def counts(self, stream: Stream, subject: str) -> dict[str, int]:
+        """How many messages it holds under each subject that matches. Raises BusUnavailable."""
+        return await self._jetstream.counts(stream.name, subject)
+
     async def backlog(self, spec: Consumer) -> int:
         """Messages that a durable consumer has not acknowledged; 0 where nobody made it yet. Raises BusUnavailable."""
         return await self._jetstream.backlog(spec.stream, spec.durable)

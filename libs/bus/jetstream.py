@@ -95,6 +95,26 @@ class JetStream:
             raise BusUnavailable(f"stream {stream.name}: not readable ({type(error).__name__})") from error
         return Extent(info.state.first_seq, info.state.last_seq)
 
+    async def used(self, name: str) -> float:
+        """Which part of its bytes a stream uses; 0 where it is not there or has no bound. Raises BusUnavailable."""
+        info = await self._info(name)
+        bound = info.config.max_bytes if info is not None else None
+        return info.state.bytes / bound if info is not None and bound is not None and bound > 0 else 0.0
+
+    async def counts(self, name: str, subject: str) -> dict[str, int]:
+        """How many messages a stream holds under each subject that matches. Raises BusUnavailable."""
+        info = await self._info(name, subject)
+        return (info.state.subjects or {}) if info is not None else {}
+
+    async def _info(self, name: str, subject: str | None = None) -> api.StreamInfo | None:
+        try:
+            with Cancellable():
+                return await self.api.stream_info(name, subject)
+        except NotFoundError:
+            return None
+        except (NatsError, TimeoutError) as error:
+            raise BusUnavailable(f"stream {name}: not readable ({type(error).__name__})") from error
+
     async def backlog(self, stream: str, consumer: str) -> int:
         try:
             with Cancellable():

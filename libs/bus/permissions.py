@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from libs.bus.topology import (
     ACCOUNTS,
+    ALARMS,
     ALERTS,
     ANSWERS,
     BOTS,
+    BUCKETS,
     CATALOGUE,
     DEAD_LETTERS,
     DESIRED,
@@ -27,6 +29,7 @@ from libs.bus.topology import (
     RATES,
     SESSIONS,
     SIGNALS,
+    STREAMS,
     TRADES,
     VISITS,
     Bucket,
@@ -53,6 +56,8 @@ class _Needs:
     """Subjects and keys it writes."""
     consumers: tuple[str, ...] = ()
     """Durable consumers besides the one that has its own name."""
+    inspects: tuple[Stream | Bucket, ...] = ()
+    """Asks how full these are."""
     hears: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
     serves: tuple[str, ...] = ()
@@ -82,15 +87,17 @@ _NEEDS = {
     "analytics": _Needs(
         uses=(
             TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS, EXPORT_JOBS, ACCOUNTS, BOTS,
-            DESIRED, LEASES, PLATFORM,
+            DESIRED, LEASES, PLATFORM, ALARMS,
         ),
         appends=(
             "ledger.>", "alert.>", "operators.*", "scanner.ranking", "export.*.*", "$KV.exports.*",
-            "$KV.leases.analytics.>", "$KV.platform.barred.*",
+            "$KV.leases.analytics.>", "$KV.platform.barred.*", "$KV.alarms.>",
         ),
+        inspects=(*STREAMS, *BUCKETS),
         consumers=("analytics-logs", "analytics-activity"),
+        hears=("market.closed.*.*", "trade.*.*", "ledger.*.*"),
         calls=(
-            "rpc.gateway.candles", "rpc.gateway.disconnect", "rpc.gateway.*.books", "$SRV.PING.bots", "$SRV.PING.crm",
+            "rpc.gateway.candles", "rpc.gateway.disconnect", "rpc.gateway.*.books", "$SRV.PING.*",
             f"$JS.API.STREAM.MSG.GET.{ORDERS.stream}",  # reads an order's record, and nothing else of that bucket
         ),
         serves=("rpc.analytics.>",),
@@ -106,6 +113,7 @@ _NEEDS = {
             "rpc.gateway.renew_ssid", "rpc.gateway.clean_up_ssids", "rpc.gateway.*.settle",
             "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",
         ),
+        serves=("rpc.edge.>",),
     ),
 }  # fmt: skip
 
@@ -121,9 +129,10 @@ def permissions(user: str) -> Permissions:
     needs = _NEEDS[user]
     publish = [f"_INBOX_{user}.>", *needs.appends, *needs.calls]
     for used in needs.uses:
-        publish += _jetstream_api(used.stream if isinstance(used, Bucket) else used.name)
+        publish += _jetstream_api(_name(used))
         if isinstance(used, Stream):
             publish += [f"$JS.API.STREAM.INFO.{source.stream}" for source in used.sources]
+    publish += [f"$JS.API.STREAM.INFO.{_name(each)}" for each in needs.inspects]
     subscribe = [f"_INBOX_{user}.>", *needs.hears, *needs.serves]
     if needs.serves:
         subscribe += ["$SRV.>"]
@@ -132,6 +141,10 @@ def permissions(user: str) -> Permissions:
         publish += [subjects.dead_letter("*", consumer) for consumer in consumers]
         subscribe += [subjects.replay("*", consumer) for consumer in consumers]
     return Permissions(tuple(publish), tuple(subscribe), allow_responses=bool(needs.serves))
+
+
+def _name(used: Stream | Bucket) -> str:
+    return used.stream if isinstance(used, Bucket) else used.name
 
 
 def _jetstream_api(stream: str) -> list[str]:

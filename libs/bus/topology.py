@@ -70,6 +70,7 @@ FEEDS = Bucket("feeds", 16 * _MIB)
 CATALOGUE = Bucket("catalogue", 16 * _MIB)
 LEASES = Bucket("leases", 16 * _MIB)
 PLATFORM = Bucket("platform", 16 * _MIB, history=16)
+ALARMS = Bucket("alarms", 16 * _MIB)
 RATES = Bucket("rates", 64 * _MIB, max_age=120.0)
 ANSWERS = Bucket("answers", 256 * _MIB, max_age=_DAY)
 EXPORT_JOBS = Bucket("exports", 16 * _MIB, max_age=_HOUR)
@@ -109,4 +110,18 @@ NEWS = Stream(
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
 STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, DEAD_LETTERS, NEWS)
-BUCKETS = (ACCOUNTS, DESIRED, ORDERS, BOTS, FEEDS, CATALOGUE, LEASES, PLATFORM, RATES, ANSWERS, EXPORT_JOBS, SESSIONS)
+BUCKETS = (
+    ACCOUNTS,
+    DESIRED,
+    ORDERS,
+    BOTS,
+    FEEDS,
+    CATALOGUE,
+    LEASES,
+    PLATFORM,
+    ALARMS,
+    RATES,
+    ANSWERS,
+    EXPORT_JOBS,
+    SESSIONS,
+)

@@ -53,15 +53,26 @@ class AlertRecorded(Message, frozen=True, kw_only=True):
 
 
 _TYPES = {
+    "database_away": AlertType.DISCONNECT,
+    "dead_letters": AlertType.ERROR,
+    "drawdown_platform": AlertType.DRAWDOWN,
+    "drawdown_user": AlertType.DRAWDOWN,
+    "feed_lag": AlertType.DISCONNECT,
     "ledger_row_altered": AlertType.ERROR,
     "ledger_row_missing": AlertType.ERROR,
     "ledger_row_unknown": AlertType.ERROR,
+    "loss_streak": AlertType.DRAWDOWN,
     "market_not_available": AlertType.DISCONNECT,
     "order_overdue": AlertType.ERROR,
     "order_unknown": AlertType.ERROR,
+    "orders_rejected": AlertType.ERROR,
+    "orders_rejected_user": AlertType.ERROR,
     "position_not_in_books": AlertType.ERROR,
+    "service_missing": AlertType.DISCONNECT,
+    "session_lost": AlertType.DISCONNECT,
     "session_not_renewed": AlertType.DISCONNECT,
     "session_refused": AlertType.DISCONNECT,
+    "stream_nearly_full": AlertType.ERROR,
     "strategy_disabled": AlertType.ERROR,
     "strategy_not_loaded": AlertType.ERROR,
 }

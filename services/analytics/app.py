@@ -8,6 +8,7 @@ from typing import Any
 from libs.bus.rpc import Handler
 from libs.bus.topology import (
     ACCOUNTS,
+    ALARMS,
     ALERTS,
     BOTS,
     DEAD_LETTERS,
@@ -73,13 +74,15 @@ from services.analytics.user_desk import UserDesk
 from services.analytics.user_office import UserOffice
 from services.analytics.verdicts import Verdicts
 from services.analytics.visits import VisitBook
+from services.analytics.watch.rules import Drawdown, FeedLag, LossStreak, LostSessions, Rejections
+from services.analytics.watch.watch import Watch
 
 
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
     await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS)
-    await bus.ensure(VISITS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM)
+    await bus.ensure(VISITS, ALARMS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
@@ -143,6 +146,22 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(Barring(bus, people, bots, sessions).run(), "barring")
         service.background(probes.watch(), "probes")
         service.background(Auditor(bus, Trades(database), sessions, settings.audit_interval).run(), "audit")
+        service.background(logs.forget_in_time(entries, bus.clock, settings.log_days), "log")
+        watch = Watch(
+            bus,
+            database,
+            bots,
+            sessions,
+            drawdown=Drawdown(settings.alert_drawdown, settings.alert_platform_drawdown),
+            streak=LossStreak(settings.alert_loss_streak),
+            lost_sessions=LostSessions(settings.alert_session_patience),
+            rejections=Rejections(settings.alert_rejections),
+            feed_lag=FeedLag(settings.alert_feed_lag),
+            services=settings.alert_services,
+        )
+        await watch.follow()
+        service.health.add("nats stores", watch.storing)
+        service.background(watch.run(), "watch")
         yield
         await served.stop()
         await asyncio.gather(*(consumption.stop() for consumption in running))

@@ -5,7 +5,7 @@ does besides is in its own log.
 """
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import structlog
@@ -15,10 +15,11 @@ from libs.bus.consumer import ORIGINAL_SUBJECT, REASON
 from libs.bus.topology import DEAD_LETTERS, PLATFORM, TRADES
 from libs.contracts import subjects
 from libs.contracts.alerts import Alert, Severity
+from libs.contracts.clock import Clock
 from libs.contracts.logs import LogLevel, LogOrigin, LogRecorded
 from libs.contracts.orders import OrderState, RejectCode, TradeFailed
 from libs.contracts.platform import PlatformRecord, UserLimitsRecord
-from libs.store import StoreRefused, StoreUnavailable
+from libs.store import StoreError, StoreRefused, StoreUnavailable
 from libs.store.logs import BATCH, Entry, Logs
 
 log = structlog.get_logger()
@@ -33,10 +34,22 @@ FAILED_ORDERS = Consumer(
 ADMINISTRATION = Consumer(PLATFORM.stream, "analytics-logs", batch=BATCH)
 SET_ASIDE = Consumer(DEAD_LETTERS.name, "analytics-logs", batch=BATCH)
 
+_HOUR = 3600.0
 _LEVELS = {Severity.INFO: LogLevel.INFO, Severity.WARNING: LogLevel.WARN, Severity.CRITICAL: LogLevel.CRITICAL}
 _ORIGINS = {"bots": LogOrigin.BOT, "edge": LogOrigin.API}
 _OURS = (RejectCode.EXPIRED, RejectCode.NO_SESSION, RejectCode.PAYOUT_TOO_LOW)
 """Orders that were not sent, for good reasons."""
+
+
+async def forget_in_time(logs: Logs, clock: Clock, days: int) -> None:
+    """Until cancelled; every process may, because it is done once."""
+    while True:
+        try:
+            if deleted := await logs.forget(clock.now() - timedelta(days=days)):
+                log.info("log_entries_forgotten", number=deleted)
+        except StoreError as error:
+            log.warning("log_entries_not_forgotten", error=str(error))
+        await asyncio.sleep(_HOUR)
 
 
 class LogBook:

@@ -122,10 +122,12 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         handlers |= ExportApi(bus, ExportLinks(secret_key, clock)).handlers()
         if settings.mode != "local":
             del handlers[routes.DISCOVER_ASSETS]
+        present = await bus.serve("edge", {})  # so that it is missed when it is gone
         async with _listening(
             _web_app(gate, Once(bus, secret_key), origins, engine, handlers, _pages(settings)), settings
         ):
             yield
+        await present.stop()
         await hub.demand.withdraw()
         await visits.tell()
 

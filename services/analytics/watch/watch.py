@@ -1,0 +1,234 @@
+"""Looks after the platform and raises alarms. Of all processes one does; each knows whether NATS still stores."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import date
+from decimal import Decimal
+
+import structlog
+
+from libs.bus import Bus, BusError, BusUnavailable, Mirror
+from libs.bus.topology import ACCOUNTS, ALARMS, BUCKETS, DEAD_LETTERS, STREAMS, Bucket, Stream
+from libs.contracts import keys, subjects
+from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.bots import BotStatus
+from libs.contracts.codec import Message
+from libs.contracts.market import Candle
+from libs.contracts.orders import OrderState, TradeFailed, TradeOpened, TradeRecorded
+from libs.store import Database, StoreError
+from libs.store.risk import Risk, UserRisk
+from services.analytics.watch import rules
+from services.analytics.watch.board import Board
+from services.analytics.watch.rules import Drawdown, FeedLag, LossStreak, LostSessions, Observation, Rejections
+
+_PERIOD = 2.0
+_TIMEOUT = 3.0
+_USERS = 200
+"""How many are looked at in one turn."""
+_PATIENCE = 15.0
+"""Seconds in which NATS may store nothing before this process is not ready."""
+
+log = structlog.get_logger()
+
+Look = Callable[[], Awaitable[Iterable[Observation]]]
+
+
+class Beat(Message, frozen=True, kw_only=True):
+    """Written to see whether NATS stores it (KV `alarms`)."""
+
+    instance: str
+
+
+class Watch:
+    def __init__(
+        self,
+        bus: Bus,
+        database: Database,
+        bots: Mirror[BotStatus],
+        sessions: Mirror[SessionStatus],
+        *,
+        drawdown: Drawdown,
+        streak: LossStreak,
+        lost_sessions: LostSessions,
+        rejections: Rejections,
+        feed_lag: FeedLag,
+        services: Iterable[str],
+    ) -> None:
+        """`services`: those that must be there, by their short names."""
+        self._bus = bus
+        self._database = database
+        self._risk = Risk(database)
+        self._bots = bots
+        self._sessions = sessions
+        self._drawdown = drawdown
+        self._streak = streak
+        self._lost_sessions = lost_sessions
+        self._rejections = rejections
+        self._feed_lag = feed_lag
+        self._services = tuple(services)
+        self._balances: Mirror[Balances] | None = None
+        self._board = Board(bus)
+        self._stored_at = bus.clock.monotonic()
+        self._said = False
+        """That it does not store."""
+        self._day = date.min
+        self._peak = Decimal(0)
+        self._risks: dict[str, UserRisk] = {}
+        self._traded: set[str] = set()
+        """Who has closed a trade since it was last looked at."""
+        self._looks: dict[tuple[str, ...], Look] = {
+            ("drawdown_user", "drawdown_platform", "loss_streak"): self._risky,
+            ("session_lost",): self._lost,
+            ("orders_rejected_user", "orders_rejected"): self._rejected,
+            ("feed_lag",): self._late,
+            ("service_missing",): self._missing,
+            ("database_away",): self._away,
+            ("stream_nearly_full",): self._filling,
+            ("dead_letters",): self._dead,
+        }
+
+    def storing(self) -> bool:
+        """Whether NATS has stored anything lately: without that no alarm can be raised, so it is told by readiness."""
+        return self._bus.clock.monotonic() - self._stored_at < _PATIENCE
+
+    async def follow(self) -> None:
+        """Hear what is measured; until the bus is closed."""
+        self._balances = await self._bus.mirror(ACCOUNTS, keys.balance("*"), Balances)
+        await self._bus.subscribe(subjects.ledger("*", OrderState.CLOSED), TradeRecorded, self._hear_closed)
+        await self._bus.subscribe(subjects.trade("*", OrderState.OPENED), TradeOpened, self._hear_opened)
+        await self._bus.subscribe(subjects.trade("*", OrderState.REJECTED), TradeFailed, self._hear_rejected)
+        await self._bus.subscribe(subjects.ALL_CLOSED_CANDLES, Candle, self._hear_candle)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        lease = self._bus.lease("analytics.watch")
+        known = False
+        try:
+            while True:
+                await self._beat()
+                try:
+                    if not lease.held:
+                        known = False
+                    if lease.held or await lease.acquire():
+                        if not known:
+                            await self._begin()
+                            known = True
+                        await self._turn()
+                except BusError as error:
+                    log.error("alarms_not_looked_after", error=str(error))
+                await asyncio.sleep(_PERIOD)
+        finally:
+            await lease.release()
+
+    async def _begin(self) -> None:
+        await self._board.read()
+        self._day = date.min
+
+    async def _beat(self) -> None:
+        try:
+            bucket = self._bus.bucket(ALARMS, timeout=_TIMEOUT)
+            await bucket.put(f"probe.{self._bus.instance}", Beat(instance=self._bus.instance), ttl=60.0)
+        except BusError as error:
+            if not self.storing() and not self._said:
+                log.error("nats_stores_nothing", error=str(error), what="no alert can be raised; see operations.md")
+                self._said = True
+        else:
+            self._stored_at = self._bus.clock.monotonic()
+            if self._said:
+                log.warning("nats_stores_again")
+                self._said = False
+
+    async def _turn(self) -> None:
+        """One that cannot be looked at now stays as it was."""
+        for kinds, look in self._looks.items():
+            try:
+                observations = list(await look())
+            except (StoreError, BusError) as error:
+                log.warning("not_looked_at", kinds=kinds, error=str(error))
+            else:
+                await self._board.see(observations, kinds)
+
+    async def _risky(self) -> Iterable[Observation]:
+        today = self._bus.clock.now().date()
+        if today != self._day:
+            traded, self._traded = self._traded, set()
+            risks, peak = await self._risk.of_day(today), await self._risk.peak(today)
+            self._risks, self._peak, self._day = {risk.user_id: risk for risk in risks}, peak, today
+            self._traded |= traded
+        await self._look_again(today)
+        risks = list(self._risks.values())
+        balances = self._real_balances()
+        pnl = sum((risk.pnl for risk in risks), Decimal(0))
+        self._peak = max(self._peak, pnl)
+        worth = sum((balances[user] for user in self._risks if user in balances), Decimal(0))
+        return [
+            *self._drawdown.users(risks, balances),
+            *self._drawdown.platform(pnl, self._peak, worth),
+            *self._streak.users(risks),
+        ]
+
+    async def _look_again(self, today: date) -> None:
+        some = [user for _, user in zip(range(_USERS), self._traded, strict=False)]
+        if some:
+            self._traded.difference_update(some)
+            try:
+                self._risks |= {risk.user_id: risk for risk in await self._risk.of_day(today, some)}
+            except StoreError:
+                self._traded |= set(some)
+                raise
+
+    def _real_balances(self) -> dict[str, Decimal]:
+        found = {} if self._balances is None else {entry.value.user: entry.value for _, entry in self._balances.items()}
+        real = {user: balances.of(AccountType.REAL) for user, balances in found.items()}
+        return {user: balance.amount for user, balance in real.items() if balance is not None}
+
+    async def _lost(self) -> Iterable[Observation]:
+        running = {entry.value.user for _, entry in self._bots.items() if entry.value.state.alive}
+        states = ((entry.value.user, entry.value.state) for _, entry in self._sessions.items())
+        connected = frozenset(user for user, state in states if state is SessionState.CONNECTED)
+        return self._lost_sessions.users(running, connected)
+
+    async def _rejected(self) -> Iterable[Observation]:
+        return self._rejections.observe(self._bus.clock.monotonic())
+
+    async def _late(self) -> Iterable[Observation]:
+        return self._feed_lag.observe()
+
+    async def _missing(self) -> Iterable[Observation]:
+        answers = await asyncio.gather(*(self._answers(service) for service in self._services))
+        return rules.missing(dict(zip(self._services, answers, strict=True)))
+
+    async def _answers(self, service: str) -> bool:
+        try:
+            return await self._bus.ping(service, _TIMEOUT)
+        except BusUnavailable:
+            return False
+
+    async def _away(self) -> Iterable[Observation]:
+        try:
+            async with asyncio.timeout(_TIMEOUT):
+                return rules.database_away(await self._database.reachable())
+        except TimeoutError:
+            return rules.database_away(answers=False)
+
+    async def _filling(self) -> Iterable[Observation]:
+        bounded: list[Stream | Bucket] = [*(stream for stream in STREAMS if stream.keep_new), *BUCKETS]
+        used = await asyncio.gather(*(self._bus.used(each) for each in bounded))
+        return rules.filling({each.name: part for each, part in zip(bounded, used, strict=True)})
+
+    async def _dead(self) -> Iterable[Observation]:
+        counts = await self._bus.counts(DEAD_LETTERS, subjects.ALL_DEAD_LETTERS)
+        return rules.dead_letters({subject.partition(".")[2]: count for subject, count in counts.items()})
+
+    async def _hear_closed(self, _: str, recorded: TradeRecorded) -> None:
+        if recorded.closed is not None and recorded.closed.order.account_type is AccountType.REAL:
+            self._traded.add(recorded.closed.order.user)
+
+    async def _hear_opened(self, _: str, opened: TradeOpened) -> None:
+        self._rejections.hear(opened.order.user, rejected=False, now=self._bus.clock.monotonic())
+
+    async def _hear_rejected(self, _: str, failed: TradeFailed) -> None:
+        self._rejections.hear(failed.order.user, rejected=True, now=self._bus.clock.monotonic())
+
+    async def _hear_candle(self, _: str, candle: Candle) -> None:
+        self._feed_lag.hear(self._bus.clock.now().timestamp() - candle.end)

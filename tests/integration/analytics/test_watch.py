@@ -1,0 +1,217 @@
+"""Alarms of the platform as it runs: raised once, also over a restart, and ended when it is over."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from libs.bus import Bus
+from libs.bus.topology import ACCOUNTS, ALARMS, ALERTS, BOTS
+from libs.contracts import admin_rpc as rpc
+from libs.contracts import keys, subjects
+from libs.contracts.account import AccountType, Balance, Balances
+from libs.contracts.admin import AlertsQuery
+from libs.contracts.alerts import Alert, Severity
+from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
+from libs.contracts.codec import decode
+from libs.contracts.ids import new_id
+from libs.contracts.orders import OrderState, RejectCode, TradeFailed
+from services.analytics.watch.board import Board
+from services.analytics.watch.hysteresis import Limit
+from services.analytics.watch.rules import Observation
+from tests.integration.analytics.books import Books, until
+from tests.integration.nats_server import NatsServer, eventually
+from tests.integration.numbers import number
+from tests.integration.service_process import ServiceProcess, StartService
+from tests.integration.supabase_server import Person, SupabaseServer
+from tests.messages import NOW, a_closing, a_position, a_score, a_settlement, an_order
+
+Start = Callable[..., Awaitable[ServiceProcess]]
+REAL = AccountType.REAL
+
+
+class Raised:
+    """All alerts, in order."""
+
+    def __init__(self) -> None:
+        self.alerts: list[Alert] = []
+
+    def of(self, kind: str) -> list[Alert]:
+        return [alert for alert in self.alerts if alert.kind == kind]
+
+
+@pytest.fixture
+async def raised(bus: Bus) -> Raised:
+    raised = Raised()
+    await bus.tail(ALERTS, subjects.ALL_ALERTS, lambda stored: raised.alerts.append(decode(stored.data, Alert)))
+    return raised
+
+
+@pytest.fixture
+async def start(start_service: StartService, supabase_server: SupabaseServer) -> Start:
+    async def start(server: SupabaseServer = supabase_server, **settings: str) -> ServiceProcess:
+        defaults = {"PREGAO_ALERT_SERVICES": ""}
+        return await start_service("analytics", "analytics", **server.environment, **(defaults | settings))
+
+    return start
+
+
+async def test_dead_letters_are_one_alarm_until_they_are_gone(bus: Bus, raised: Raised, start: Start) -> None:
+    analytics = await start()
+    for _ in range(3):
+        await bus.append(subjects.trade(new_id(), OrderState.CLOSED), a_score(), id=new_id())
+    await eventually(lambda: raised.of("dead_letters"), timeout=20)
+    [alarm] = raised.of("dead_letters")
+    assert (alarm.severity, alarm.details["stream"], alarm.details["consumer"]) == ("warning", "TRADES", "analytics")
+    await analytics.kill()
+    analytics = await start()
+    # One that is raised shows that the rules were asked once more.
+    await bus.append(subjects.trade(new_id(), OrderState.REJECTED), a_score(), id=new_id())
+    await eventually(lambda: len(raised.of("dead_letters")) == 2, timeout=20)
+    assert raised.of("dead_letters")[1].details["consumer"] == "analytics-logs"
+    async for letter in bus.dead_letters().all():
+        await bus.dead_letters().drop(letter.number)
+    await eventually(lambda: len(raised.of("dead_letters")) == 4, timeout=20)
+    ends = raised.of("dead_letters")[2:]
+    assert {end.ends for end in ends} == {alert.id for alert in raised.of("dead_letters")[:2]}
+    assert {end.severity for end in ends} == {Severity.INFO}
+    rows = (await bus.call(rpc.ALERTS, AlertsQuery(type="dead_letters", limit=4))).rows
+    assert [row.is_resolved for row in rows if row.details == alarm.details] in ([True, True], [True])
+    assert analytics.logged("bus_error") == [], "it may all that it does"
+
+
+def a_balance(user: str, amount: str) -> Balances:
+    real = Balance(id=1, type=REAL, amount=Decimal(amount), currency="USD")
+    return Balances(user=user, at=NOW, balances=(real,))
+
+
+async def trade(books: Books, person: Person, profit: str) -> None:
+    order = an_order(order_id=new_id(), user=person.user, account_type=REAL, at=datetime.now(UTC))
+    position = a_position(position_id=number(), opened_at=datetime.now(UTC))
+    settlement = a_settlement(profit=Decimal(profit), closed_at=datetime.now(UTC))
+    await books.tell(a_closing(order=order, position=position, settlement=settlement))
+
+
+async def test_losses_of_a_user_are_alarms_and_others_are_left_alone(
+    bus: Bus, books: Books, raised: Raised, start: Start, supabase_server: SupabaseServer
+) -> None:
+    person, lucky = await supabase_server.sign_up(), await supabase_server.sign_up()
+    for each in (person, lucky):
+        await bus.bucket(ACCOUNTS).put(keys.balance(each.user), a_balance(each.user, "80"))
+    await trade(books, person, "-10")
+    settings = {"PREGAO_ALERT_LOSS_STREAK": "3", "PREGAO_ALERT_PLATFORM_DRAWDOWN": "0"}
+    analytics = await start(**settings)
+    for profit in ("-5", "-5", "-2"):
+        await trade(books, person, profit)
+        await trade(books, lucky, "5")
+    await books.settled(person, 4)
+    await eventually(lambda: raised.of("drawdown_user") and raised.of("loss_streak"), timeout=30)
+    [fallen] = raised.of("drawdown_user")
+    assert (fallen.user, fallen.type) == (person.user, "drawdown")
+    await analytics.kill()
+    await start(**settings)
+    await trade(books, person, "30")
+    await eventually(lambda: len(raised.of("drawdown_user") + raised.of("loss_streak")) == 4, timeout=30)
+    assert {alert.user for alert in raised.of("drawdown_user") + raised.of("loss_streak")} == {person.user}
+    assert raised.of("drawdown_user")[1].ends == fallen.id
+    assert raised.of("loss_streak")[1].ends == raised.of("loss_streak")[0].id
+
+
+async def test_rejections_and_lost_sessions_are_alarms(bus: Bus, raised: Raised, start: Start) -> None:
+    user, other = new_id(), new_id()
+    await start(PREGAO_ALERT_REJECTIONS="3", PREGAO_ALERT_SESSION_PATIENCE="0")
+    for _ in range(3):
+        order = an_order(order_id=new_id(), user=user)
+        failed = TradeFailed(
+            id=order.order_id, at=NOW, order=order, state=OrderState.REJECTED, code=RejectCode.REFUSED, reason="No"
+        )
+        await bus.append(subjects.trade(user, OrderState.REJECTED), failed, id=failed.id)
+    status = BotStatus(
+        id=new_id(), user=other, at=NOW, run="run-1", number=1, state=BotState.RECOVERING, activity=Activity.ANALYZING,
+        label="Waiting", config=BotConfig(), started_at=NOW,
+    )  # fmt: skip
+    await bus.bucket(BOTS).put(keys.bot_status(status.bot), status)
+    await eventually(lambda: raised.of("orders_rejected_user") and raised.of("session_lost"), timeout=20)
+    assert [alert.user for alert in raised.of("orders_rejected_user")] == [user]
+    assert [alert.user for alert in raised.of("session_lost")] == [other]
+    await bus.bucket(BOTS).delete(keys.bot_status(status.bot))
+    await eventually(lambda: len(raised.of("session_lost")) == 2, timeout=20)
+
+
+async def test_a_database_and_a_service_that_are_gone_are_alarms_until_they_are_back(
+    bus: Bus, raised: Raised, start: Start, own_supabase_server: SupabaseServer
+) -> None:
+    await start(own_supabase_server, PREGAO_ALERT_SERVICES="crm,edge")
+    edge = await bus.serve("edge", {})
+    own_supabase_server.stop()
+    await eventually(lambda: raised.of("database_away") and raised.of("service_missing"), timeout=45)
+    own_supabase_server.start()
+    crm = await bus.serve("crm", {})
+    await eventually(lambda: len(raised.of("database_away")) == len(raised.of("service_missing")) == 2, timeout=45)
+    assert {alert.details["service"] for alert in raised.of("service_missing")} == {"crm"}
+    assert raised.of("database_away")[1].ends == raised.of("database_away")[0].id
+    for served in (edge, crm):
+        await served.stop()
+
+
+async def test_when_nats_stores_nothing_readiness_and_the_log_say_so(bus: Bus, start: Start) -> None:
+    analytics = await start()
+    await bus._jetstream.api.delete_stream(ALARMS.stream)
+    await until(lambda: not_storing(analytics), timeout=45)
+    await eventually(lambda: analytics.logged("nats_stores_nothing"))
+    await bus.ensure(ALARMS)
+    await until(lambda: ready(analytics), timeout=20)
+
+
+async def test_a_frozen_nats_is_told_by_readiness(start: Start, nats_server: NatsServer) -> None:
+    analytics = await start()
+    nats_server.freeze()
+    await until(lambda: not_storing(analytics), timeout=45)
+    nats_server.thaw()
+    await until(lambda: ready(analytics), timeout=45)
+
+
+async def not_storing(process: ServiceProcess) -> bool:
+    return "nats stores" in (await process.failing() or [])
+
+
+async def ready(process: ServiceProcess) -> bool:
+    return await process.failing() == []
+
+
+def observed(*users: str) -> list[Observation]:
+    return [Observation("session_lost", user, 1, Limit(1, 1), f"{user} is lost", user=user) for user in users]
+
+
+async def test_a_crash_between_knowing_and_telling_tells_once(bus: Bus, raised: Raised) -> None:
+    board = Board(bus)
+    await board.see(observed("u"), ["session_lost"])
+    await eventually(lambda: raised.alerts)
+    [entry] = await bus.bucket(ALARMS).entries("alarm.>", type(board._alarms["session_lost", "u"]))
+    untold = type(entry.value)(key="u", alert=entry.value.alert, told=False)
+    await bus.bucket(ALARMS).put(entry.key, untold)
+    again = Board(bus)
+    await again.read()
+    await again.see(observed("u"), ["session_lost"])
+    await again.see(observed(), ["something_else"])
+    await again.see(observed(), ["session_lost"])
+    await eventually(lambda: len(raised.alerts) == 2)
+    assert [alert.ends for alert in raised.alerts] == ["", raised.alerts[0].id]
+    assert await bus.bucket(ALARMS).entries("alarm.>", type(untold)) == []
+
+
+async def test_the_same_trouble_of_very_many_is_one_more_alarm(bus: Bus, raised: Raised) -> None:
+    board = Board(bus)
+    users = [f"user {each}" for each in range(50)]
+    for _ in range(2):
+        await board.see(observed(*users), ["session_lost"])
+    await board.see(observed(*users[:10]), ["session_lost"])
+    await bus.append(subjects.alert(Severity.INFO), Alert(
+        id="last", at=NOW, severity=Severity.INFO, service="x", kind="last", message=""
+    ), id="last")  # fmt: skip
+    await eventually(lambda: raised.of("last"))
+    lost = raised.of("session_lost")
+    assert len([alert for alert in lost if not alert.ends]) == 20
+    assert len([alert for alert in lost if alert.ends]) == 10
+    assert [bool(alert.ends) for alert in raised.of("session_lost_many")] == [False, True]
