@@ -94,7 +94,7 @@ _NEEDS = {
             "$KV.leases.analytics.>", "$KV.platform.barred.*", "$KV.alarms.>",
         ),
         inspects=(*STREAMS, *BUCKETS),
-        consumers=("analytics-logs", "analytics-activity"),
+        consumers=("analytics-logs", "analytics-activity", "analytics-webhook", "analytics-mail"),
         hears=("market.closed.*.*", "trade.*.*", "ledger.*.*"),
         calls=(
             "rpc.gateway.candles", "rpc.gateway.disconnect", "rpc.gateway.*.books", "$SRV.PING.*",

@@ -66,6 +66,7 @@ from services.analytics.reports import Reports
 from services.analytics.scanner import Statistics
 from services.analytics.settings import Settings
 from services.analytics.signals import SignalBook
+from services.analytics.sinks.sending import sending
 from services.analytics.statuses import Statuses
 from services.analytics.trade_desk import TradeDesk
 from services.analytics.trade_stories import Stories
@@ -84,7 +85,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS)
     await bus.ensure(VISITS, ALARMS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
-    async with await Database.connect(settings.supabase_url, secret_key) as database:
+    async with (
+        sending(settings, bus),
+        await Database.connect(settings.supabase_url, secret_key) as database,
+    ):
         service.health.add("database", database.reachable)
         trades = Ledger(bus, Trades(database))
         users = Statuses(bus, BotStatuses(database))

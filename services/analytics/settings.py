@@ -3,11 +3,12 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
-from libs.service import ServiceSettings, SupabaseSettings
+from libs.service import SupabaseSettings
 from libs.service.settings import Port
+from services.analytics.sinks.settings import SinkSettings
 
 
-class Settings(SupabaseSettings, ServiceSettings):
+class Settings(SupabaseSettings, SinkSettings):
     health_port: Port = 4103
     audit_interval: float = Field(default=60.0, gt=0, le=3600)
     """Seconds between two comparisons of the ledger with the broker's books."""
