@@ -41,22 +41,23 @@ class Drawdown:
         self._of_platform = of_platform
 
     def users(self, risks: Iterable[UserRisk], balances: Mapping[str, Decimal]) -> Iterator[Observation]:
-        """`balances`: real ones, by user; without one nothing is said."""
+        """`balances`: real ones, by user; without one nothing is said, nor of most users, who are well."""
         if not self._of_user:
             return
+        limit = Limit(self._of_user, 0.8 * self._of_user)
         for risk in risks:
-            lost = risk.peak - risk.pnl
-            if risk.user_id in balances:
-                share = _share(lost, balances[risk.user_id])
-                yield Observation(
-                    kind="drawdown_user",
-                    key=risk.user_id,
-                    value=share,
-                    limit=Limit(self._of_user, 0.8 * self._of_user),
-                    message=f"A user's real account is {share:.1f} % below its best of the day ({lost:.2f} lost)",
-                    user=risk.user_id,
-                    details={"lost": f"{lost:.2f}", "percent": f"{share:.1f}"},
-                )
+            lost, balance = risk.peak - risk.pnl, balances.get(risk.user_id)
+            if balance is None or (share := _share(lost, balance)) < limit.clear_at:
+                continue
+            yield Observation(
+                kind="drawdown_user",
+                key=risk.user_id,
+                value=share,
+                limit=limit,
+                message=f"A user's real account is {share:.1f} % below its best of the day ({lost:.2f} lost)",
+                user=risk.user_id,
+                details={"lost": f"{lost:.2f}", "percent": f"{share:.1f}"},
+            )
 
     def platform(self, pnl: Decimal, peak: Decimal, worth: Decimal) -> Iterator[Observation]:
         """`worth`: the real balances of all who traded."""
@@ -84,12 +85,15 @@ class LossStreak:
     def users(self, risks: Iterable[UserRisk]) -> Iterator[Observation]:
         if not self._most:
             return
+        limit = Limit(self._most, 1)
         for risk in risks:
+            if not risk.losses:
+                continue
             yield Observation(
                 kind="loss_streak",
                 key=risk.user_id,
                 value=risk.losses,
-                limit=Limit(self._most, 1),
+                limit=limit,
                 message=f"A user has lost {risk.losses} trades in a row on the real account",
                 user=risk.user_id,
                 details={"losses": str(risk.losses)},
