@@ -10,7 +10,7 @@ import structlog
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from libs.bus import Bus, BusError, RevisionConflict
+from libs.bus import Bus, BusError
 from libs.bus.entry import Entry
 from libs.bus.keyvalue import KeyValue
 from libs.bus.rpc import Handler
@@ -29,7 +29,7 @@ from libs.contracts.exports import (
 )
 from libs.contracts.ids import new_id
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
-from libs.store import StoreError, StoreRefused
+from libs.store import StoreRefused, StoreUnavailable
 from services.analytics.answering import answering
 from services.analytics.exports import Exports
 from services.analytics.report_maker import ReportMaker
@@ -135,7 +135,7 @@ class ExportJobs:
             return
         try:
             await self._make(id)
-        except (RevisionConflict, BusError, StoreError) as error:
+        except (BusError, StoreUnavailable) as error:
             log.warning("export_interrupted", export=id, error=str(error))
             await asyncio.sleep(_AGAIN)
         finally:
@@ -151,9 +151,14 @@ class ExportJobs:
                 await self._pdf(job)
             else:
                 await self._csv(job)
+        except (BusError, StoreUnavailable):
+            raise
         except (TypesettingFailed, StoreRefused, RpcError) as error:
             log.warning("export_failed", export=id, error=str(error))
             await job.save(state=ExportState.FAILED, error=str(error))
+        except Exception:
+            log.exception("export_failed", export=id)
+            await job.save(state=ExportState.FAILED, error="It could not be made; the log says why")
         else:
             await job.save(state=ExportState.DONE)
         _ended.labels(job.value.state).inc()
