@@ -45,6 +45,8 @@ class FoundUser(msgspec.Struct, frozen=True, kw_only=True):
     is_suspended: bool
     bot_running: bool
     sort_value: str
+    total: int
+    """Of users who match, on all pages."""
 
 
 class UserPosition(msgspec.Struct, frozen=True, array_like=True):

@@ -124,7 +124,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         export_jobs = ExportJobs(bus, exports, ReportMaker(performance, rows, bus.clock), Typesetter())
         kept = AnswerCache(bus.clock)
         await bus.tail(LEDGER, subjects.ALL_LEDGER, lambda stored: kept.touch(stored.subject.split(".")[1]))
-        desk = TradeDesk(lists, people)
+        desk, overview = TradeDesk(lists, people), Overview(bus, figures, bots, sessions, probes)
         desks = (
             desk,
             Stories(bus, TradeStories(database), desk),
@@ -133,14 +133,14 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             exports,
             export_jobs,
             UserOffice(bus, UserActions(database), Auth(database)),
-            Overview(bus, figures, bots, sessions, probes),
+            overview,
             probes,
             PoolReport(database, probes, bus.clock),
         )
         answers: dict[Endpoint[Any, Any], Handler[Any, Any]] = {
             RECORD_STATUS: users.record,
             COUNT_SCANNER: statistics.answer,
-            **kept.around({**reports.handlers(), **performance.handlers()}),
+            **kept.around({**reports.handlers(), **performance.handlers(), **overview.costly()}),
         }
         for each in desks:
             answers |= each.handlers()

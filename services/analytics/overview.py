@@ -46,13 +46,15 @@ class Overview:
         self._bots = bots
         self._sessions = sessions
         self._probes = probes
-        self._dashboard = Latest(figures.dashboard, _AGE, bus.clock)
         self._now = Latest(self._look, _AGE, bus.clock)
+
+    def costly(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
+        """What looks at everybody: to be kept for a moment (AnswerCache)."""
+        return answering({rpc.DASHBOARD: self.dashboard})
 
     def handlers(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
         return answering(
             {
-                rpc.DASHBOARD: self.dashboard,
                 rpc.REALTIME: self.realtime,
                 rpc.SIGNALS_OF_DAY: self.signals_of_day,
                 rpc.SIGNALS_EVER: self.signals_ever,
@@ -60,7 +62,7 @@ class Overview:
         )
 
     async def dashboard(self, _: NoQuery) -> DashboardMetrics:
-        figures = msgspec.structs.asdict(await self._dashboard.get())
+        figures = msgspec.structs.asdict(await self._figures.dashboard())
         return DashboardMetrics(**figures, active_bots_real=self._trading_real_money())
 
     async def realtime(self, _: NoQuery) -> Realtime:

@@ -67,7 +67,7 @@ class UserDesk:
         offset = 0 if after is not None else query.offset
         found = await self._users.find(wanted, order, query.limit + 1, offset, after)
         rows, more = found[: query.limit], len(found) > query.limit
-        total = await self._users.count(wanted)
+        total = found[0].total if found else await self._users.count(wanted)
         return Rows(rows=tuple(map(_item, rows)), total=total, next=cursor_of(rows[-1]) if more else "")
 
     async def user(self, query: OfUserId) -> UserDetails:

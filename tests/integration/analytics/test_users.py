@@ -20,7 +20,7 @@ from libs.contracts.ids import new_id
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store import Database
 from libs.store.trades import Trades
-from tests.integration.analytics.books import until
+from tests.integration.analytics.books import Books, until
 from tests.integration.analytics.conftest import StartAnalytics
 from tests.integration.store.test_trade_sums import a_story
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -142,18 +142,24 @@ async def test_key_figures_count_the_bots_that_trade_real_money_now(
     assert set(now.sources) < set(msgspec.to_builtins(now)), "every source is of a number"
 
 
-async def test_a_trade_is_in_the_key_figures_within_a_second_or_so(
+async def test_a_trade_is_in_the_key_figures_within_a_second_of_its_news(
     bus: Bus, start_analytics: StartAnalytics, own_supabase_server: SupabaseServer
 ) -> None:
     person = await own_supabase_server.sign_up()
     await start_analytics(own_supabase_server)
     assert (await bus.call(rpc.DASHBOARD, NoQuery())).trades_today_real == 0
-    async with await Database.connect(own_supabase_server.url, own_supabase_server.secret_key) as database:
-        await Trades(database).record([a_story(person, datetime.now(UTC), account_type=REAL)[1]])
+    books = Books(bus, own_supabase_server)
+    await books.follow()
+    closed = a_story(person, datetime.now(UTC), account_type=REAL)[1]
+    await books.tell(closed)
+
+    async def recorded() -> bool:
+        return bool(books.announced_of(closed.order.order_id))
 
     async def told() -> bool:
         return (await bus.call(rpc.DASHBOARD, NoQuery())).trades_today_real == 1
 
+    await until(recorded)
     await until(told, timeout=3)
 
 

@@ -8,8 +8,9 @@ from deploy.local.node import node_path
 from deploy.local.supabase import PACKAGE
 
 _SCRIPT = """
+import { readFileSync } from 'node:fs'
 import { PGlite } from '@electric-sql/pglite'
-const [directory, preparation, ...rest] = process.argv.slice(1)
+const [directory, preparation, ...rest] = JSON.parse(readFileSync(0, 'utf8'))
 const database = await PGlite.create(directory)
 await database.exec(preparation)
 const answers = []
@@ -87,8 +88,9 @@ class Catalog:
         """For each pair of a change and a question, the rows that answer it once the change is applied."""
         arguments = [text for question in questions for text in question]
         result = subprocess.run(
-            [node_path(), "--input-type=module", "-e", _SCRIPT, self._database, self._preparation, *arguments],
+            [node_path(), "--input-type=module", "-e", _SCRIPT],
             check=False,
+            input=json.dumps([self._database, self._preparation, *arguments]),
             cwd=PACKAGE,
             capture_output=True,
             text=True,

@@ -74,6 +74,7 @@ async def test_users_are_those_with_an_account_of_that_type(users: Users, crowd:
     assert {one.email: one.account_type for one in found} == expected
     assert await users.count(wanted) == len(expected)
     for one in found:
+        assert one.total == len(expected)
         trades = crowd.of(one.user_id)
         assert (one.total_trades, one.total_pnl) == (
             len(trades), sum((trade.settlement.profit for trade in trades), Decimal(0)),
@@ -128,6 +129,7 @@ async def test_pages_are_in_order_and_without_gaps(users: Users, crowd: Crowd, b
         paged += page
     assert paged == whole
     assert await users.find(wanted, order, 3, 4) == whole[4:7]
+    assert {one.total for one in paged} == {len(crowd.people)}
 
 
 @pytest.mark.parametrize("value", ["x", "1e999999", "nan", "1.5", "9" * 19])
