@@ -111,7 +111,7 @@ _NEEDS = {
             "rpc.gateway.connect", "rpc.gateway.reconnect", "rpc.gateway.disconnect", "rpc.gateway.catalogue",
             "rpc.gateway.candles", "rpc.gateway.sign_up", "rpc.gateway.ssid_stats", "rpc.gateway.ssid_status",
             "rpc.gateway.renew_ssid", "rpc.gateway.clean_up_ssids", "rpc.gateway.*.settle",
-            "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*",
+            "rpc.bots.*", "rpc.analytics.*", "rpc.crm.*", "$SRV.PING.bots", "$SRV.PING.analytics",
         ),
         serves=("rpc.edge.>",),
     ),

@@ -6,7 +6,7 @@ from typing import Literal
 
 import structlog
 
-from libs.bus import Bus
+from libs.bus import Bus, BusUnavailable
 from libs.contracts.rpc import CANDLES, CandleQuery, ErrorCode, RpcError
 from services.socket_edge.payloads import HealthChange
 from services.socket_edge.responses import Connections
@@ -17,7 +17,7 @@ _PERIOD = 5.0
 _TIMEOUT = 3.0
 
 Link = Literal["connected", "disconnected"]
-Service = Literal["avalon", "database", "nats"]
+Service = Literal["avalon", "database", "nats", "bot", "analytics"]
 
 
 class Dependencies:
@@ -39,6 +39,7 @@ class Dependencies:
         """Until cancelled."""
         while True:
             broker, database = await asyncio.gather(self._broker(), self._answers())
+            bots, analytics = await asyncio.gather(self._serves("bots"), self._serves("analytics"))
             found = Connections(avalon=_link(broker), supabase=_link(database))
             if found != self._last:
                 log.info("dependencies_changed", avalon=found.avalon, supabase=found.supabase)
@@ -46,11 +47,19 @@ class Dependencies:
             self._see("avalon", broker, "disconnected")
             self._see("database", database, "unhealthy")
             self._see("nats", self._bus.connected, "unhealthy")
+            self._see("bot", bots, "stopped", "running")
+            self._see("analytics", analytics, "disconnected")
             await asyncio.sleep(_PERIOD)
 
-    def _see(self, service: Service, answers: bool, otherwise: str) -> None:
+    async def _serves(self, service: str) -> bool:
+        try:
+            return await self._bus.ping(service, _TIMEOUT)
+        except BusUnavailable:
+            return False
+
+    def _see(self, service: Service, answers: bool, otherwise: str, well: str = "healthy") -> None:
         """The first look is no change."""
-        before, now = self._states.get(service), "healthy" if answers else otherwise
+        before, now = self._states.get(service), well if answers else otherwise
         self._states[service] = now
         if before is not None and before != now:
             self._changed(HealthChange(service=service, before=before, now=now, timestamp=self._bus.clock.now()))

@@ -271,10 +271,11 @@ class AdminLog(OperatorEvent, frozen=True, kw_only=True, rename=_OF_ALERTS):
 class HealthChange(Message, frozen=True, kw_only=True, rename={"before": "from", "now": "to"}):
     """What this edge sees of what it stands on."""
 
-    service: Literal["avalon", "database", "nats"]
+    service: Literal["avalon", "database", "nats", "bot", "analytics"]
     before: str
     now: str
-    """`healthy`, `disconnected` (of the broker) or `unhealthy` (of the others)."""
+    """`healthy` or, of avalon and analytics, `disconnected`, of database and nats `unhealthy`; of bot `running` or
+    `stopped`."""
     timestamp: datetime
 
 
