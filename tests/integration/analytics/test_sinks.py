@@ -4,17 +4,23 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import SecretStr
 
 from libs.bus import Bus
@@ -190,6 +196,61 @@ async def test_a_sink_that_is_away_holds_up_nobody(
     await eventually(lambda: len(receiver.posts) == 5, timeout=20)
     assert receiver.kinds() == [f"kind-{number}" for number in range(5)]
     assert postbox.letters == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """Of a server that this process trusts."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mail.example.test")])
+    alternative = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(alternative, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, private = tmp_path / "server.pem", tmp_path / "server.key"
+    pem.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pem, private)
+    return context
+
+
+@pytest.mark.parametrize("password", ["right", "wrong"])
+async def test_mail_goes_encrypted_to_a_server_that_knows_us(certificate: ssl.SSLContext, password: str) -> None:
+    postbox, logins = Postbox(), []
+
+    def knows(_: SMTP, __: Session, ___: Envelope, ____: str, data: LoginPassword) -> AuthResult:
+        logins.append(data)
+        return AuthResult(success=data.password == b"right", handled=False)
+
+    controller = Controller(
+        postbox, hostname="127.0.0.1", port=postbox.port, tls_context=certificate, require_starttls=True,
+        authenticator=knows, auth_required=True,
+    )  # fmt: skip
+    controller.start()
+    settings = SinkSettings(
+        nats_user="analytics", nats_password=SecretStr("x"), smtp_host="127.0.0.1", smtp_port=postbox.port,
+        smtp_user="pregao", smtp_password=SecretStr(password), alert_mail_from=FROM, alert_mail_to=(TO,),
+    )  # fmt: skip
+    try:
+        sent = Mail(settings, SystemClock()).send([an_alert("k")])
+        if password == "right":
+            await asyncio.wait_for(sent, 20)
+        else:
+            with pytest.raises(NotTaken, match="SMTPAuthenticationError"):
+                await asyncio.wait_for(sent, 20)
+    finally:
+        controller.stop()
+    assert len(postbox.letters) == (password == "right")
+    assert {login.login for login in logins} == {b"pregao"}
 
 
 async def test_a_server_without_encryption_gets_no_mail(postbox: Postbox) -> None:
