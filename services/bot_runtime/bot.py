@@ -248,6 +248,7 @@ class Bot:
         if record.order != order:
             return  # decided before, by an attempt that did not come to know of it
         _published.observe(published)
+        await self._desk.rush.offered()
         # The order goes first: people are told when it is answered, or when it takes long.
         telling = Deferred(_PROMPT, lambda: self._tell_entry(choice, order))
         try:

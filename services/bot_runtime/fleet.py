@@ -99,11 +99,13 @@ class Fleet:
         clock = self._desk.clock
         board = Board(moment, one.name, one.parameters, signals, clock.now(), clock.monotonic())
         deciding = 0
-        for bot in bots:
-            if bot.offer(board):
-                deciding += 1
-                if deciding % _AT_ONCE == 0:
-                    await asyncio.sleep(0)
+        with self._desk.rush.offering():
+            for bot in bots:
+                if bot.offer(board):
+                    deciding += 1
+                    if deciding % _AT_ONCE == 0:
+                        await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the last ones decide
 
     def _by_strategy(self, size: int) -> dict[Followed, list[Bot]]:
         """The bots that follow candles of that size."""

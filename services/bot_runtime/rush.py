@@ -2,7 +2,8 @@
 
 import asyncio
 import gc
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from libs.contracts.clock import Clock
 
@@ -26,6 +27,27 @@ class Rush:
         """Monotonic seconds of the last decision."""
         self._over = asyncio.Event()
         self._over.set()
+        self._offering = 0
+        """Signals that bots are being told of."""
+        self._offered = asyncio.Event()
+        self._offered.set()
+
+    @contextmanager
+    def offering(self) -> Iterator[None]:
+        """While bots are told of a signal and decide, some of them in every turn of the event loop."""
+        self._offering += 1
+        self._offered.clear()
+        try:
+            yield
+        finally:
+            self._offering -= 1
+            if not self._offering:
+                self._offered.set()
+
+    async def offered(self) -> None:
+        """All have decided: submissions do not keep the last ones from being written down."""
+        if self._offering:
+            await self._offered.wait()
 
     def goes_on(self) -> None:
         """A bot has decided."""

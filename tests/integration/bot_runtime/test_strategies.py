@@ -105,7 +105,7 @@ async def test_bots_decide_before_the_next_strategy_is_evaluated(
     assert first.at < second.signal.at
 
 
-async def test_the_first_orders_are_stored_while_others_are_decided(
+async def test_the_first_orders_are_stored_while_others_are_decided_and_sent_when_all_are(
     start_runtime: StartRuntime, gateway: Gateway, bus: Bus
 ) -> None:
     runtime = await start_runtime()
@@ -124,7 +124,10 @@ async def test_the_first_orders_are_stored_while_others_are_decided(
     async with gateway.closing_candles(1):
         while len(gateway.bought) < len(users):
             await asyncio.sleep(0.1)
-    assert min(stored.values()) < max(order.at.timestamp() for order in gateway.bought)
+    decided = [order.at for order in gateway.bought]
+    assert min(stored.values()) < max(decided).timestamp()
+    records = await bus.bucket(ORDERS).entries(">", OrderRecord)
+    assert min(entry.value.sent_at for entry in records if entry.value.sent_at) >= max(decided)
 
 
 @pytest.mark.parametrize(

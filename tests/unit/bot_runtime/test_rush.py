@@ -26,6 +26,22 @@ async def test_it_is_over_when_nobody_has_decided_for_a_while() -> None:
     assert CLOCK.monotonic() - last >= _CALM
 
 
+async def test_submissions_wait_until_all_have_decided() -> None:
+    rush = Rush(CLOCK)
+    with pytest.raises(StopIteration):  # without a wait
+        rush.offered().send(None)
+    with rush.offering():
+        with rush.offering():
+            waiting = asyncio.create_task(rush.offered())
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+    await waiting
+    with pytest.raises(ZeroDivisionError), rush.offering():
+        raise ZeroDivisionError
+    await rush.offered()
+
+
 async def test_nobody_waits_for_ever() -> None:
     rush = Rush(CLOCK)
     rush.goes_on()
