@@ -3,12 +3,16 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
+
 from libs.bus import BusUnavailable
 from libs.bus.rpc import Handler
 from libs.contracts.account import AccountType
 from libs.contracts.admin import Accounts
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store import StoreUnavailable
+
+log = structlog.get_logger()
 
 Answer = Callable[[Any], Awaitable[Any]]
 
@@ -27,8 +31,10 @@ def _guarded(answer: Answer) -> Handler[Any, Any]:
         try:
             return await answer(query)
         except StoreUnavailable as error:
+            log.warning("not_answered", query=type(query).__name__, error=str(error))
             raise RpcError(ErrorCode.UNAVAILABLE, "the database is away") from error
         except BusUnavailable as error:
+            log.warning("not_answered", query=type(query).__name__, error=str(error))
             raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is away") from error
 
     return handler
