@@ -69,7 +69,7 @@ class Day:
         processes: Sequence[ServiceProcess],
         seed: int,
     ) -> None:
-        """`processes` may die at any time, and so may the message bus."""
+        """`processes` may die at any time, and so may the message bus; the database is stopped, as for maintenance."""
         self._bus = bus
         self._nats = nats
         self._broker = broker
@@ -126,7 +126,13 @@ class Day:
         return sum([len(await self._closed(player)) for player in self._players])
 
     async def _kill(self) -> None:
-        number = self._chance.randrange(len(self._processes) + 1)
+        number = self._chance.randrange(len(self._processes) + 2)
+        if number > len(self._processes):
+            self._tell("database stopped")
+            self._database.stop()
+            await asyncio.sleep(self._chance.uniform(*_FROZEN))
+            await asyncio.to_thread(self._database.start)
+            return
         if number == len(self._processes):
             self._tell("nats killed")
             self._nats.kill()
