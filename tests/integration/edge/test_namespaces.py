@@ -124,7 +124,7 @@ async def test_operators_see_trades_bots_and_alerts_of_everybody(
     (entry,) = await operator.heard("/admin log:new")
     assert (entry["id"], entry["level"], entry["origin"], entry["message"]) == (4, "error", "bot", "It broke")
     assert entry["metadata"] == {"user": user}
-    seqs = [payload["seq"] for event, payload in operator.got if event != "/admin connected"]
+    seqs = [payload["seq"] for _, payload in operator.got if "seq" in payload]
     assert seqs == sorted(set(seqs))
 
 
@@ -132,14 +132,19 @@ async def test_operators_are_told_when_the_broker_goes_and_comes(
     browse: Browse, backend: Backend, supabase_server: SupabaseServer, person: Person
 ) -> None:
     operator = await an_operator(browse, supabase_server, person)
+
+    def told() -> list[tuple[str, str]]:
+        """Of the broker; on a busy machine others may come and go, too."""
+        changes = operator.named("/admin health:change")
+        return [(each["from"], each["to"]) for each in changes if each["service"] == "avalon"]
+
+    went, came = ("healthy", "disconnected"), ("disconnected", "healthy")
     backend.refusals[BROKER] = RpcError(ErrorCode.UNAVAILABLE, "no session to the broker")
-    await operator.until(lambda: operator.named("/admin health:change"), timeout=20)
+    await operator.until(lambda: told()[-1:] == [went], timeout=20)
     backend.refusals.clear()
-    await operator.until(lambda: len(operator.named("/admin health:change")) == 2, timeout=20)
-    went, came = operator.named("/admin health:change")
-    assert (went["service"], went["from"], went["to"]) == ("avalon", "healthy", "disconnected")
-    assert (came["service"], came["from"], came["to"]) == ("avalon", "disconnected", "healthy")
-    assert came["timestamp"] > went["timestamp"]
+    await operator.until(lambda: told()[-2:] == [went, came], timeout=20)
+    times = [each["timestamp"] for each in operator.named("/admin health:change")]
+    assert times == sorted(times)
 
 
 async def test_a_user_hears_of_the_own_bots_trades_and_signals(
