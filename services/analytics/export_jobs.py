@@ -146,6 +146,7 @@ class ExportJobs:
         if entry is None or entry.value.state is not ExportState.RUNNING:
             return
         job = _Work(self._bus, self._jobs, entry)
+        await job.save()  # from here on, who had it before is refused
         try:
             if entry.value.asked.format is ExportFormat.PDF:
                 await self._pdf(job)
@@ -175,7 +176,7 @@ class ExportJobs:
         """Begins anew."""
         report = await self._reports.make(job.value)
         file = await self._typesetter.typeset(report)
-        job.value = replace(job.value, pieces=0)
+        await job.save(pieces=0)
         for begin in range(0, len(file), _PIECE):
             await job.add(file[begin : begin + _PIECE])
         job.value = replace(job.value, rows=len(report.table.rows))
