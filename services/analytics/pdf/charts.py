@@ -18,6 +18,8 @@ GAIN, LOSS = HexColor(0x3E9B8F), HexColor(0xB5473C)
 _EMPTY = HexColor(0xF3F5F7)
 _LEFT, _BOTTOM, _TOP = 62.0, 20.0, 8.0
 """Points around a chart, for its labels."""
+_LEAST = 0.005
+"""Less is no amount of money."""
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -95,7 +97,7 @@ def hour_map(cells: Sequence[WeekdayCell], break_even: float | None, width: floa
 def nice_ticks(low: float, high: float) -> list[float]:
     """Five or so round numbers that contain these, from 1, 2 and 5 times a power of ten."""
     span = high - low
-    if span <= 0:
+    if span < _LEAST:
         return [low, low + 1]
     rough = span / 4
     power = 10.0 ** math.floor(math.log10(rough))

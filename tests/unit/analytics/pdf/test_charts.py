@@ -35,6 +35,7 @@ def test_ticks_are_few_round_and_contain_everything(low: float, high: float) -> 
 
 def test_ticks_of_nothing() -> None:
     assert nice_ticks(0, 0) == [0, 1]
+    assert nice_ticks(0, 5e-324) == [0, 1], "too little for a step"
 
 
 @pytest.mark.parametrize(
