@@ -74,11 +74,15 @@ class SupabaseServer:
         raise RuntimeError(f"the Supabase-compatible server did not start: {self._log.read_text()}")
 
     def stop(self) -> None:
-        """In order, if it runs."""
+        """In order, if it runs; one that goes on waiting for its clients' connections is killed."""
         if self._process is not None:
             self._process.terminate()
             self._process.send_signal(signal.SIGCONT)
-            self._process.wait(timeout=20)
+            try:
+                self._process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait(timeout=10)
             self._process = None
 
     def freeze(self) -> None:
