@@ -32,9 +32,20 @@ class Whole:
         return 0
 
 
+class Amount:
+    """Equal to every JSON number."""
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) in (int, float)
+
+    def __hash__(self) -> int:
+        return 0
+
+
 TIME = Like(_TIME)
 WORDS = Like(r".+")
 WHOLE = Whole()
+AMOUNT = Amount()
 
 
 def refusal(code: str, error: object = WORDS, **more: Any) -> dict[str, Any]:

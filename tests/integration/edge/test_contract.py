@@ -13,7 +13,17 @@ from libs.contracts.signing_up import BrokerSignUp, FieldProblem
 from libs.store.bot_status import handle
 from tests.integration.edge.backend import Backend
 from tests.integration.edge.client import Edge
-from tests.integration.edge.shapes import FORBIDDEN, TIME, UNAUTHORIZED, UNAVAILABLE, WHOLE, WORDS, Like, refusal
+from tests.integration.edge.shapes import (
+    AMOUNT,
+    FORBIDDEN,
+    TIME,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    WHOLE,
+    WORDS,
+    Like,
+    refusal,
+)
 from tests.integration.edge.stack import eventually
 from tests.integration.supabase_server import Person, SupabaseServer
 
@@ -246,7 +256,7 @@ async def test_every_bot_as_a_session(edge: Edge, backend: Backend, person: Pers
     running = body["count"]
     assert await edge.get("/api/bot/stats", boss) == (200, {
         "success": True, "activeSessions": running, "totalTrades": WHOLE, "totalWins": WHOLE, "totalLosses": WHOLE,
-        "totalProfit": 0, "winRate": Like(r"\d+\.\d\d"),
+        "totalProfit": AMOUNT, "winRate": Like(r"\d+\.\d\d"),
     })  # fmt: skip
     assert await edge.post("/api/bot/sessions/cleanup", boss) == (
         200, {"success": True, "cleaned": 0, "remaining": running},
