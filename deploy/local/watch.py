@@ -19,12 +19,15 @@ from deploy.local.facts import Facts
 from deploy.local.screen import Score, Screen, Trade
 from deploy.local.seed import Auth
 from deploy.local.settings import LocalSettings
+from libs.bus.cancellation import Cancellable
 from libs.service import CannotStart
 from libs.service.settings import load
 
 _TIMEOUT = aiohttp.ClientTimeout(total=20.0)
 _REFRESH = 8
 """Per second."""
+_GOODBYE = 3.0
+"""Seconds that a server may take to let us go."""
 _AGAIN = 1.0
 """Seconds before the next try."""
 
@@ -85,12 +88,15 @@ class Watch:
         client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
         client.on("*", self._hear)
         try:
-            await client.connect(self._facts.edge_url, auth={"token": token}, transports=["websocket"])
+            with Cancellable():  # python-socketio waits with `asyncio.wait_for`
+                await client.connect(self._facts.edge_url, auth={"token": token}, transports=["websocket"])
             self.screen.link = "connected"
             await client.emit("subscribe-candles", self._wanted)
             await client.wait()
         finally:
-            await client.disconnect()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_GOODBYE):
+                    await client.disconnect()
 
     async def _log_in(self, http: aiohttp.ClientSession) -> str:
         auth = Auth(http, self._facts.supabase_url, self._facts.supabase_publishable_key)

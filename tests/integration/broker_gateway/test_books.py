@@ -25,7 +25,7 @@ async def test_open_and_closed_positions_are_told_and_orders_without_are_not(rig
     closed, still_open = await rig.intend(), await rig.intend(duration=30)
     await rig.intend()  # never submitted
     for order_id in (closed, still_open):
-        await rig.submit(order_id)
+        assert (await rig.submit(order_id)).state is OrderState.OPENED
     await rig.becomes(closed, OrderState.CLOSED)
 
     told = (await books(rig, BooksQuery(since=began))).trades
