@@ -1,6 +1,7 @@
 """Rows that go, change or double behind everybody's back: a gateway, a paper broker, analytics and its database."""
 
 import asyncio
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from tests.integration.supabase_server import Person, SupabaseServer
 pytestmark = pytest.mark.takes(45)
 
 CHANGING = ("id", "updated_at", "created_at", "acknowledged_at")
+NUMBERS = ("valor", "profit_esperado", "pnl", "open_quote", "close_quote", "decided_quote")
+"""8.6 is 8.60."""
 
 
 @pytest.mark.timeout(150)
@@ -83,4 +86,9 @@ def row(one: dict[str, Any]) -> str:
 
 
 def lasting(one: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in one.items() if name not in CHANGING}
+    """Whatever reading and writing it once more may not change."""
+    return {
+        name: Decimal(str(value)) if name in NUMBERS and value is not None else value
+        for name, value in one.items()
+        if name not in CHANGING
+    }
