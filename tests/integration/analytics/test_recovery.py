@@ -12,7 +12,7 @@ from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.service_process import ServiceProcess
 from tests.integration.supabase_server import SupabaseServer
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.timeout(120), pytest.mark.takes(40)]
 
 
 @pytest.fixture

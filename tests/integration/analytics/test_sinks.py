@@ -36,6 +36,8 @@ from tests.integration.service_process import ServiceProcess, StartService
 from tests.integration.supabase_server import SupabaseServer
 from tests.ports import free_port
 
+pytestmark = pytest.mark.takes(40)
+
 SECRET = "4kZ8-qT1v_bN7xLm2RcY9dWs5HgJ0pFe"
 FROM, TO = "pregao@example.test", "operator@example.test"
 

@@ -25,6 +25,8 @@ from tests.integration.analytics.conftest import StartAnalytics
 from tests.integration.store.test_trade_sums import a_story
 from tests.integration.supabase_server import Person, SupabaseServer
 
+pytestmark = pytest.mark.takes(30)
+
 REAL, DEMO = AccountType.REAL, AccountType.DEMO
 
 

@@ -21,6 +21,8 @@ from tests.integration.analytics.books import until
 from tests.integration.analytics.conftest import StartAnalytics
 from tests.integration.supabase_server import Person, SupabaseServer
 
+pytestmark = pytest.mark.takes(30)
+
 
 @pytest.fixture
 async def person(supabase_server: SupabaseServer) -> Person:

@@ -28,6 +28,8 @@ from tests.integration.service_process import ServiceProcess, StartService
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import NOW, a_closing, a_position, a_score, a_settlement, an_order
 
+pytestmark = pytest.mark.takes(120)
+
 Start = Callable[..., Awaitable[ServiceProcess]]
 REAL = AccountType.REAL
 

@@ -8,9 +8,9 @@ from tests.chaos.crowd import gathered
 from tests.chaos.lives import lives
 from tests.integration.broker_gateway.rig import Rig
 
-pytestmark = pytest.mark.takes(60)
+pytestmark = pytest.mark.takes(30)
 
-_SCHEDULES = int(os.environ.get("PREGAO_CHAOS_SCHEDULES", "500"))
+_SCHEDULES = int(os.environ.get("PREGAO_CHAOS_SCHEDULES", "200"))
 _SEED = int(os.environ.get("PREGAO_CHAOS_SEED", "1"))
 """Of the first schedule; the others have the next ones."""
 
