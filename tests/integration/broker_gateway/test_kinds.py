@@ -76,7 +76,7 @@ async def test_a_sale_whose_closing_is_not_told_is_found_long_before_the_expirat
 
 @pytest.mark.parametrize("kind", SELLABLE)
 async def test_an_expiration_that_is_not_on_offer_is_not_sent(trading: Rig, kind: OptionKind) -> None:
-    record = await trading.submit(await trading.intend(**timed(kind, periods=30)))
+    record = await trading.submit(await trading.intend(**timed(kind, periods=600)))
     assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
     assert await trading.broker_positions() == []
 

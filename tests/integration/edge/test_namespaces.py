@@ -25,7 +25,7 @@ from services.socket_edge.emissions import EMISSIONS, NAMESPACES
 from tests.integration.edge.backend import BROKER, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.database_proxy import between
-from tests.integration.edge.stack import Browse, running
+from tests.integration.edge.stack import Browse, eventually, running
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import NOW
 
@@ -129,9 +129,10 @@ async def test_operators_see_trades_bots_and_alerts_of_everybody(
 
 
 async def test_operators_are_told_when_the_broker_goes_and_comes(
-    browse: Browse, backend: Backend, supabase_server: SupabaseServer, person: Person
+    browse: Browse, backend: Backend, supabase_server: SupabaseServer, person: Person, edge: Edge
 ) -> None:
     operator = await an_operator(browse, supabase_server, person)
+    await eventually(edge, "/health", person, lambda _, body: body["connections"]["avalon"] == "connected")
 
     def told() -> list[tuple[str, str]]:
         """Of the broker; on a busy machine others may come and go, too."""
