@@ -27,7 +27,7 @@ from services.socket_edge.candle_door import CandleDoor
 from services.socket_edge.candle_hub import CandleHub
 from services.socket_edge.connection_api import ConnectionApi
 from services.socket_edge.credentials import Origins
-from services.socket_edge.crm_api import CrmApi
+from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Gate, Handler, serve
 from services.socket_edge.documents import serve_documents
@@ -118,7 +118,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             PlatformApi(bus),
             SignUpApi(bus),
         )
-        handlers |= AdminApi(bus).handlers() | SsidApi(bus).handlers() | CrmApi(bus).handlers()
+        handlers |= AdminApi(bus).handlers() | SsidApi(bus).handlers() | crm_routes.handlers(bus)
         handlers |= ExportApi(bus, ExportLinks(secret_key, clock)).handlers()
         if settings.mode != "local":
             del handlers[routes.DISCOVER_ASSETS]

@@ -3,11 +3,12 @@
 from typing import Any
 
 from libs.contracts.admin import Recent
-from services.socket_edge import admin_routes, crm_routes
+from services.socket_edge import admin_routes
 from services.socket_edge import requests as ask
 from services.socket_edge import responses as answer
 from services.socket_edge import session_responses as session
 from services.socket_edge.admin_answers import Data
+from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.route import Access, Rate, Route
 
 FRONT = Route(

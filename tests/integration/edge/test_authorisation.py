@@ -16,7 +16,9 @@ from libs.bus.topology import PLATFORM
 from libs.contracts import keys
 from libs.contracts.ids import new_id
 from libs.contracts.platform import BarredUser
-from services.socket_edge import admin_routes, crm_routes, routes
+from services.socket_edge import admin_routes, routes
+from services.socket_edge.crm import routes as crm_routes
+from services.socket_edge.crm.stats import STATS as CRM_STATS
 from services.socket_edge.emissions import ADMIN, NAMESPACES, REQUEST_METRICS, REQUESTS
 from services.socket_edge.requests import OfUser
 from services.socket_edge.route import Access, Role, Route
@@ -129,7 +131,7 @@ async def test_only_administrators_act_for_others(callers: Callers, route: Route
 HANDED_ON = [
     route
     for route in (*admin_routes.ALL, *crm_routes.ALL)
-    if "/ssid/" not in route.path and route not in (crm_routes.STATS, admin_routes.EXPORT_FILE, admin_routes.HEALTH)
+    if "/ssid/" not in route.path and route not in (CRM_STATS, admin_routes.EXPORT_FILE, admin_routes.HEALTH)
 ]
 """To services that do not run here. Health is told all the same."""
 

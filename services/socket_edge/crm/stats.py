@@ -1,0 +1,27 @@
+"""The CRM in numbers."""
+
+from typing import Any
+
+from libs.bus import Bus
+from libs.contracts.rpc import CRM_STATS
+from libs.contracts.rpc import Nothing as Empty
+from services.socket_edge import responses
+from services.socket_edge.crm.shape import Handlers, read
+from services.socket_edge.dispatch import Call
+from services.socket_edge.requests import Nothing
+
+STATS = read("stats", "Contacts in numbers", Nothing, responses.CrmStatsAnswer)
+
+
+def handlers(bus: Bus) -> Handlers:
+    async def stats(_call: Call[Any, Any]) -> responses.CrmStatsAnswer:
+        stats = await bus.call(CRM_STATS, Empty())
+        counts = responses.CrmCounts(
+            total_contacts=stats.contacts,
+            total_leads=stats.leads,
+            total_customers=stats.customers,
+            timestamp=stats.at,
+        )
+        return responses.CrmStatsAnswer(data=counts)
+
+    return {STATS: stats}
