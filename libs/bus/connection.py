@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 import msgspec
@@ -208,18 +209,27 @@ class Bus:
             else:
                 await self._jetstream.ensure_bucket(declaration)
 
-    async def append(self, subject: str, message: msgspec.Struct, *, id: str, timeout: float = 5.0) -> None:
+    async def append(
+        self,
+        subject: str,
+        message: msgspec.Struct | msgspec.Raw,
+        *,
+        id: str,
+        timeout: float = 5.0,
+        fields: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """Store an event in its stream. Returns when it is stored; the same id is stored once in ten minutes.
 
         An unconfirmed try is repeated with the same id until the timeout; then BusUnavailable: it may be stored.
+        `fields`: headers besides.
         """
         data = encode(message)
-        fields = headers() | {MESSAGE_ID: id}
+        sent = {**headers(), **fields, MESSAGE_ID: id}
         deadline = self.clock.monotonic() + timeout
         while True:
             left = deadline - self.clock.monotonic()
             try:
-                await self._jetstream.store(subject, data, fields, timeout=max(0.1, min(left, _ATTEMPT_TIMEOUT)))
+                await self._jetstream.store(subject, data, sent, timeout=max(0.1, min(left, _ATTEMPT_TIMEOUT)))
             except BusUnavailable:
                 if self.clock.monotonic() + 0.1 >= deadline:
                     raise

@@ -14,6 +14,7 @@ from libs.bus.topology import (
     BOTS,
     BUCKETS,
     CATALOGUE,
+    CRM,
     DEAD_LETTERS,
     DESIRED,
     EXPORT_JOBS,
@@ -102,7 +103,11 @@ _NEEDS = {
         ),
         serves=("rpc.analytics.>",),
     ),
-    "crm": _Needs(serves=("rpc.crm.>",)),
+    "crm": _Needs(
+        uses=(CRM, DEAD_LETTERS, LEASES),
+        appends=("crm.event.>", "$KV.leases.crm.>"),
+        serves=("rpc.crm.>",),
+    ),
     "edge": _Needs(
         uses=(ACCOUNTS, BOTS, FEEDS, CATALOGUE, PLATFORM, RATES, ANSWERS, NEWS, VISITS),
         appends=("visits", "$KV.feeds.edge.>", "$KV.rates.>", "$KV.answers.>"),

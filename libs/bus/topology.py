@@ -60,6 +60,7 @@ ALERTS = Stream("ALERTS", ("alert.*",), 30 * _DAY, 64 * _MIB, keep_new=False)
 OPERATORS = Stream("OPERATORS", ("operators.*",), _DAY, 64 * _MIB, keep_new=False)
 SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR, 512 * _MIB, keep_new=False)
 EXPORTS = Stream("EXPORTS", ("export.*.*",), _HOUR, 512 * _MIB, max_per_subject=1)
+CRM = Stream("CRM", (subjects.ALL_CRM_EVENTS,), 7 * _DAY, 512 * _MIB, keep_new=False)
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
@@ -109,7 +110,7 @@ NEWS = Stream(
 """All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
-STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, DEAD_LETTERS, NEWS)
+STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, CRM, DEAD_LETTERS, NEWS)
 BUCKETS = (
     ACCOUNTS,
     DESIRED,

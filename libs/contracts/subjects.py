@@ -69,6 +69,12 @@ def export_piece(id: str, number: int) -> str:
     return f"export.{id}.{number}"
 
 
+def crm_event(type: str) -> str:
+    """`type` is one of `libs.contracts.crm.events`."""
+    return f"crm.event.{type}"
+
+
+ALL_CRM_EVENTS = "crm.event.>"
 ALL_CANDLES = "market.candle.*.*"
 ALL_CLOSED_CANDLES = "market.closed.*.*"
 ALL_SCANNER_SIGNALS = "scanner.signal.*.*"

@@ -7,7 +7,7 @@ from deploy.local.supabase import MIGRATIONS
 from tests.integration.store.catalog import FINDINGS, Catalog, Rows
 from tests.integration.store.test_privileges import GRANTED, PRIVILEGES
 
-_PROJECT = """
+PROJECT = """
 create role anon; create role authenticated; create role service_role bypassrls; create role deployer;
 grant anon, authenticated, service_role to deployer;
 grant create on database postgres to deployer;
@@ -65,7 +65,7 @@ _QUESTIONS = {
 def answers() -> dict[str, Rows]:
     """To all questions at once: a database takes seconds to make."""
     migrations = [file.read_text() for file in sorted(MIGRATIONS.glob("*.sql"))]
-    hosted = Catalog(None, "\n".join((_PROJECT, *migrations)))
+    hosted = Catalog(None, "\n".join((PROJECT, *migrations)))
     return dict(zip(_QUESTIONS, hosted.ask(*_QUESTIONS.values()), strict=True))
 
 

@@ -99,6 +99,13 @@ _ARGUMENTS: dict[str, dict[str, object]] = {
     "record_trades": {"rows": []},
     "record_bot_status": {"rows": []},
     "crm_stats": {},
+    "crm_claim_outbox": {"at_most": 1, "lease": "1 s"},
+    "crm_may_send": {
+        "contact": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "channel": "email",
+        "topic": "*",
+        "class": "marketing",
+    },
     "record_signals": {"signals": [], "closes": []},
     "overdue_signals": {"before": "2026-11-24T00:00:00Z"},
     "aggregate_scanner": {"at": "2026-11-24T00:00:00Z", "least_seconds": 1800, "candles": 60},
