@@ -97,7 +97,7 @@ async def test_a_message_that_is_refused_does_not_hold_up_the_others(
 
 
 def test_a_transaction_that_commits_late_is_not_skipped(postgres: PostgresServer) -> None:
-    postgres.ask("insert into public.crm_contacts (email) values ('late@example.test')")
+    postgres.ask("delete from public.crm_outbox; insert into public.crm_contacts (email) values ('late@example.test')")
     emit = (
         "select private.crm_emit('{}', (select id from public.crm_contacts where email = 'late@example.test'), '{{}}')"
     )
