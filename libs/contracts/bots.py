@@ -100,7 +100,10 @@ class BotState(StrEnum):
 
     @property
     def alive(self) -> bool:
-        return self not in (BotState.STOPPED, BotState.FAILED)
+        return self not in _OVER
+
+
+_OVER = (BotState.STOPPED, BotState.FAILED)
 
 
 class TradingState(StrEnum):

@@ -1,5 +1,6 @@
 """A user's bots (api-contract §3.5–3.9)."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -8,7 +9,7 @@ import structlog
 from libs.bus import Bus
 from libs.bus.topology import BOTS
 from libs.contracts import keys, rpc
-from libs.contracts.account import AccountChoice, AccountType
+from libs.contracts.account import AccountChoice, AccountType, SessionState, SessionStatus
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.clock import Clock
 from libs.contracts.rpc import ErrorCode, RpcError
@@ -81,24 +82,24 @@ class BotApi:
         status = await self._bus.call(rpc.RECONFIGURE_BOT, rpc.StartBot(user=call.user, config=config))
         return _changed("Configuration changed", status)
 
-    async def status(self, call: Call[OfBots, Nothing]) -> responses.Status:
+    def status(self, call: Call[OfBots, Nothing]) -> responses.Status:
         session, bot = self._state.session(call.user), self._state.bot(call.user, call.query.account_type)
         running = bot is not None and bot.state.alive
-        connected = self._state.connected(call.user)
-        account_type = call.query.account_type or self._state.account_type(call.user)
+        connected = session is not None and session.state is SessionState.CONNECTED
+        account_type = call.query.account_type or self._state.account_type(call.user, bot)
         return responses.Status(
             running=running,
             is_running=running,
             is_connected=connected,
             connected=connected,
-            last_update=max((said.at for said in (session, bot) if said is not None), default=self._clock.now()),
+            last_update=self._latest(session, bot),
             account_type=account_type,
             balance=self._state.amount(call.user, account_type) if connected else Decimal(0),
             user_id=call.user,
             status=responses.RunState.of(bot),
         )
 
-    async def runtime_status(self, call: Call[OfBots, Nothing]) -> responses.RuntimeStatus:
+    def runtime_status(self, call: Call[OfBots, Nothing]) -> responses.RuntimeStatus:
         bot = self._state.bot(call.user, call.query.account_type)
         return responses.RuntimeStatus(
             is_running=bot is not None and bot.state.alive,
@@ -128,6 +129,12 @@ class BotApi:
         if config.mode == "auto" or config.asset is None:
             return config
         return msgspec.structs.replace(config, asset=self._assets.find(config.asset).ticker)
+
+    def _latest(self, session: SessionStatus | None, bot: BotStatus | None) -> datetime:
+        if session is None or bot is None:
+            said = session or bot
+            return self._clock.now() if said is None else said.at
+        return max(session.at, bot.at)
 
     def _stats(self, bot: BotStatus | None) -> responses.RunStats | None:
         score = self._state.score(bot.bot) if bot is not None else None

@@ -48,7 +48,7 @@ class ConnectionApi:
         await self.close(call.user)
         return responses.Done(message="Disconnected from broker")
 
-    async def balance(self, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
+    def balance(self, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
         """Of exactly the type asked for: 0 when there is none, never another account's money."""
         if not self._state.connected(call.user):
             raise not_connected()
@@ -67,13 +67,13 @@ class ConnectionApi:
             ),
         )
 
-    async def connection(self, call: Call[OfUser, Nothing]) -> ConnectionAnswer | NeverConnected:
+    def connection(self, call: Call[OfUser, Nothing]) -> ConnectionAnswer | NeverConnected:
         session, connected = self._state.session(call.user), self._state.connected(call.user)
         if session is None:
             return NeverConnected()
         return ConnectionAnswer(
             connected=connected,
-            balance=self._state.amount(call.user, self._state.account_type(call.user)),
+            balance=self._state.amount(call.user, self._state.account_type(call.user, self._state.bot(call.user))),
             connection_type="websocket" if connected else "unknown",
             last_update=session.at,
         )

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Generic
 
@@ -13,7 +14,7 @@ from libs.bus import request_id
 from libs.contracts.codec import Message
 from libs.contracts.rpc import RpcError
 from libs.service.logging import user_id
-from services.socket_edge import credentials, wire
+from services.socket_edge import credentials, middleware, wire
 from services.socket_edge.credentials import Origins
 from services.socket_edge.download import Download
 from services.socket_edge.errors import ApiError, forbidden, not_connected, of_rpc
@@ -22,6 +23,7 @@ from services.socket_edge.limits import Limits
 from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
 from services.socket_edge.once import Answer, NotDone, Once
 from services.socket_edge.reading import from_json, from_query
+from services.socket_edge.repeats import AGAIN, Again
 from services.socket_edge.requests import OfUser
 from services.socket_edge.roles import Roles
 from services.socket_edge.route import Access, Body, Query, Route
@@ -30,8 +32,6 @@ from services.socket_edge.wire import JSON, vary
 
 _TIME_TO_SEND = 15.0
 """Seconds in which a body must have come."""
-_WORTH_COMPRESSING = 1024
-"""Bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,11 @@ class Call(Generic[Query, Body]):
     """The client's."""
 
 
-Handler = Callable[[Call[Any, Any]], Awaitable[Message | Sequence[Struct] | Download]]
-"""Only what changes nothing may answer a file: others are answered from a record when they are asked again."""
+Admitted = Callable[[], bool]
+Said = Message | Sequence[Struct]
+Handler = Callable[[Call[Any, Any]], Awaitable[Said | Download] | Said]
+"""Only what changes nothing may answer a file: others are answered from a record when they are asked again. A handler
+that answers from memory is no coroutine; what it was asked may be answered again without being read (`repeats`)."""
 
 
 class Gate:
@@ -84,6 +87,24 @@ class Gate:
             await self._limits.of_user(route.rate, caller.user)
         query, body = _query(request, route), await _body(request, route.body)
         return Call(await self._on_behalf_of(caller, query, body), query, body, address)
+
+    def again(self, request: web.Request, route: Route[Query, Body], call: Call[Query, Body]) -> Admitted | None:
+        """Of a request that was admitted, whether it would be once more. None where that takes more than a look: of
+        strangers, of administrators, and of who asks about others."""
+        try:
+            token = credentials.find(request.headers.get("Authorization"), request.cookies).token
+        except ApiError:
+            return None
+        identity = self._verifier.known(token)
+        if route.access is not Access.USER or identity is None or identity.user != call.user:
+            return None
+        verifier, standing = self._verifier, self._standing
+        spend = self._limits.at_hand(route.rate, call.user, call.address)
+
+        def admitted() -> bool:
+            return verifier.known(token) is identity and standing.still(identity) and spend()
+
+        return admitted
 
     async def _caller(self, request: web.Request, route: Route[Query, Body]) -> Identity | None:
         """None for a request without a token that is let through all the same."""
@@ -154,14 +175,19 @@ def _endpoint(
         call = await gate.admit(request, route)
         key = request.headers.get(IDEMPOTENCY_KEY) if route.changes else None
         if key is None:
-            answered = await handler(call)
+            answering = handler(call)
+            answered = await answering if isinstance(answering, Awaitable) else answering
+            if answered is answering and (admitted := gate.again(request, route, call)) is not None:
+                request[AGAIN] = Again(admitted, partial(handler, call), middleware.measure(request, 200))
             if isinstance(answered, Download):
                 return answered.response()
             return _response(request, route, 200, wire.encode(answered))
 
         async def act() -> Answer:
             try:
-                return Answer(status=200, body=wire.encode(await handler(call)).decode())
+                answering = handler(call)
+                answered = await answering if isinstance(answering, Awaitable) else answering
+                return Answer(status=200, body=wire.encode(answered).decode())
             except (ApiError, RpcError) as error:
                 refusal = error if isinstance(error, ApiError) else of_rpc(error)
                 if refusal.status == 503:
@@ -186,7 +212,7 @@ def _response(request: web.Request, route: Route[Any, Any], status: int, body: b
             response = web.Response(status=status, body=body, content_type=JSON)
         response.etag = ETag(tag, is_weak=True)
         response.headers["Cache-Control"] = "private, no-cache"
-    if response.status == 200 and len(body) >= _WORTH_COMPRESSING:
+    if response.status == 200 and len(body) >= wire.WORTH_COMPRESSING:
         response.enable_compression()
         vary(response, "Accept-Encoding")
     return response

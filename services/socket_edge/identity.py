@@ -48,10 +48,17 @@ class TokenVerifier:
         self._verified: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
         """By token, with the monotonic time till when it need not be verified again."""
 
-    async def verify(self, token: str) -> Identity:
-        """Raises ApiError 401, or 503 while the issuer's keys cannot be had: that says nothing about the token."""
+    def known(self, token: str) -> Identity | None:
+        """Whose it is, if it was verified lately."""
         until, known = self._verified.get(token, (0.0, None))
         if known is not None and self._clock.monotonic() < until and self._clock.now() < known.expires_at:
+            return known
+        return None
+
+    async def verify(self, token: str) -> Identity:
+        """Raises ApiError 401, or 503 while the issuer's keys cannot be had: that says nothing about the token."""
+        known = self.known(token)
+        if known is not None:
             return known
         identity = await self._verify(token)
         self._verified[token] = (self._clock.monotonic() + _KNOWN_FOR, identity)

@@ -1,6 +1,6 @@
 """How much of each kind of request may come from one user and from one address."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -26,6 +26,17 @@ class Limits:
 
     async def of_user(self, rate: Rate, user: str) -> None:
         await self._limiter.spend(rate, "user", user, self._of_user[rate])
+
+    def at_hand(self, rate: Rate, user: str, address: str) -> Callable[[], bool]:
+        """What takes a request of this user from this address out of what needs no waiting: False if there is none."""
+        limiter = self._limiter
+        ours, all_of_address = limiter.share(rate, "user", user), limiter.share(rate, "address", address)
+
+        def spend() -> bool:
+            now = limiter.now()
+            return all_of_address.holds(now) and ours.take(now) and all_of_address.take(now)
+
+        return spend
 
     async def of_address(self, rate: Rate, address: str) -> None:
         """Before anything is known of who asks."""

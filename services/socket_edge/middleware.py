@@ -73,6 +73,11 @@ async def answer_in_json(request: web.Request, handler: Handler) -> web.StreamRe
     return response
 
 
+def measure(request: web.Request, status: int) -> Histogram:
+    """Of requests to the same route that are answered with this status."""
+    return _duration.labels(_route(request), status)
+
+
 def cross_origin(origins: Origins) -> Middleware:
     """CORS by an allow-list (api-contract §2.6): a browser keeps from a page what carries no header for its origin.
     The Socket.IO server does the same for its own path."""

@@ -48,7 +48,7 @@ class Spent(Message, frozen=True, kw_only=True):
     """Epoch seconds at which it will be full again."""
 
 
-class _Share:
+class Share:
     """What this edge may hand out of a bucket. Times are monotonic seconds, except `alone`."""
 
     def __init__(self) -> None:
@@ -60,8 +60,11 @@ class _Share:
         """The bucket, as far as this edge knows, while it counts alone."""
         self.lock = asyncio.Lock()
 
+    def holds(self, now: float) -> bool:
+        return bool(self.tokens) and now < self.good_until
+
     def take(self, now: float) -> bool:
-        if not self.tokens or now >= self.good_until:
+        if not self.holds(now):
             return False
         self.tokens -= 1
         return True
@@ -73,7 +76,7 @@ class RateLimiter:
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._clock = clock
         self._buckets = bus.bucket(RATES, timeout=_WAIT)
-        self._shares: OrderedDict[str, _Share] = OrderedDict()
+        self._shares: OrderedDict[str, Share] = OrderedDict()
         self._chance = random.Random()  # noqa: S311 - so that edges take turns
         self._alone_until = 0.0
         """Monotonic seconds."""
@@ -83,7 +86,7 @@ class RateLimiter:
 
         Raises ApiError 429 when there were too many.
         """
-        key = f"{rate}.{by}.{sha256(who.encode()).hexdigest()[:32]}"
+        key = _key(rate, by, who)
         share = self._share(key)
         if share.take(self._clock.monotonic()):
             return
@@ -98,23 +101,31 @@ class RateLimiter:
             _refused.labels(rate, by).inc()
             raise too_many(share.empty_until - now)
 
-    def _share(self, key: str) -> _Share:
+    def share(self, rate: str, by: str, who: str) -> Share:
+        """What of a bucket this edge has. It may be forgotten here later: what it holds was taken out of the bucket."""
+        return self._share(_key(rate, by, who))
+
+    def now(self) -> float:
+        """As shares count: monotonic seconds."""
+        return self._clock.monotonic()
+
+    def _share(self, key: str) -> Share:
         share = self._shares.get(key)
         if share is None:
-            share = self._shares[key] = _Share()
+            share = self._shares[key] = Share()
             if len(self._shares) > _MOST:
                 self._shares.popitem(last=False)
         else:
             self._shares.move_to_end(key)
         return share
 
-    async def _refill(self, share: _Share, key: str, limit: int) -> None:
+    async def _refill(self, share: Share, key: str, limit: int) -> None:
         wanted = max(1, limit // _PARTS)
         taken, wait = await self._take(share, key, limit, wanted)
         now = self._clock.monotonic()
         share.tokens, share.good_until, share.empty_until = taken, now + _KEPT, now + wait
 
-    async def _take(self, share: _Share, key: str, limit: int, wanted: int) -> tuple[int, float]:
+    async def _take(self, share: Share, key: str, limit: int, wanted: int) -> tuple[int, float]:
         """Tokens out of the bucket and, if there are none, seconds until there is one."""
         if self._clock.monotonic() >= self._alone_until:
             try:
@@ -146,6 +157,10 @@ class RateLimiter:
             return Spent(until=until), 0, until + each - now - WINDOW
         taken = min(wanted, there)
         return Spent(until=until + taken * each), taken, 0.0
+
+
+def _key(rate: str, by: str, who: str) -> str:
+    return f"{rate}.{by}.{sha256(who.encode()).hexdigest()[:32]}"
 
 
 def too_many(seconds: float) -> ApiError:

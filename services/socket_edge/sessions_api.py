@@ -61,7 +61,7 @@ class SessionsApi:
         await self._or_not_found(rpc.RESUME_BOT, rpc.OfBots(user=call.user, account_type=call.body.account_type))
         return Done(message="Session resumed")
 
-    async def status(self, call: Call[requests.OfBots, Nothing]) -> responses.BotSessionStatus | responses.NoBotSession:
+    def status(self, call: Call[requests.OfBots, Nothing]) -> responses.BotSessionStatus | responses.NoBotSession:
         status = self._state.bot(call.user, call.query.account_type)
         if status is None or not status.state.alive:
             return responses.NoBotSession()

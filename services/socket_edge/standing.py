@@ -64,6 +64,13 @@ class Standing:
             await self._learn(session)
         self.check(identity)
 
+    def still(self, identity: Identity) -> bool:
+        """As `check`; False where there is something to learn, too."""
+        if identity.session and identity.session not in self._used:
+            return False
+        self.check(identity)
+        return True
+
     def check(self, identity: Identity) -> None:
         """Raises ApiError: 403 for who is banned, 401 for a session that was ended."""
         self.check_user(identity.user)

@@ -69,19 +69,20 @@ class State:
 
     def bot(self, user: str, account_type: AccountType | None = None) -> BotStatus | None:
         """The one on that account; without one, the one that is shown for all of them."""
-        bots = [BotId(user, each) for each in AccountType if account_type in (each, None)]
-        statuses = (self._statuses.get(keys.bot_status(bot)) for bot in bots)
-        return shown(status for status in statuses if status is not None)
+        wanted = AccountType if account_type is None else (account_type,)
+        statuses = [self._statuses.get(keys.bot_status(BotId(user, each))) for each in wanted]
+        known = [status for status in statuses if status is not None]
+        return known[0] if len(known) == 1 else shown(known)
 
     def bot_states(self) -> dict[BotId, BotState]:
         """Of everybody's bots."""
         return {entry.value.bot: entry.value.state for _, entry in self._statuses.items()}
 
-    def account_type(self, user: str) -> AccountType:
-        """The one that is shown: of the bot that runs, else the one the user chose."""
-        bot, choice = self.bot(user), self._choices.get(keys.account_choice(user))
+    def account_type(self, user: str, bot: BotStatus | None) -> AccountType:
+        """The one that is shown: of `bot`, if it runs, else the one the user chose."""
         if bot is not None and bot.state.alive:
             return bot.config.account_type
+        choice = self._choices.get(keys.account_choice(user))
         return choice.account_type if choice is not None else AccountType.DEMO
 
     def running(self) -> list[BotStatus]:

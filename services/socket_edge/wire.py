@@ -8,6 +8,9 @@ from aiohttp import web
 
 JSON = "application/json"
 
+WORTH_COMPRESSING = 1024
+"""Bytes."""
+
 MAX_DEPTH = 32
 """Arrays and objects in each other (crm-and-reliability §E15)."""
 
