@@ -31,7 +31,7 @@ class Policy:
         self.loss_limits = loss_limits(config)
         self._scoring = Scoring(config, self.plan, self.calendar)
         self._platform = platform
-        self._plan_told = _told(config.stake_plan)
+        self._plan_told = _told("martingale" if config.leverage_enabled else config.stake_plan)
         limits = config.limits
         self._rules_told = _told(
             config.time_zone, config.mode, config.protections, limits.cooldown_after_trade, limits.cooldown_after_loss

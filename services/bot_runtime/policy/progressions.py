@@ -12,13 +12,21 @@ from services.bot_runtime.policy.trade import Trade
 @dataclass(frozen=True, slots=True)
 class Martingale(UnitPlan):
     """After the n-th loss in a row the base amount × leverage^n, at most `steps` times raised. A win goes back to the
-    base amount (api-contract §10.6)."""
+    base amount (api-contract §10.6).
+
+    Progress: `step` is how many losses there were in a row.
+    """
 
     leverage: Decimal
     steps: int
 
     def stake(self, score: Score, balance: Decimal, payout: int) -> Decimal:  # noqa: ARG002 - one shape for all plans
-        return self.amount * self.leverage ** min(score.losses_in_a_row, self.steps)
+        return self.amount * self.leverage ** min(score.plan.step, self.steps)
+
+    def after(self, progress: PlanProgress, trade: Trade) -> PlanProgress:
+        if trade.result is TradeResult.TIE:
+            return progress
+        return PlanProgress(step=progress.step + 1 if trade.result is TradeResult.LOSS else 0)
 
 
 @dataclass(frozen=True, slots=True)

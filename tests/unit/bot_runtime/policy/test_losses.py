@@ -39,6 +39,12 @@ def test_less_than_a_stake_worth_an_order_is_nothing_left() -> None:
     assert trader.judge() == halted("Stop Loss reached: R$ -60.00")
 
 
+def test_what_is_worth_an_order_is_not_more_than_the_most_that_is_staked() -> None:
+    trader = Trader(a_config(amount=10, maxStake="0.50", stopLoss="1.20"))
+    assert trader.play([L] * 9) == [D("0.50"), D("0.50")]
+    assert trader.judge() == halted("Stop Loss reached: R$ -1.00")
+
+
 def test_a_stop_loss_in_percent_is_of_the_balance_at_the_start_of_the_day() -> None:
     trader = Trader(a_config(amount=20, limits={"stopLossPercent": 5}), "1000")
     assert trader.play([L] * 9) == [D(20), D(20), D(10)]

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from libs.contracts.orders import TradeResult
+from libs.contracts.score import PlanProgress
 from services.bot_runtime.policy import Entry, Refusal
 from tests.messages import a_score
 from tests.unit.bot_runtime.policy.builders import D, Trader, a_config
@@ -44,7 +45,7 @@ def test_fixed(amount: str, maximum: str, balance: str, stake: str | None) -> No
 
 def a_martingale(losses: int, balance: str = "10000", **fields: object) -> Trader:
     config = a_config(**({"amount": 10, "leverageEnabled": True} | fields))
-    return Trader(config, balance, a_score(losses_in_a_row=losses))
+    return Trader(config, balance, a_score(plan=PlanProgress(step=losses)))
 
 
 @pytest.mark.parametrize(("losses", "stake"), [(0, "10"), (1, "20"), (2, "40"), (3, "80"), (4, "80"), (9, "80")])

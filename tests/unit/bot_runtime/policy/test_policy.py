@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.orders import TradeResult
-from libs.contracts.score import Score
+from libs.contracts.score import PlanProgress, Score
 from services.bot_runtime.policy import Account, Entry, Offer, Policy, Trade
 from tests.messages import NOW, a_score
 from tests.unit.bot_runtime.policy.builders import KINDS, RESULTS, D, Trader, a_config, a_trade
@@ -80,7 +80,7 @@ WORTH: dict[str, Any] = {"leverageEnabled": True, "leverage": 5, "maxMartingaleS
 def test_the_greatest_configuration_is_still_capped() -> None:
     config = a_config(amount=1000, **WORTH)
     policy = Policy(config)
-    verdict = policy.judge(a_score(losses_in_a_row=6), Account(D(10**9)), Offer(76, 82), NOW)
+    verdict = policy.judge(a_score(plan=PlanProgress(step=6)), Account(D(10**9)), Offer(76, 82), NOW)
     assert verdict == Entry(D(10000))
 
 
@@ -127,7 +127,7 @@ def test_another_stake_plan_begins_anew_and_the_same_goes_on(kind: str) -> None:
     score = under(Policy(a_config(**plan)))
     assert score.plan.step == 3
     assert changed(score, timeZone="Europe/London", **plan).plan == score.plan
-    if "stakePlan" in KINDS[kind]:
+    if KINDS[kind].keys() & {"stakePlan", "leverageEnabled"}:
         adapted = changed(score, **KINDS[kind])
         assert adapted.plan == under(Policy(a_config(**KINDS[kind])), ()).plan
         assert adapted.total == D(-30)
