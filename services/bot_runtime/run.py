@@ -105,7 +105,7 @@ class Run:
             raise RuntimeError(f"order {record.order.order_id} is not settled")
         if record.settlement is None:
             return passed(self.score, record.order.sequence, at)
-        return policy.after(self.score, Trade.of(record.order, record.settlement, record.updated_at), at)
+        return policy.after(self.score, Trade.of(record.order, record.settlement.profit, record.updated_at), at)
 
     def settle(self, score: Score, record: OrderRecord) -> None:
         """The score is durable: the order needs no more attention."""

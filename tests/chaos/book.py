@@ -102,7 +102,7 @@ class Book:
         score = fresh_score(order.user, order.run, order.account_type, order.at)
         for each in known:
             if each.settlement is not None:
-                score = policy.after(score, Trade.of(each.order, each.settlement, each.updated_at), order.at)
+                score = policy.after(score, Trade.of(each.order, each.settlement.profit, each.updated_at), order.at)
         at_risk = sum((each.order.stake for each in still_open), Decimal(0))
         account = Account(order.worth - at_risk, at_risk, len(still_open))
         verdict = policy.judge(score, account, Offer(order.active_id, 100), order.at)

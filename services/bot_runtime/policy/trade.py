@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from libs.contracts.account import AccountType
-from libs.contracts.orders import Order, Settlement, TradeResult
+from libs.contracts.orders import Order, TradeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Trade:
     """Of the account when it was decided."""
 
     @classmethod
-    def of(cls, order: Order, settlement: Settlement, ended: datetime) -> "Trade":
+    def of(cls, order: Order, profit: Decimal, ended: datetime) -> "Trade":
         return cls(
             run=order.run,
             sequence=order.sequence,
@@ -34,7 +34,7 @@ class Trade:
             decided=order.at,
             ended=ended,
             stake=order.stake,
-            profit=settlement.profit,
+            profit=profit,
             worth=order.worth,
         )
 

@@ -163,6 +163,8 @@ async def test_an_unknown_order_stops_it_once_the_others_are_settled(
     await gateway.settle(second, "0.82")
     await observer.until(lambda: "unknown" in observer.labels()[-1])
     assert observer.scores[USER][-1].total == D("0.82")
+    await observer.start_bot(config=config(mode="manual", asset="T1-OTC", timeframe=10, amount=10, stopLoss=10))
+    assert (await gateway.next_order(1)).stake == D("9.82"), "it counts as lost in the next run"
 
 
 async def test_what_a_configuration_can_cost_is_told_before_it_starts(

@@ -39,7 +39,7 @@ def a_day(*results: Decimal, **rules: Any) -> Book:
         record = a_trade(sequence, verdict.stake, verdict.stake * result, worth)
         worth += verdict.stake * result
         assert record.settlement is not None
-        score = policy.after(score, Trade.of(record.order, record.settlement, ended), ended)
+        score = policy.after(score, Trade.of(record.order, record.settlement.profit, ended), ended)
         records.append(record)
     return booked(Book(config, records, [], [], [], [], [], score, a_status(config, BotState.STOPPED)))
 
