@@ -1,7 +1,7 @@
 """A bot's lifecycle: any process answers, by writing what the user wants; the one that runs the bot makes it so."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -57,6 +57,8 @@ class Endpoints:
         self._strategies = strategies
         self._running = running
         self._real_accounts = real_accounts
+        self._starting = 0
+        """Bots that this process is starting, and `running` may not know yet."""
 
     async def start(self, request: StartBot) -> BotStatus:
         """Raises RpcError. Of two at once one succeeds and the other is told ALREADY_RUNNING."""
@@ -69,13 +71,14 @@ class Endpoints:
                     ErrorCode.ALREADY_RUNNING,
                     f"the bot on the {bot.account_type} account is running, or still waits for its open position",
                 )
-            await self._check_rules(request)
-            desired = await self._desired(request)
-            try:
-                await self._desires.start(desired, known)
-            except RevisionConflict as conflict:
-                raise RpcError(ErrorCode.ALREADY_RUNNING, "the bot is being started already") from conflict
-            return await self._tell(journal, desired, BotState.STARTING, labels.STARTING)
+            with self._place():
+                await self._check_rules(request)
+                desired = await self._desired(request)
+                try:
+                    await self._desires.start(desired, known)
+                except RevisionConflict as conflict:
+                    raise RpcError(ErrorCode.ALREADY_RUNNING, "the bot is being started already") from conflict
+                return await self._tell(journal, desired, BotState.STARTING, labels.STARTING)
 
     async def stop(self, request: StopBot) -> BotStatus:
         """Raises RpcError. Answers at once; the bot stops when its open position is settled."""
@@ -158,13 +161,22 @@ class Endpoints:
             raise _not_running(known.bot)
         return await self._tell(await self._journal(known.bot), desired, state, label)
 
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """One of as many as may run. It is kept until the new bot is among those that run."""
+        if self._running() + self._starting >= self._platform.platform.max_bots:
+            raise RpcError(ErrorCode.LIMIT_REACHED, f"{self._platform.platform.max_bots} bots run already")
+        self._starting += 1
+        try:
+            yield
+        finally:
+            self._starting -= 1
+
     async def _check(self, request: StartBot) -> None:
         if self._platform.barred(request.user):
             raise RpcError(ErrorCode.SUSPENDED, BARRED)
         if self._platform.platform.maintenance:
             raise RpcError(ErrorCode.MAINTENANCE, self._platform.notice)
-        if self._running() >= self._platform.platform.max_bots:
-            raise RpcError(ErrorCode.LIMIT_REACHED, f"{self._platform.platform.max_bots} bots run already")
         await self._check_config(request)
         account = await self._account(request)
         smallest = min(request.config.amount, request.config.max_stake)

@@ -1,12 +1,15 @@
 """What administrators allow counts at once, for bots that run as well."""
 
+import asyncio
+from uuid import UUID
+
 import pytest
 
 from libs.bus import Bus
 from libs.bus.topology import PLATFORM as BUCKET
 from libs.contracts import keys
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotConfig, BotState
+from libs.contracts.bots import BotConfig, BotState, BotStatus
 from libs.contracts.platform import BarredUser, Platform, UserLimits
 from libs.contracts.rpc import (
     PLATFORM,
@@ -84,6 +87,15 @@ async def test_no_more_bots_run_than_are_allowed(bus: Bus, gateway: Gateway, obs
     await observer.stop_bot()
     await observer.label("Bot Stopped")
     await observer.start_bot(OTHER_USER)
+
+
+async def test_nor_when_many_are_started_at_once(bus: Bus, gateway: Gateway, observer: Observer) -> None:
+    users = [str(UUID(int=number)) for number in range(1, 11)]
+    await asyncio.gather(*map(gateway.connect, users))
+    await say(bus, Platform(max_bots=3))
+    results = await asyncio.gather(*map(observer.start_bot, users), return_exceptions=True)
+    assert len([result for result in results if isinstance(result, BotStatus)]) == 3
+    assert {result.code for result in results if isinstance(result, RpcError)} == {ErrorCode.LIMIT_REACHED}
 
 
 async def test_a_blocked_user_opens_nothing_and_others_do(bus: Bus, gateway: Gateway, observer: Observer) -> None:
