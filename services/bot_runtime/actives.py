@@ -1,6 +1,6 @@
 """The broker's actives, as the gateway last published them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from libs.bus import Bus, Entry
@@ -19,9 +19,12 @@ class Actives:
         """Whether a catalogue was ever received; until then nobody can tell what exists."""
         self._by_id: dict[int, Active] = {}
         self._by_ticker: dict[str, Active] = {}
+        self._turned: Callable[[set[str]], None] | None = None
 
-    async def follow(self, bus: Bus) -> None:
-        """Current when it returns, and kept so until the bus is closed."""
+    async def follow(self, bus: Bus, turned: Callable[[set[str]], None]) -> None:
+        """Current when it returns, and kept so until the bus is closed; `turned` is told the tickers of those that were
+        put on offer, or taken from it."""
+        self._turned = turned
         await bus.mirror(CATALOGUE, CATALOGUE_KEY, Catalogue, self._changed)
 
     def replace(self, actives: Iterable[Active]) -> None:
@@ -41,5 +44,14 @@ class Actives:
         return [active for active in self._by_id.values() if active.tradable(BOUGHT, now)]
 
     def _changed(self, _: str, entry: Entry[Catalogue] | None) -> None:
-        if entry is not None:
-            self.replace(entry.value.actives)
+        if entry is None:
+            return
+        before = self._on_offer()
+        self.replace(entry.value.actives)
+        if self._turned is not None and (turned := before ^ self._on_offer()):
+            self._turned(turned)
+
+    def _on_offer(self) -> set[str]:
+        """Not suspended, whether it is open or not."""
+        offerings = ((ticker, active.option(BOUGHT)) for ticker, active in self._by_ticker.items())
+        return {ticker for ticker, offering in offerings if offering is not None and not offering.suspended}

@@ -59,7 +59,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     partitions = Partitions(bus, fleet, settings.lease_seconds)
 
     await strategies.load(settings.strategies_dir)
-    await actives.follow(bus)
+    await actives.follow(bus, fleet.wake_for)
     service.health.add("catalogue", lambda: actives.known)
     await accounts.follow(bus, fleet.wake)
     await platform.follow(bus, fleet.wake_all)

@@ -11,7 +11,7 @@ from prometheus_client import Histogram
 from libs.bus import RevisionConflict
 from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotConfig, BotSignal, BotState, BotStatus, DesiredBot
 from libs.contracts.orders import Order, OrderRecord, OrderState, RejectCode
-from services.bot_runtime import labels
+from services.bot_runtime import labels, manual
 from services.bot_runtime.board import Board
 from services.bot_runtime.choice import Choice, candle_size, choices
 from services.bot_runtime.deferred import Deferred
@@ -144,7 +144,7 @@ class Bot:
             if (decision := self._decide()) is not None:
                 await self._enter(*decision)
                 continue
-            refusal = self._policy.obstacle(self._run.score, self._account(), self._desk.clock.now())
+            refusal = self._obstacle()
             if self._desired.running and (reason := self._reason_to_stop(refusal)):
                 await self._stop(reason)
                 continue
@@ -206,11 +206,16 @@ class Bot:
 
     def _asset(self) -> int | None:
         """The only active it looks at; None in auto mode."""
-        config = self._desired.config
-        if config.mode == "auto":
+        if self._desired.config.mode == "auto":
             return None
-        active = self._desk.actives.by_ticker(config.asset or "")
+        active = manual.asset(self._desired.config, self._desk.actives)
         return active.id if active is not None else 0
+
+    def _obstacle(self) -> Refusal | None:
+        """What keeps it from trading at all; in manual mode, from trading its asset."""
+        config, actives, now = self._desired.config, self._desk.actives, self._desk.clock.now()
+        refusal = self._policy.obstacle(self._run.score, self._account(), now, manual.offer(config, actives))
+        return refusal or manual.unavailable(config, actives, now)
 
     def _account(self) -> Account:
         which = self._desired.user, self._desired.config.account_type
@@ -286,7 +291,9 @@ class Bot:
 
     async def _tell_trading(self, refusal: Refusal | None) -> None:
         if not self._run.open:
-            label = labels.held(refusal.reason, refusal.until) if refusal is not None else labels.ANALYZING
+            now, label = self._desk.clock.now(), labels.ANALYZING
+            if refusal is not None:
+                label = labels.held(refusal.reason, refusal.until, now)
             await self._tell(Activity.ANALYZING, label, refusal=refusal)
         elif (latest := self._run.open[-1]).state is OrderState.OPENED:
             await self._tell(Activity.TRACKING, labels.TRACKING, latest.order, refusal=refusal)
@@ -340,10 +347,13 @@ class Bot:
 
     def _patience(self, refusal: Refusal | None) -> float | None:
         """Seconds until something is to be done though nobody has told anything."""
-        now = self._desk.clock
-        waits = [self._look_at[record.order.sequence] - now.monotonic() for record in self._run.open]
-        if refusal is not None and refusal.until is not None:
-            waits.append((refusal.until - now.now()).total_seconds())
+        monotonic, now = self._desk.clock.monotonic(), self._desk.clock.now()
+        waits = [self._look_at[record.order.sequence] - monotonic for record in self._run.open]
+        times = [
+            refusal.until if refusal is not None else None,
+            manual.turn(self._desired.config, self._desk.actives, now),
+        ]
+        waits += [(time - now).total_seconds() for time in times if time is not None]
         return max(0.0, min(waits)) if waits else None
 
     async def _heard(self, timeout: float | None) -> None:

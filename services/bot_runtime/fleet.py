@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from functools import partial
 
 import structlog
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 
 from libs.bus import Bus, BusError, Entry, Lease
 from libs.bus.topology import DESIRED
@@ -34,7 +34,11 @@ while the next ones are evaluated."""
 _AT_ONCE = 16
 """Bots that decide in one turn: the orders of the first are on their way while the others decide."""
 
+_LATE = 5.0
+"""Seconds after which a close is no longer traded on: its signals are for the candle that began there."""
+
 _running = Gauge("pregao_bots", "Bots this process runs")
+_late = Counter("pregao_bot_rounds_late_total", "Closes of candles that came too late to be traded on", ["size"])
 
 
 class Fleet:
@@ -89,7 +93,15 @@ class Fleet:
 
     async def evaluate(self, panel: Panel, end: int) -> None:
         """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers. They
-        have their turn before the next one has: no order waits for what others say."""
+        have their turn before the next one has: no order waits for what others say.
+
+        Candles that were made up for after an outage come late, and nobody trades on them any more.
+        """
+        late = self._desk.clock.now().timestamp() - end
+        if late > _LATE:
+            _late.labels(panel.size).inc()
+            log.warning("round_late", size=panel.size, end=end, seconds=round(late, 3))
+            return
         for one, bots in self._by_strategy(panel.size).items():
             await self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
             for _ in range(_TURNS):
@@ -133,6 +145,12 @@ class Fleet:
         self._followers = None
         for bot in self._bots.values():
             bot.wake()
+
+    def wake_for(self, tickers: set[str]) -> None:
+        """Those in manual mode: their assets can be bought again, or no longer."""
+        for bot in self._bots.values():
+            if bot.desired.config.asset in tickers:
+                bot.wake()
 
     def _desired_changed(self, _: str, entry: Entry[DesiredBot] | None) -> None:
         if entry is None:

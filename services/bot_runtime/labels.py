@@ -26,9 +26,15 @@ def opening(ticker: str) -> str:
     return f"Opening position on {ticker}..."
 
 
-def held(reason: str, until: datetime | None) -> str:
-    """What keeps it from trading; `until`: when that ends by itself."""
-    return reason if until is None else f"Waiting until {until:%H:%M:%S} UTC: {reason}"
+def held(reason: str, until: datetime | None, now: datetime) -> str:
+    """What keeps it from trading; `until`: when that ends by itself, UTC as `now`."""
+    if until is None:
+        return reason
+    return f"Waiting until {until:{'%H:%M:%S' if until.date() == now.date() else '%d %b %H:%M:%S'}} UTC: {reason}"
+
+
+def waiting_for(asset: str | None, why: str) -> str:
+    return f"Waiting: {asset} {why}..."
 
 
 def closed(result: TradeResult) -> str:

@@ -32,6 +32,8 @@ from tests.messages import USER, a_candle, a_position
 
 CLOCK = SystemClock()
 SIZE = 10
+_AHEAD = 3600
+"""Seconds: no candle comes too late, however long a test takes."""
 _BALANCES = {AccountType.DEMO: 900004, AccountType.REAL: 900005}
 Types = tuple[AccountType, ...]
 
@@ -73,7 +75,7 @@ class Gateway:
         self.rejected: list[str] = []
         self.queries: list[CandleQuery] = []
         self.history_failure: RpcError | None = None
-        self.end = int(CLOCK.now().timestamp()) // SIZE * SIZE
+        self.end = int(CLOCK.now().timestamp()) // SIZE * SIZE + _AHEAD
         self._orders = bus.bucket(ORDERS)
         self._accounts = bus.bucket(ACCOUNTS)
         self._records: dict[str, Records] = {}
@@ -84,9 +86,12 @@ class Gateway:
         return self.broker.bought
 
     async def start(self, *actives: Active) -> None:
-        await self.bus.bucket(CATALOGUE).put("actives", Catalogue(at=CLOCK.now(), actives=actives))
+        await self.offer(*actives)
         await self.bus.serve("gateway", {CANDLES: self._candles})
         await self.bus.subscribe(subjects.trade("*", OrderState.REJECTED), TradeFailed, self._hear_rejection)
+
+    async def offer(self, *actives: Active) -> None:
+        await self.bus.bucket(CATALOGUE).put("actives", Catalogue(at=CLOCK.now(), actives=actives))
 
     async def connect(self, user: str = USER, balance: str = "1000", types: Types = (AccountType.DEMO,)) -> None:
         await self.fund(user, balance, types)

@@ -11,10 +11,10 @@ from libs.contracts.rpc import ErrorCode, RpcError
 from libs.strategies.panel import Panel
 from services.bot_runtime.candles import Candles
 from tests.integration.bot_runtime.conftest import StartRuntime
-from tests.integration.bot_runtime.gateway import Gateway
+from tests.integration.bot_runtime.gateway import SIZE, Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import eventually
-from tests.messages import a_candle
+from tests.messages import USER, a_candle
 
 
 async def demands(bus: Bus) -> list[set[Feed]]:
@@ -60,6 +60,25 @@ async def test_after_a_gap_the_history_is_fetched_again(
     await eventually(lambda: len(gateway.queries) > asked)
     assert len(gateway.bought) == 1, "a panel with a hole is not traded on"
     assert (await gateway.next_order(1)).sequence == 2
+
+
+async def test_candles_that_come_late_are_not_traded_on(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
+) -> None:
+    """As after an outage, when a gateway makes up for what nobody saw closing."""
+    gateway.end = int(bus.clock.now().timestamp()) // SIZE * SIZE - 6 * SIZE
+    runtime = await start_runtime()
+    await observer.start_bot(config=BotConfig(mode="manual", asset="T1-OTC", timeframe=10))
+    await eventually(lambda: gateway.queries)
+    for _ in range(3):
+        await gateway.close_candles(1)
+    await eventually(lambda: runtime.logged("round_late"))
+    order = await gateway.next_order(1)
+    await observer.until(lambda: observer.signals[USER])
+    (followed,) = observer.signals[USER]
+    assert followed.order_id == order.order_id
+    assert order.at.timestamp() - followed.signal.candle_end <= 5
+    assert await runtime.metric('pregao_bot_rounds_late_total{size="10"}') == len(runtime.logged("round_late"))
 
 
 async def test_a_history_that_fails_is_asked_for_again(

@@ -1,19 +1,21 @@
 """A bot's life, seen from outside: what it buys and what it tells."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from libs.contracts.bots import Activity, BotConfig, BotState
+from libs.contracts.market import TradingHours
 from libs.contracts.orders import OrderState, RejectCode
 from services.bot_runtime import labels
 from services.bot_runtime.run import order_id
 from services.broker_gateway.broker import Refused, Unanswered
 from tests.integration.bot_runtime.conftest import StartRuntime
-from tests.integration.bot_runtime.gateway import Gateway
+from tests.integration.bot_runtime.gateway import CLOCK, Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.messages import USER
+from tests.unit.bot_runtime.builders import an_active
 
 D = Decimal
 
@@ -227,3 +229,20 @@ async def test_a_manual_bot_trades_its_asset_at_its_timeframe(gateway: Gateway, 
     order = await gateway.next_order(1, 2, size=30)
     assert (order.active_id, order.duration) == (2, 30)
     assert {(query.active_id, query.size) for query in gateway.queries} == {(2, 30)}
+
+
+async def test_what_keeps_a_manual_bot_from_its_asset_is_told(gateway: Gateway, observer: Observer) -> None:
+    await gateway.offer(an_active(1, payout=79), an_active(2))
+    await observer.start_bot(config=BotConfig(mode="manual", asset="T1-OTC", timeframe=10, min_payout=80))
+    await observer.label("Waiting for a payout of 80%: it is 79%...")
+    await gateway.offer(an_active(1, suspended=True), an_active(2))
+    await observer.label("Waiting: T1-OTC is suspended...")
+    now = int(CLOCK.now().timestamp())
+    opens = now + 6
+    await gateway.offer(
+        an_active(1, hours=(TradingHours(now - 9, now), TradingHours(opens, opens + 600))), an_active(2)
+    )
+    closed = await observer.label(f"Waiting until {datetime.fromtimestamp(opens, UTC):%H:%M:%S} UTC: T1-OTC is closed")
+    assert closed.held_until == datetime.fromtimestamp(opens, UTC)
+    await observer.label(labels.ANALYZING)
+    assert (await gateway.next_order(1)).active_id == 1
