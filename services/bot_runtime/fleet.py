@@ -97,10 +97,7 @@ class Fleet:
 
         Candles that were made up for after an outage come late, and nobody trades on them any more.
         """
-        late = self._desk.clock.now().timestamp() - end
-        if late > _LATE:
-            _late.labels(panel.size).inc()
-            log.warning("round_late", size=panel.size, end=end, seconds=round(late, 3))
+        if self._too_late(panel.size, end):
             return
         for one, bots in self._by_strategy(panel.size).items():
             await self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
@@ -108,6 +105,8 @@ class Fleet:
                 await asyncio.sleep(0)
 
     async def _said(self, moment: Moment, bots: Iterable[Bot], one: Followed, signals: Signals) -> None:
+        if self._too_late(moment.size, moment.end):  # a strategy of users may take its time
+            return
         clock = self._desk.clock
         board = Board(moment, one.name, one.parameters, signals, clock.now(), clock.monotonic())
         deciding = 0
@@ -118,6 +117,13 @@ class Fleet:
                     if deciding % _AT_ONCE == 0:
                         await asyncio.sleep(0)
             await asyncio.sleep(0)  # the last ones decide
+
+    def _too_late(self, size: int, end: int) -> bool:
+        late = self._desk.clock.now().timestamp() - end
+        if late > _LATE:
+            _late.labels(size).inc()
+            log.warning("round_late", size=size, end=end, seconds=round(late, 3))
+        return late > _LATE
 
     def _by_strategy(self, size: int) -> dict[Followed, list[Bot]]:
         """The bots that follow candles of that size."""

@@ -117,7 +117,7 @@ async def bus(connect: Connect) -> Bus:
     return bus
 
 
-async def eventually(condition: Callable[[], object], timeout: float = 10.0) -> None:
+async def eventually(condition: Callable[[], object], timeout: float = 20.0) -> None:
     """Wait for what another process brings about; fails when the deadline passes."""
     async with asyncio.timeout(timeout):
         while not condition():

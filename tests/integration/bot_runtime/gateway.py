@@ -150,7 +150,7 @@ class Gateway:
     async def next_order(self, *active_ids: int, size: int = SIZE) -> Order:
         """Candles of these actives close until somebody has bought."""
         before = len(self.bought)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while len(self.bought) == before:
                 await self.close_candles(*(active_ids or (1, 2)), size=size)
                 with suppress(TimeoutError):
@@ -161,7 +161,7 @@ class Gateway:
 
     async def settle(self, order: Order, profit: str) -> None:
         """Once the broker's confirmation is recorded."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (record := await self.find(order.user, order.order_id)).position is None:
                 await asyncio.sleep(0.005)
         settlement = Settlement(closed_at=CLOCK.now(), close_quote=1.1, profit=Decimal(profit))
@@ -169,7 +169,7 @@ class Gateway:
 
     async def give_up(self, order: Order, after: OrderState) -> None:
         """Once the record is in that state."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (await self.find(order.user, order.order_id)).state is not after:
                 await asyncio.sleep(0.005)
         await self._records[order.user].give_up(order.order_id, after, "nobody knows")

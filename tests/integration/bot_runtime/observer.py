@@ -11,6 +11,9 @@ from libs.contracts.rpc import START_BOT, STOP_BOT, Endpoint, OfBots, StartBot, 
 from libs.contracts.score import Score
 from tests.messages import USER
 
+_PATIENCE = 30.0
+"""Seconds: nothing takes so long, but machines may be busy."""
+
 
 class Observer:
     def __init__(self, bus: Bus) -> None:
@@ -38,17 +41,17 @@ class Observer:
     def labels(self, user: str = USER) -> list[str]:
         return [status.label for status in self.statuses[user]]
 
-    async def label(self, label: str, user: str = USER, timeout: float = 15.0) -> BotStatus:
+    async def label(self, label: str, user: str = USER, timeout: float = _PATIENCE) -> BotStatus:
         """The last status, once it says so."""
         await self.until(lambda: self.labels(user)[-1:] == [label], timeout)
         return self.statuses[user][-1]
 
-    async def score(self, sequence: int, user: str = USER, timeout: float = 15.0) -> Score:
+    async def score(self, sequence: int, user: str = USER, timeout: float = _PATIENCE) -> Score:
         """The score that counts so many orders."""
         await self.until(lambda: self.scores[user] and self.scores[user][-1].sequence >= sequence, timeout)
         return self.scores[user][-1]
 
-    async def until(self, condition: Callable[[], object], timeout: float = 15.0) -> None:
+    async def until(self, condition: Callable[[], object], timeout: float = _PATIENCE) -> None:
         try:
             async with asyncio.timeout(timeout):
                 while not condition():

@@ -1,6 +1,7 @@
 """Which candles it asks for, and how it gets them."""
 
 import asyncio
+from pathlib import Path
 
 from libs.bus import Bus
 from libs.bus.topology import FEEDS
@@ -15,6 +16,7 @@ from tests.integration.bot_runtime.gateway import SIZE, Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import eventually
 from tests.messages import USER, a_candle
+from tests.unit.strategies.authors import only_with, write
 
 
 async def demands(bus: Bus) -> list[set[Feed]]:
@@ -79,6 +81,20 @@ async def test_candles_that_come_late_are_not_traded_on(
     assert followed.order_id == order.order_id
     assert order.at.timestamp() - followed.signal.candle_end <= 5
     assert await runtime.metric('pregao_bot_rounds_late_total{size="10"}') == len(runtime.logged("round_late"))
+
+
+async def test_what_a_strategy_takes_too_long_to_say_is_not_traded_on(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus, tmp_path: Path
+) -> None:
+    write(tmp_path, "dawdles", only_with("0.5", "import time; time.sleep(1.2)"))
+    runtime = await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
+    wish = BotConfig(strategy="dawdles", strategy_parameters={"least": 0.5})
+    await observer.start_bot(config=wish)
+    await eventually(lambda: gateway.queries)
+    gateway.end = int(bus.clock.now().timestamp()) - 4 - SIZE
+    await gateway.close_candles(1, 2)
+    await eventually(lambda: runtime.logged("round_late"))
+    assert gateway.bought == []
 
 
 async def test_a_history_that_fails_is_asked_for_again(

@@ -75,6 +75,9 @@ async def test_a_stop_loss_is_never_passed_whatever_restarts(
             runtime = await start_runtime()
     status = await observer.label("Bot stopped - Stop Loss reached: R$ -100.00")
     assert status.reason.startswith("Stop Loss")
+    with pytest.raises(RpcError, match="Stop Loss") as raised:
+        await observer.start_bot(config=config(amount=40, stopLoss=100))
+    assert raised.value.code is ErrorCode.LIMIT_REACHED
     assert len(gateway.bought) == 3
 
 

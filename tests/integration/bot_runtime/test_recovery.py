@@ -143,8 +143,18 @@ async def test_a_process_told_to_end_hands_over_at_once(
     assert await first.terminate() == 0
     await gateway.settle(order, "8.20")
     await observer.score(1)
-    await eventually(lambda: len(held(second)) == PARTITIONS, timeout=3)
+    await eventually(lambda: len(held(second)) == PARTITIONS, timeout=20)
     assert second.logged("lease_lost") == []
+
+
+async def test_an_order_is_too_late_before_another_process_may_act(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer
+) -> None:
+    """It is decided under a lease of 3 seconds, whatever its lifetime would be."""
+    await start_runtime(PREGAO_ORDER_LIFETIME="30")
+    await observer.start_bot()
+    order = await gateway.next_order()
+    assert timedelta(0) < order.expires_at - order.at < timedelta(seconds=3)
 
 
 async def test_a_process_that_stood_still_no_longer_acts(

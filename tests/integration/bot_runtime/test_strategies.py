@@ -31,37 +31,33 @@ async def alerts(bus: Bus) -> list[Alert]:
     return heard
 
 
-@pytest.mark.parametrize(
-    ("config", "words"),
-    [
-        (
-            BotConfig(strategy="hybrid"),
-            "`config.strategy`: there is no strategy 'hybrid'; there are aggressive, balanced",
-        ),
-        (BotConfig(strategy="balanced", strategy_parameters={"rsiLow": 51}), "`config.strategyParameters`: `rsiLow`"),
-        (BotConfig(strategy="balanced", strategy_parameters={"rsi": 5}), "`rsi`"),
-        (BotConfig(strategy="mhi", strategy_parameters={"majority": 1}), "`majority`"),
-        (BotConfig(strategy="ema-cross", strategy_parameters={"fast": 30}), "`fast`"),
-        (BotConfig(strategy="follow", strategy_parameters={"least": -1}), "`config.strategyParameters`: `least`"),
-    ],
-)
+REFUSED = [
+    (BotConfig(strategy="hybrid"), "`config.strategy`: there is no strategy 'hybrid'; there are aggressive, balanced"),
+    (BotConfig(strategy="balanced", strategy_parameters={"rsiLow": 51}), "`config.strategyParameters`: `rsiLow`"),
+    (BotConfig(strategy="balanced", strategy_parameters={"rsi": 5}), "`rsi`"),
+    (BotConfig(strategy="mhi", strategy_parameters={"majority": 1}), "`majority`"),
+    (BotConfig(strategy="ema-cross", strategy_parameters={"fast": 30}), "`fast`"),
+    (BotConfig(strategy="follow", strategy_parameters={"least": -1}), "`config.strategyParameters`: `least`"),
+]
+
+
 async def test_what_cannot_be_followed_is_refused_naming_the_field(
-    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, tmp_path: Path, config: BotConfig, words: str
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, tmp_path: Path
 ) -> None:
     write(tmp_path, "follow")
     await start_runtime(PREGAO_STRATEGIES_DIR=str(tmp_path))
-    with pytest.raises(RpcError) as refused:
-        await observer.start_bot(config=config)
-    assert refused.value.code is ErrorCode.INVALID_REQUEST
-    assert words in refused.value.message
+    for config, words in REFUSED:
+        with pytest.raises(RpcError) as refused:
+            await observer.start_bot(config=config)
+        assert refused.value.code is ErrorCode.INVALID_REQUEST
+        assert words in refused.value.message
 
 
-@pytest.mark.parametrize("spelling", ["support-resistance", "support_resistance"])
-async def test_both_spellings_are_taken(
-    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, spelling: str
-) -> None:
+async def test_both_spellings_are_taken(start_runtime: StartRuntime, gateway: Gateway, observer: Observer) -> None:
     await start_runtime()
-    assert (await observer.start_bot(config=BotConfig(strategy=spelling))).state is BotState.STARTING
+    await gateway.connect(OTHER_USER)
+    for user, spelling in ((USER, "support-resistance"), (OTHER_USER, "support_resistance")):
+        assert (await observer.start_bot(user, BotConfig(strategy=spelling))).state is BotState.STARTING
 
 
 async def test_what_can_be_followed_is_told(

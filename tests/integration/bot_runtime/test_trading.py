@@ -1,6 +1,6 @@
 """A bot's life, seen from outside: what it buys and what it tells."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -66,12 +66,6 @@ async def test_the_signal_it_follows_is_told(gateway: Gateway, observer: Observe
     assert (followed.signal.direction, followed.signal.confidence) == (order.direction, order.confidence)
 
 
-async def test_an_order_is_too_late_before_another_process_may_act(gateway: Gateway, observer: Observer) -> None:
-    await observer.start_bot()
-    order = await gateway.next_order()
-    assert timedelta(0) < order.expires_at - order.at < timedelta(seconds=3), "the lease lasts 3 seconds"
-
-
 async def test_it_holds_one_position_at_a_time(gateway: Gateway, observer: Observer) -> None:
     await observer.start_bot()
     order = await gateway.next_order()
@@ -104,7 +98,7 @@ async def test_a_stop_without_a_position_is_immediate(gateway: Gateway, observer
     await observer.start_bot()
     await observer.label(labels.ANALYZING)
     await observer.stop_bot()
-    assert (await observer.label("Bot Stopped", timeout=2)).reason == "user"
+    assert (await observer.label("Bot Stopped")).reason == "user"
 
 
 async def test_a_result_told_again_is_counted_once(gateway: Gateway, observer: Observer) -> None:

@@ -15,7 +15,7 @@ from tests.integration.broker_gateway.rig import BROKER_USER, CLOCK, Rig, until
 from tests.integration.paper_broker import StartPaperBroker
 from tests.integration.service_process import StartService
 
-pytestmark = pytest.mark.takes(55)
+pytestmark = pytest.mark.takes(35)
 
 PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900, OptionKind.DIGITAL: 60}
 SELLABLE = list(PERIODS)
@@ -44,24 +44,25 @@ def timed(kind: OptionKind, periods: int = 2) -> dict[str, Any]:
     return {"option": kind, "expiration": expiration, "duration": round((expiration - now).total_seconds())}
 
 
-@pytest.mark.parametrize("kind", SELLABLE)
-async def test_bought_for_its_expiration_and_sold_once(trading: Rig, kind: OptionKind) -> None:
-    asked = timed(kind)
-    order_id = await trading.intend(**asked)
-    record = await trading.submit(order_id)
-    assert record.state is OrderState.OPENED, record.reason
-    assert record.position is not None
-    assert record.position.expiry == asked["expiration"]
-    await trading.sell(order_id)
-    closed = await trading.becomes(order_id, OrderState.CLOSED)
-    assert closed.settlement is not None
-    assert closed.settlement.sold
-    assert (await trading.sell(order_id)).settlement == closed.settlement
-    booked = await trading.broker_positions()
-    assert [(position["close_reason"], position["instrument_type"]) for position in booked] == [
-        ("default" if kind is OptionKind.DIGITAL else "sold", f"{kind}-option")
-    ]
-    assert closed.settlement.profit == Decimal(str(booked[0]["pnl_realized"]))
+async def test_bought_for_its_expiration_and_sold_once(trading: Rig) -> None:
+    for number, kind in enumerate(SELLABLE, 1):
+        asked = timed(kind)
+        order_id = await trading.intend(**asked)
+        record = await trading.submit(order_id)
+        assert record.state is OrderState.OPENED, record.reason
+        assert record.position is not None
+        assert record.position.expiry == asked["expiration"]
+        await trading.sell(order_id)
+        closed = await trading.becomes(order_id, OrderState.CLOSED)
+        assert closed.settlement is not None
+        assert closed.settlement.sold
+        assert (await trading.sell(order_id)).settlement == closed.settlement
+        positions = {position["external_id"]: position for position in await trading.broker_positions()}
+        booked = positions[record.position.position_id]
+        reason = "default" if kind is OptionKind.DIGITAL else "sold"
+        assert (booked["close_reason"], booked["instrument_type"]) == (reason, f"{kind}-option")
+        assert closed.settlement.profit == Decimal(str(booked["pnl_realized"]))
+        assert len(positions) == number
 
 
 async def test_a_sale_whose_closing_is_not_told_is_found_long_before_the_expiration(trading: Rig) -> None:
@@ -74,10 +75,10 @@ async def test_a_sale_whose_closing_is_not_told_is_found_long_before_the_expirat
     assert closed.settlement.sold
 
 
-@pytest.mark.parametrize("kind", SELLABLE)
-async def test_an_expiration_that_is_not_on_offer_is_not_sent(trading: Rig, kind: OptionKind) -> None:
-    record = await trading.submit(await trading.intend(**timed(kind, periods=600)))
-    assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
+async def test_an_expiration_that_is_not_on_offer_is_not_sent(trading: Rig) -> None:
+    for kind in SELLABLE:
+        record = await trading.submit(await trading.intend(**timed(kind, periods=600)))
+        assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.REFUSED)
     assert await trading.broker_positions() == []
 
 
@@ -89,26 +90,29 @@ async def test_a_blitz_option_cannot_be_sold(trading: Rig) -> None:
     assert raised.value.code is ErrorCode.NOT_SELLABLE
 
 
-@pytest.mark.parametrize("kind", list(OptionKind))
-async def test_the_minimum_is_compared_with_what_the_broker_pays_now(trading: Rig, kind: OptionKind) -> None:
-    asked = {} if kind is OptionKind.BLITZ else timed(kind)
-    record = await trading.submit(await trading.intend(min_payout=100, **asked))
-    assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.PAYOUT_TOO_LOW)
-    bought = await trading.submit(await trading.intend(min_payout=50, **asked))
-    assert bought.position is not None
-    assert bought.position.payout >= 50
-    assert len(await trading.broker_positions()) == 1
+async def test_the_minimum_is_compared_with_what_the_broker_pays_now(trading: Rig) -> None:
+    for number, kind in enumerate(OptionKind, 1):
+        asked = {} if kind is OptionKind.BLITZ else timed(kind)
+        record = await trading.submit(await trading.intend(min_payout=100, **asked))
+        assert (record.state, record.code) == (OrderState.REJECTED, RejectCode.PAYOUT_TOO_LOW)
+        bought = await trading.submit(await trading.intend(min_payout=50, **asked))
+        assert bought.position is not None, bought.reason
+        assert bought.position.payout >= 50
+        assert len(await trading.broker_positions()) == number
 
 
-@pytest.mark.parametrize("kind", SELLABLE)
-async def test_a_purchase_whose_answer_is_lost_is_found_by_kind_and_expiration(trading: Rig, kind: OptionKind) -> None:
-    await trading.broker.fault("drop-before-reply", BROKER_USER)
-    order_id = await trading.intend(**timed(kind))
-    await trading.submit(order_id)
-    record = await trading.becomes(order_id, OrderState.OPENED)
-    assert record.position is not None
-    booked = await trading.broker_positions()
-    assert [position["external_id"] for position in booked] == [record.position.position_id]
+async def test_a_purchase_whose_answer_is_lost_is_found_by_kind_and_expiration(trading: Rig) -> None:
+    found: set[int] = set()
+    for kind in SELLABLE:
+        await trading.broker.fault("drop-before-reply", BROKER_USER)
+        order_id = await trading.intend(**timed(kind))
+        await trading.submit(order_id)
+        record = await trading.becomes(order_id, OrderState.OPENED)
+        assert record.position is not None
+        found.add(record.position.position_id)
+        booked = await trading.broker_positions()
+        assert {position["external_id"] for position in booked} == found
+        assert len(booked) == len(found)
 
 
 async def test_a_kind_that_is_switched_off_is_rejected_and_not_sent(

@@ -85,7 +85,7 @@ def test_a_running_candle_is_made_of_its_ticks(source: str, size: int, ticks: in
 
 
 @given(st.sampled_from(CANDLE_SIZES), st.lists(st.integers(1, 60), min_size=1, max_size=30))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 def test_a_running_candle_is_the_same_however_often_it_was_looked_at(size: int, steps: list[int]) -> None:
     watched, tick = a_series("walk"), NOW // size * size * TICKS_PER_SECOND
     for step in steps:

@@ -4,11 +4,12 @@ from decimal import Decimal
 
 import pytest
 
+from libs.contracts.bots import TradingState
 from libs.contracts.orders import TradeResult
 from libs.contracts.score import PlanProgress
 from services.bot_runtime.policy import Entry, Refusal
 from tests.messages import a_score
-from tests.unit.bot_runtime.policy.builders import D, Trader, a_config
+from tests.unit.bot_runtime.policy.builders import KINDS, D, Trader, a_config
 
 W, L, T = "WIN", "LOSS", "TIE"
 
@@ -132,3 +133,12 @@ def test_a_tie_never_moves_a_plan(kind: str) -> None:
         before = trader.score.plan
         trader.trade(TradeResult.TIE)
         assert trader.score.plan == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_the_broker_tells_no_payout_only_plans_without_one_stake(kind: str) -> None:
+    verdict = Trader(a_config(**KINDS[kind])).judge(payout=0)
+    if kind in ("kelly", "masaniello"):
+        assert verdict == Refusal("Waiting: a payout of 0% has no edge...", state=TradingState.ACTIVE)
+    else:
+        assert isinstance(verdict, Entry)

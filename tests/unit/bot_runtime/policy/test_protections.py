@@ -192,3 +192,13 @@ def test_locks_that_lapsed_are_forgotten() -> None:
     for active_id in range(1, 51):
         trader.trade(W, active_id)
     assert len(trader.score.locks) == 6
+
+
+def test_of_all_locks_the_last_to_lapse_is_told() -> None:
+    trader = Trader(
+        a_config(protections={"cooldownPeriod": {"stopDuration": 5}}, limits={"cooldownAfterTrade": 60}), "1000"
+    )  # fmt: skip
+    trader.trade(W, A)
+    refused = trader.judge(A)
+    assert isinstance(refused, Refusal)
+    assert (refused.reason, refused.until) == ("this asset's cool-down", after(10 + 300))
