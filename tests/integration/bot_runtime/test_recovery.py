@@ -8,21 +8,22 @@ import pytest
 from msgspec.structs import replace
 
 from libs.bus import Bus
-from libs.bus.topology import BOTS
+from libs.bus.topology import BOTS, ORDERS
 from libs.contracts import keys
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotStatus
 from libs.contracts.ids import BotId
-from libs.contracts.orders import FINAL_RECORD_LIFE
+from libs.contracts.orders import FINAL_RECORD_LIFE, OrderRecord, OrderState, RejectCode
 from libs.contracts.score import Score
 from services.bot_runtime import labels
 from services.bot_runtime.partitions import PARTITIONS, partition_of
+from services.bot_runtime.run import order_id
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.service_process import ServiceProcess
-from tests.messages import USER
+from tests.messages import USER, an_order
 
 pytestmark = pytest.mark.takes(55)
 
@@ -178,6 +179,22 @@ async def test_a_process_that_stood_still_no_longer_acts(
     pnl = await observer.score(3)
     assert [order.sequence for order in gateway.bought] == [1, 2, 3]
     assert (pnl.trades, pnl.total) == (3, D("6.40"))
+
+
+async def test_a_rejection_that_nobody_came_to_tell_is_told(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
+) -> None:
+    runtime = await start_runtime()
+    run = (await observer.start_bot()).run
+    await observer.label(labels.ANALYZING)
+    await runtime.kill()
+    order = an_order(order_id=order_id(run, 1), run=run, at=bus.clock.now())
+    rejected = OrderRecord(order=order, state=OrderState.REJECTED, updated_at=order.at, code=RejectCode.EXPIRED)
+    await bus.bucket(ORDERS).create(f"{USER}.{order.order_id}", rejected)
+    await start_runtime()
+    await observer.score(1)
+    await eventually(lambda: gateway.rejected == [order.order_id])
+    assert (await gateway.next_order()).sequence == 2
 
 
 async def test_after_a_long_silence_an_id_is_passed_over_rather_than_used_again(

@@ -178,6 +178,14 @@ def test_an_order_is_learnt_of_even_if_deciding_it_was_not_confirmed() -> None:
     assert run.learn(record(order, OrderState.OPENED))
 
 
+def test_an_order_that_follows_one_it_never_heard_of_is_its_successors() -> None:
+    """Who was replaced hears of what its successor decides; it finds all of that when it is recovered."""
+    run, successor = a_run(), a_run()
+    decided(successor)
+    assert not run.learn(record(decided(successor), OrderState.OPENED))
+    assert (run.open, run.next_sequence) == ([], 1)
+
+
 class Markets(RuleBasedStateMachine):
     """Decides, crashes and hears events of every order ever made, in any order and any number of times."""
 
