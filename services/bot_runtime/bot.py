@@ -14,11 +14,12 @@ from libs.contracts.orders import Order, OrderRecord, OrderState, RejectCode
 from services.bot_runtime import labels, manual
 from services.bot_runtime.board import Board
 from services.bot_runtime.choice import Choice, candle_size, choices
+from services.bot_runtime.decision import allowed
 from services.bot_runtime.deferred import Deferred
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.journal import Journal
 from services.bot_runtime.platform import UserGate
-from services.bot_runtime.policy import Account, Entry, Offer, Policy, Refusal
+from services.bot_runtime.policy import Account, Policy, Refusal
 from services.bot_runtime.recovery import resume
 from services.bot_runtime.restore import adapted
 from services.bot_runtime.run import Run
@@ -184,18 +185,14 @@ class Bot:
             return None  # the user has changed what it follows since it was offered
         now, account = self._desk.clock.now(), self._account()
         taken = {record.order.active_id for record in self._run.open} if config.mode == "auto" else set[int]()
-        for choice in choices(config, board, self._desk.actives, now):
-            if choice.active.id in taken:
-                continue
-            verdict = self._policy.judge(self._run.score, account, Offer(choice.active.id, choice.payout), now)
-            if isinstance(verdict, Entry):
-                # If this process stood still from here on, the order would be too late once another may act for the
-                # user.
-                lifetime = min(self._desk.order_lifetime, self._time_left())
-                return choice, self._run.decide(
-                    choice, verdict.stake, now, lifetime, config.min_payout, account.worth
-                )  # fmt: skip
-        return None
+        offered = (each for each in choices(config, board, self._desk.actives, now) if each.active.id not in taken)
+        chosen = allowed(self._policy, self._run.score, account, offered, now)
+        if chosen is None:
+            return None
+        choice, entry = chosen
+        # If this process stood still from here on, the order would be too late once another may act for the user.
+        lifetime = min(self._desk.order_lifetime, self._time_left())
+        return choice, self._run.decide(choice, entry.stake, now, lifetime, config.min_payout, account.worth)
 
     def _may_open(self) -> bool:
         """As far as its user is concerned."""

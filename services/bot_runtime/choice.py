@@ -6,7 +6,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from libs.contracts.bots import BotConfig, Signal
-from libs.contracts.market import Active, Feed, Offering
+from libs.contracts.market import Active, Feed
 from services.bot_runtime.actives import BOUGHT, Actives
 from services.bot_runtime.board import Board
 
@@ -59,29 +59,25 @@ def duration(confidence: int, offered: Sequence[int], longest: int) -> int | Non
 
 
 def choices(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Iterator[Choice]:
-    """What can be bought now on a signal, the surest first."""
+    """What can be bought now on a signal and pays enough, the surest first."""
     if config.mode == "auto":
         yield from _surest(config, board, actives, now)
         return
     active = actives.by_ticker(config.asset or "")
-    offering = _offered(active, now) if active is not None else None
+    offering = active.option(BOUGHT) if active is not None else None
     signal = board.signal(active.id) if active is not None else None
-    if active is not None and offering is not None and signal is not None:
+    if active is not None and offering is not None and offering.tradable(now) and signal is not None:
         yield Choice(signal, active, config.timeframe, offering.payout or 0, board.computed)
-
-
-def _offered(active: Active, now: datetime) -> Offering | None:
-    """What may be bought on it now."""
-    offering = active.option(BOUGHT)
-    return offering if offering is not None and offering.tradable(now) else None
 
 
 def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Iterator[Choice]:
     for active_id in board.ranked():
         active = actives.by_id(active_id)
-        offering = _offered(active, now) if active is not None else None
+        offering = active.option(BOUGHT) if active is not None else None
+        if active is None or offering is None or (offering.payout or 0) < config.min_payout:
+            continue  # the rules would refuse it, one by one
         signal = board.signal(active_id)
-        if active is None or offering is None or signal is None:
+        if signal is None or not offering.tradable(now):
             continue
         seconds = duration(signal.confidence, offering.durations, config.max_timeframe)
         if seconds is not None:
