@@ -12,10 +12,11 @@ from libs.bus.topology import DESIRED
 from libs.contracts import keys
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, DesiredBot
-from libs.contracts.ids import BotId
+from libs.contracts.ids import BotId, derived_id
 from libs.contracts.orders import OrderRecord
 from libs.strategies.panel import Panel
 from libs.strategies.strategy import Signals
+from services.bot_runtime.alarms import alarm
 from services.bot_runtime.board import Board, Moment
 from services.bot_runtime.bot import Bot, NotOwned
 from services.bot_runtime.desk import Desk
@@ -208,8 +209,11 @@ class Fleet:
                 continue
             except (BusError, NotOwned) as error:
                 log.warning("bot_interrupted", bot=str(bot), error=repr(error))
-            except Exception:
+            except Exception as error:
                 log.exception("bot_failed", bot=str(bot))
+                told = f"the bot on the {bot.account_type} account cannot go on; it is tried again: {error!r}"
+                alert_id = derived_id("alert", "bot_failed", desired.run, repr(error))
+                await alarm(self._desk.bus, "bot_failed", told, id=alert_id, user=bot.user, run=desired.run)
             if self._owns(bot.user):
                 await asyncio.sleep(_PAUSE)
 

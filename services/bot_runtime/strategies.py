@@ -9,9 +9,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from libs.bus import Bus, BusError
-from libs.contracts import subjects
-from libs.contracts.alerts import Alert, Severity
+from libs.bus import Bus
 from libs.contracts.bots import BotConfig
 from libs.contracts.ids import derived_id
 from libs.contracts.rpc import Nothing
@@ -25,6 +23,7 @@ from libs.strategies.protocol import PackedPanel
 from libs.strategies.registry import BUILT_IN
 from libs.strategies.sandbox import Sandbox, StrategyFailed
 from libs.strategies.strategy import Signals, Strategy
+from services.bot_runtime.alarms import alarm
 
 log = structlog.get_logger()
 
@@ -155,24 +154,12 @@ class Strategies:
 
     def _alert(self, kind: str, name: str, reason: str, **details: str) -> None:
         log.error(kind, strategy=name, reason=reason, **details)
-        alert = Alert(
-            id=derived_id("alert", kind, name, reason, self._bus.instance),
-            at=self._bus.clock.now(),
-            severity=Severity.CRITICAL,
-            service="bots",
-            kind=kind,
-            message=f"strategy {name}: {reason}",
-            details={"strategy": name, **details},
-        )
-        task = asyncio.create_task(self._store(alert), name=f"alert:{kind}")
+        told = f"strategy {name}: {reason}"
+        alert_id = derived_id("alert", kind, name, reason, self._bus.instance)
+        telling = alarm(self._bus, kind, told, id=alert_id, strategy=name, **details)
+        task = asyncio.create_task(telling, name=f"alert:{kind}")
         self._alerts.add(task)
         task.add_done_callback(self._alerts.discard)
-
-    async def _store(self, alert: Alert) -> None:
-        try:
-            await self._bus.append(subjects.alert(alert.severity), alert, id=alert.id)
-        except BusError as error:
-            log.error("alert_not_stored", kind=alert.kind, error=str(error))
 
 
 def followed(config: BotConfig) -> Followed:

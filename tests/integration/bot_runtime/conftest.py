@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from libs.bus import Bus
+from libs.contracts.alerts import Alert
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.service_process import ServiceProcess, StartService
@@ -36,3 +37,14 @@ async def start_runtime(start_service: StartService, bus: Bus) -> StartRuntime:
         return await start_service("bot_runtime", "bots", **defaults | variables)
 
     return start
+
+
+@pytest.fixture
+async def alerts(bus: Bus) -> list[Alert]:
+    heard: list[Alert] = []
+
+    async def hear(_: str, alert: Alert) -> None:
+        heard.append(alert)
+
+    await bus.subscribe("alert.*", Alert, hear)
+    return heard

@@ -11,7 +11,8 @@ from libs.bus import Bus
 from libs.bus.topology import BOTS, ORDERS
 from libs.contracts import keys
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotStatus
+from libs.contracts.alerts import Alert
+from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.ids import BotId
 from libs.contracts.orders import FINAL_RECORD_LIFE, OrderRecord, OrderState, RejectCode
 from libs.contracts.score import Score
@@ -23,7 +24,7 @@ from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
 from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.service_process import ServiceProcess
-from tests.messages import USER, an_order
+from tests.messages import OTHER_USER, USER, an_order
 
 pytestmark = pytest.mark.takes(55)
 
@@ -195,6 +196,28 @@ async def test_a_rejection_that_nobody_came_to_tell_is_told(
     await observer.score(1)
     await eventually(lambda: gateway.rejected == [order.order_id])
     assert (await gateway.next_order()).sequence == 2
+
+
+async def test_of_a_bot_that_cannot_go_on_an_operator_is_told_and_others_trade(
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus, alerts: list[Alert]
+) -> None:
+    runtime = await start_runtime()
+    await gateway.connect(OTHER_USER)
+    await observer.start_bot(config=BotConfig(stop_loss=D(10)))
+    await observer.label(labels.ANALYZING)
+    await runtime.kill()
+    key = keys.bot_score(BotId(USER, AccountType.DEMO))
+    score = await bus.bucket(BOTS).get(key, Score)
+    assert score is not None
+    absurd = replace(score.value.day, date=bus.clock.now().date().isoformat(), profit=D("1E+40"))
+    await bus.bucket(BOTS).put(key, replace(score.value, day=absurd))
+    await start_runtime()
+    await observer.start_bot(OTHER_USER)
+    assert (await gateway.next_order()).user == OTHER_USER
+    await eventually(lambda: alerts)
+    assert {(alert.kind, alert.user) for alert in alerts} == {("bot_failed", USER)}
+    assert "InvalidOperation" in alerts[0].message
+    await bus.bucket(BOTS).put(key, score.value)
 
 
 async def test_after_a_long_silence_an_id_is_passed_over_rather_than_used_again(

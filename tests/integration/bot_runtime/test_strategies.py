@@ -19,18 +19,6 @@ from tests.integration.bot_runtime.observer import Observer
 from tests.messages import OTHER_USER, USER
 from tests.unit.strategies.authors import only_with, write
 
-
-@pytest.fixture
-async def alerts(bus: Bus) -> list[Alert]:
-    heard: list[Alert] = []
-
-    async def hear(_: str, alert: Alert) -> None:
-        heard.append(alert)
-
-    await bus.subscribe("alert.*", Alert, hear)
-    return heard
-
-
 REFUSED = [
     (BotConfig(strategy="hybrid"), "`config.strategy`: there is no strategy 'hybrid'; there are aggressive, balanced"),
     (BotConfig(strategy="balanced", strategy_parameters={"rsiLow": 51}), "`config.strategyParameters`: `rsiLow`"),
