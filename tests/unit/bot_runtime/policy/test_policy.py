@@ -132,3 +132,10 @@ def test_another_stake_plan_begins_anew_and_the_same_goes_on(kind: str) -> None:
         assert adapted.plan == under(Policy(a_config(**KINDS[kind])), ()).plan
         assert adapted.total == D(-30)
     assert changed(score, stakePlan={"kind": "dalembert", "maxUnits": 2}).plan.step == 0
+
+
+def test_martingale_that_was_left_begins_anew_when_it_is_chosen_again() -> None:
+    score = under(Policy(a_config(leverageEnabled=True)))
+    assert score.plan.step == 3
+    left = changed(score)
+    assert changed(left, leverageEnabled=True).plan.step == 0
