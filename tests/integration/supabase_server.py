@@ -164,16 +164,17 @@ def migrated_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def supabase_server(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
     """One server for all tests: make people of your own, and count on nothing else being there or not."""
-    yield from _running(migrated_database, tmp_path_factory.mktemp("supabase"))
+    yield from running(migrated_database, tmp_path_factory.mktemp("supabase"))
 
 
 @pytest.fixture
 def own_supabase_server(migrated_database: Path, tmp_path: Path) -> Iterator[SupabaseServer]:
     """An empty server for a test that stops it, or counts everybody."""
-    yield from _running(migrated_database, tmp_path / "supabase")
+    yield from running(migrated_database, tmp_path / "supabase")
 
 
-def _running(migrated: Path, directory: Path) -> Iterator[SupabaseServer]:
+def running(migrated: Path, directory: Path) -> Iterator[SupabaseServer]:
+    """On a copy of a migrated database."""
     shutil.copytree(migrated, directory, symlinks=True, dirs_exist_ok=True)
     server = SupabaseServer(directory)
     server.prepare()
