@@ -1,4 +1,4 @@
-"""Who has which role, asked of the database at most every five seconds per user.
+"""Who has which role, asked of the database at most every two seconds per user.
 
 A token says nothing of roles: what users write into their metadata is in it, too (crm-and-reliability §E9).
 """
@@ -13,7 +13,8 @@ from services.socket_edge.route import Access
 RoleOf = Callable[[str], Awaitable[str | None]]
 """The role of a user by their id; None for who has none, or no longer."""
 
-_KEPT_SECONDS = 5.0
+_KEPT_SECONDS = 2.0
+"""With the second between two looks at a socket, well within the five in which who loses a role is cut off."""
 _KEPT_USERS = 1000
 
 

@@ -13,7 +13,7 @@ from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 from libs.bus import request_id
 from libs.contracts.clock import Clock
 from libs.contracts.ids import new_id
-from libs.store import StoreUnavailable
+from libs.store import StoreError, StoreUnavailable
 from services.socket_edge import credentials, emissions
 from services.socket_edge.candle_door import CandleDoor
 from services.socket_edge.candle_hub import CandleHub
@@ -35,8 +35,6 @@ log = structlog.get_logger()
 
 _LOOK_AFTER = 1.0
 """Seconds between looks at the sockets."""
-_ROLE_ASKED = 2.0
-"""Seconds between looks at whether an operator still is one."""
 _GRACE = timedelta(seconds=30)
 """How long a socket outlives its token, as a request would (TokenVerifier's leeway)."""
 _AT_ONCE = 8
@@ -58,8 +56,9 @@ class _Socket:
     """Empty while it is not known whose it is."""
     namespace: str
     meter: Meter
-    role_asked: float
     busy: int = 0
+    role_asked: bool = False
+    """Whether it is being asked whether an operator still is one."""
 
 
 class Sockets:
@@ -121,7 +120,7 @@ class Sockets:
                     self._fanout.cut(sid, "token_expired")
                 elif not self._in_good_standing(socket.identity):
                     self._fanout.cut(sid, "ended")
-                elif socket.namespace == ADMIN and self._clock.monotonic() - socket.role_asked > _ROLE_ASKED:
+                elif socket.namespace == ADMIN and not socket.role_asked:
                     self._ask_role(sid, socket, socket.identity)
 
     def _in_good_standing(self, identity: Identity) -> bool:
@@ -144,10 +143,10 @@ class Sockets:
         async def connect(sid: str, environ: dict[str, Any], auth: object) -> None:
             try:
                 identity = await self._identify(environ, auth)
-                if identity is not None:
-                    self._check_room_for(sid, identity.user)
                 if namespace == ADMIN and not (identity and await self._roles.may(identity, Access.ADMIN)):
                     raise forbidden("Administrators only")
+                if identity is not None:  # last: nothing is awaited between this and its arrival
+                    self._check_room_for(sid, identity.user)
             except StoreUnavailable:
                 raise _refused(unavailable()) from None
             except ApiError as error:
@@ -180,8 +179,8 @@ class Sockets:
             raise ApiError(429, "TOO_MANY_SOCKETS", f"At most {self._limits.per_user} connections per user")
 
     def _arrive(self, sid: str, namespace: str, identity: Identity | None, auth: object) -> None:
-        now = self._clock.monotonic()
-        socket = _Socket(identity, "", namespace, Meter(self._limits.events_per_second, now), now)
+        meter = Meter(self._limits.events_per_second, self._clock.monotonic())
+        socket = _Socket(identity, "", namespace, meter)
         self._sockets[sid] = socket
         _sockets.set(len(self._sockets))
         if namespace != DEFAULT:
@@ -234,17 +233,19 @@ class Sockets:
 
     def _ask_role(self, sid: str, socket: _Socket, identity: Identity) -> None:
         """Beside the look at the others, which a slow database must not hold up."""
-        socket.role_asked = self._clock.monotonic()
-        task = asyncio.create_task(self._check_role(sid, identity), name="check-role")
+        socket.role_asked = True
+        task = asyncio.create_task(self._check_role(sid, socket, identity), name="check-role")
         self._asking.add(task)
         task.add_done_callback(self._asking.discard)
 
-    async def _check_role(self, sid: str, identity: Identity) -> None:
+    async def _check_role(self, sid: str, socket: _Socket, identity: Identity) -> None:
         try:
             if not await self._roles.may(identity, Access.ADMIN):
                 self._fanout.cut(sid, "role")
-        except StoreUnavailable as error:
+        except StoreError as error:
             log.warning("role_not_checked", error=str(error))
+        finally:
+            socket.role_asked = False
 
     def _answering(self, request: Request, handler: Handler) -> Callable[..., Awaitable[Ack]]:
         refusal = (

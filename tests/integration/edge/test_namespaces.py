@@ -26,6 +26,7 @@ from tests.integration.edge.backend import BROKER, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.database_proxy import between
 from tests.integration.edge.stack import Browse, eventually, running
+from tests.integration.edge.test_standing import LIMIT
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import NOW
 
@@ -99,7 +100,7 @@ async def test_who_is_no_administrator_any_more_is_cut_off(
 ) -> None:
     operator = await an_operator(browse, supabase_server, person)
     await supabase_server.as_service("DELETE", f"/rest/v1/admin_users?user_id=eq.{person.user}")
-    await operator.until(lambda: operator.named("/admin disconnect"), timeout=20)
+    await operator.until(lambda: operator.named("/admin disconnect"), LIMIT)
 
 
 async def test_operators_see_trades_bots_and_alerts_of_everybody(
