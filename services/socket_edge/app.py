@@ -77,7 +77,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         origins = Origins(settings.edge_cors_origins)
         verifier = _verifier(settings, http, clock)
         limits = _limits(settings, bus)
-        engine = Engine(origins, settings.socket_limits, limits.address, clock)
+        engine = Engine(origins, settings.socket_limits, limits.household, clock)
         fanout = Fanout(engine, settings.edge_socket_budget)
 
         visits = Visits(bus, settings.edge_visit_interval)

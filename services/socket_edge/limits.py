@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from services.socket_edge.addresses import Addresses
+from services.socket_edge.addresses import Addresses, household
 from services.socket_edge.rates import RateLimiter
 from services.socket_edge.route import Rate
 
@@ -22,7 +22,12 @@ class Limits:
         self._times_of_address = times_of_address
 
     def address(self, request: web.Request) -> str:
-        return self._addresses.of(request.remote or "", request.headers.get("X-Forwarded-For", ""))
+        # There may be several such headers: some proxies add their own behind the client's.
+        forwarded = ",".join(request.headers.getall("X-Forwarded-For", ()))
+        return self._addresses.of(request.remote or "", forwarded)
+
+    def household(self, request: web.Request) -> str:
+        return household(self.address(request))
 
     async def of_user(self, rate: Rate, user: str) -> None:
         await self._limiter.spend(rate, "user", user, self._of_user[rate])
@@ -40,8 +45,8 @@ class Limits:
 
     async def of_address(self, rate: Rate, address: str) -> None:
         """Before anything is known of who asks."""
-        await self._limiter.spend(rate, "address", address, self._of_user[rate] * self._times_of_address)
+        await self._limiter.spend(rate, "address", household(address), self._of_user[rate] * self._times_of_address)
 
     async def of_stranger(self, rate: Rate, address: str) -> None:
         """Who need not say who they are counts as one user per address."""
-        await self._limiter.spend(rate, "stranger", address, self._of_user[rate])
+        await self._limiter.spend(rate, "stranger", household(address), self._of_user[rate])

@@ -38,7 +38,8 @@ class Settings(SupabaseSettings, SocketSettings):
     edge_admin_dir: DirectoryPath | None = None
     """…and the administrators', below /admin."""
     edge_trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
-    """Networks of the proxies before the edge, separated by commas: only their `X-Forwarded-For` counts."""
+    """Networks of the proxies before the edge, separated by commas: only their `X-Forwarded-For` counts. Without
+    them everybody behind one has the same address, and shares what may come from it."""
     edge_rate_poll: int = Field(default=600, ge=1)
     """Requests of one user in a minute, at once or spread, that are answered from memory…"""
     edge_rate_read: int = Field(default=240, ge=1)

@@ -15,7 +15,7 @@ class SocketSettings(ServiceSettings):
     edge_sockets_per_user: int = Field(default=_DEFAULT.per_user, ge=1)
     """Connections of one user."""
     edge_sockets_per_address: int = Field(default=_DEFAULT.per_address, ge=1)
-    """Connections from one address, logged in or not."""
+    """Connections from one address (of IPv6: one /64), logged in or not."""
     edge_feeds_per_socket: int = Field(default=_DEFAULT.feeds, ge=1)
     """Candle feeds that one socket may watch besides its chart."""
     edge_socket_events: int = Field(default=_DEFAULT.events_per_second, ge=1)

@@ -106,3 +106,34 @@ async def test_strangers_share_what_their_address_may_ask(own_stack: Stack, back
     while 429 not in answers:
         answers += [status for status, *_ in await asyncio.gather(*(edge.ask("GET", "/api/assets") for _ in range(20)))]
     assert 600 <= answers.count(200) <= 600 + refilled(600, since)
+
+
+BEHIND_A_PROXY = {
+    "PREGAO_EDGE_TRUSTED_PROXIES": "127.0.0.0/8",
+    "PREGAO_EDGE_RATE_COSTLY": "2",
+    "PREGAO_EDGE_RATE_OF_ADDRESS": "2",
+    "PREGAO_EDGE_SOCKETS_PER_ADDRESS": "2",
+}
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("own_stack", [{"variables": BEHIND_A_PROXY}], indirect=True)
+async def test_behind_a_proxy_who_can_choose_an_address_counts_once(own_stack: Stack) -> None:
+    """Not even the token is looked at for who asks too much."""
+    edge = own_stack.edge
+
+    async def statuses(method: str, path: str, *addresses: str) -> list[int]:
+        """As through a proxy that adds a header of its own behind the one of its client, who makes one up."""
+        answers = []
+        for number, address in enumerate(addresses):
+            headers = [("X-Forwarded-For", f"192.0.2.{number}"), ("X-Forwarded-For", address)]
+            async with edge.http.request(method, edge.url + path, headers=headers) as response:
+                answers.append(response.status)
+        return answers
+
+    of_one = [f"2001:db8:1:2::{number}" for number in range(5)]
+    for addresses in (of_one, ["198.51.100.7"] * 5):
+        assert await statuses("POST", "/api/bot/connect", *addresses) == [401] * 4 + [429]
+    assert await statuses("POST", "/api/bot/connect", "2001:db8:1:3::1", "198.51.100.8") == [401, 401]
+    polling = "/socket.io/?EIO=4&transport=polling"
+    assert await statuses("GET", polling, *of_one[:3], "2001:db8:1:3::1") == [200, 200, 401, 200]
