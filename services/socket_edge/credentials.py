@@ -56,4 +56,13 @@ class Origins:
     def check_intent(self, credential: Credential, origin: str | None, host: str) -> None:
         """Of a request that changes something: 403 for a cookie that may have been sent without the user's doing."""
         if credential.from_cookie and not (origin and self.allow(origin, host)):
-            raise ApiError(403, "CROSS_ORIGIN", "Requests authenticated by cookie must come from a known origin")
+            raise _cross_origin("Requests authenticated by cookie must come from a known origin")
+
+    def check_page(self, origin: str | None, host: str) -> None:
+        """Of a request that is believed without a token: 403 for a page of another site, which browsers let ask."""
+        if origin and not self.allow(origin, host):
+            raise _cross_origin("Requests without a token must not come from an unknown origin")
+
+
+def _cross_origin(message: str) -> ApiError:
+    return ApiError(403, "CROSS_ORIGIN", message)

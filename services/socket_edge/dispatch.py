@@ -10,10 +10,11 @@ from typing import Any, Generic
 from aiohttp import ETag, web
 from msgspec import Struct
 
-from libs.bus import request_id
+from libs.bus import BusError, request_id
 from libs.contracts.codec import Message
 from libs.contracts.rpc import RpcError
 from libs.service.logging import user_id
+from libs.store import StoreUnavailable
 from services.socket_edge import credentials, middleware, wire
 from services.socket_edge.credentials import Origins
 from services.socket_edge.download import Download
@@ -113,6 +114,8 @@ class Gate:
         except ApiError:
             if self._only_user is None or route.access is not Access.USER:
                 raise
+            if route.changes:
+                self._origins.check_page(request.headers.get("Origin"), request.host)
             return None
         identity = await self._verifier.verify(credential.token)
         await self._standing.admit(identity)
@@ -188,6 +191,8 @@ def _endpoint(
                 answering = handler(call)
                 answered = await answering if isinstance(answering, Awaitable) else answering
                 return Answer(status=200, body=wire.encode(answered).decode())
+            except (BusError, StoreUnavailable) as error:
+                raise NotDone(error) from error  # what it needs to know first could not be read
             except (ApiError, RpcError) as error:
                 refusal = error if isinstance(error, ApiError) else of_rpc(error)
                 if refusal.status == 503:

@@ -7,7 +7,7 @@ import socketio
 
 from libs.contracts import rpc
 from libs.contracts.account import SessionState
-from tests.integration.edge.client import Browser
+from tests.integration.edge.client import ORIGIN, Browser
 from tests.integration.edge.stack import eventually, running
 from tests.integration.supabase_server import Person, SupabaseServer
 
@@ -30,6 +30,10 @@ async def test_a_request_is_believed_whom_it_names(
         assert (await edge.get("/api/bot/balance"))[0] == 400, "it could be either"
         assert (await edge.post("/api/bot/stop-runtime", None, {"userId": person.user}))[0] == 200
         assert backend.requests(rpc.StopBot)[-1].user == person.user
+        for origin, status, stops in (("https://evil.test", 403, 1), ("null", 403, 1), (ORIGIN, 200, 2)):
+            answer = await edge.post("/api/bot/stop-runtime", None, {"userId": person.user}, headers={"Origin": origin})
+            assert answer[0] == status, "a page of another site may not act for who looks at it"
+            assert len(backend.requests(rpc.StopBot)) == stops
         _, body = await edge.get("/api/bot/status", person)
         assert body["userId"] == person.user, "a token counts for more"
         assert (await edge.get(f"/api/bot/status?userId={somebody_else.user}", person))[0] == 403

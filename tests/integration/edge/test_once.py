@@ -1,6 +1,7 @@
 """Requests that are made again under the same Idempotency-Key."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,9 @@ from services.socket_edge.errors import ApiError
 from services.socket_edge.once import Answer, NotDone, Once
 from tests.integration.edge.backend import Backend
 from tests.integration.edge.client import Edge
-from tests.integration.supabase_server import Person
+from tests.integration.edge.database_proxy import between
+from tests.integration.edge.stack import running
+from tests.integration.supabase_server import Person, SupabaseServer
 
 KEY = {"Idempotency-Key": "a1"}
 DONE = Answer(status=200, body="{}")
@@ -64,6 +67,20 @@ async def test_a_refusal_is_kept_as_an_unknown_outcome_is_and_what_nobody_did_is
     assert (await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=other))[0] == 503
     del backend.refusals["start"]
     assert (await edge.ask("POST", "/api/bot/start-runtime", person, json={}, headers=other))[0] == 200
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_what_could_not_be_begun_may_be_made_again(
+    supabase_server: SupabaseServer, tmp_path: Path, person: Person
+) -> None:
+    async with (
+        between(supabase_server) as (database, url),
+        running(tmp_path, supabase_server, variables={"PREGAO_SUPABASE_URL": url}) as stack,
+    ):
+        database.answers["profiles"] = "no JSON"
+        assert (await stack.edge.post("/api/bot/connect", person, headers=KEY))[0] == 503
+        del database.answers["profiles"]
+        assert (await stack.edge.post("/api/bot/connect", person, headers=KEY))[0] == 200
 
 
 async def test_of_two_at_once_one_is_told_to_wait(bus: Bus) -> None:

@@ -72,3 +72,15 @@ def test_a_change_by_cookie_needs_a_known_origin(origins: Origins, origin: str |
 def test_a_change_by_header_proves_itself(origins: Origins) -> None:
     origins.check_intent(Credential("t", from_cookie=False), "https://evil.test", "api.example")
     origins.check_intent(Credential("t", from_cookie=True), "https://app.example", "api.example")
+
+
+@pytest.mark.parametrize("origin", ["null", "https://evil.test"])
+def test_a_page_of_another_site_is_not_believed_without_a_token(origins: Origins, origin: str) -> None:
+    with pytest.raises(ApiError) as refused:
+        origins.check_page(origin, "127.0.0.1:4001")
+    assert (refused.value.status, refused.value.code) == (403, "CROSS_ORIGIN")
+
+
+@pytest.mark.parametrize("origin", [None, "", "http://127.0.0.1:4001", "http://localhost:5173"])
+def test_programs_and_our_own_pages_are(origins: Origins, origin: str | None) -> None:
+    origins.check_page(origin, "127.0.0.1:4001")
