@@ -70,6 +70,8 @@ def _operation(route: Route[Any, Any], schema_of: Mapping[int, Any], components:
         },
         "security": [] if route.access is Access.PUBLIC else [{"token": []}, {"cookie": []}],
     }
+    if route.etag:
+        operation["responses"]["304"] = {"description": "It is still what `If-None-Match` names"}
     if not route.answers:
         operation["deprecated"] = True
     if route.body is not Nothing:
@@ -106,6 +108,13 @@ def _parameters(
         required = name in schema.get("required", ())
         place = "path" if name in in_path else "query"
         yield {"name": name, "in": place, "required": required or name in in_path, "schema": _without_null(field)}
+    if route.etag:
+        yield {
+            "name": "If-None-Match",
+            "in": "header",
+            "schema": {"type": "string"},
+            "description": "An earlier `ETag`",
+        }
     if route.changes:
         yield {
             "name": IDEMPOTENCY_KEY,

@@ -33,6 +33,11 @@ async def test_every_route_is_documented(edge: Edge) -> None:
     for route in routes.ALL:
         operation = document["paths"][route.path][route.method.lower()]
         assert bool(operation["security"]) is (route.access is not Access.PUBLIC)
+        in_headers = {each["name"] for each in operation["parameters"] if each["in"] == "header"}
+        assert (
+            in_headers == {"Idempotency-Key"} if route.changes else {"If-None-Match"} if route.etag else not in_headers
+        )
+        assert ("304" in operation["responses"]) is route.etag
 
 
 async def test_the_page_comes_whole_from_here(edge: Edge) -> None:
