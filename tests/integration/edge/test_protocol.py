@@ -10,13 +10,15 @@ import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 
 from tests.integration.edge.client import Edge
-from tests.integration.edge.stack import Browse, Stack
+from tests.integration.edge.stack import Browse
 from tests.integration.supabase_server import Person
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WEBSOCKET = "/socket.io/?EIO=4&transport=websocket"
 POLLING = "/socket.io/?EIO=4&transport=polling"
+SOCKETS = "pregao_edge_sockets"
+CUT = 'pregao_edge_sockets_cut_total{reason="protocol"}'
 
 
 @asynccontextmanager
@@ -42,36 +44,38 @@ async def until_closed(socket: ClientWebSocketResponse) -> list[str]:
     "message", ["451-[{}]", "45999999999-[]", "4٥1-[]", "46", "49", "4", "42", "42{}", "42[5]", "42[[1]]", "42[null]"]
 )
 async def test_who_sends_what_is_no_socket_io_is_cut_off(
-    own_stack: Stack, browse: Browse, person: Person, somebody_else: Person, message: str
+    edge: Edge, browse: Browse, person: Person, somebody_else: Person, message: str
 ) -> None:
     other = await browse(somebody_else)
-    async with socket_of(own_stack.edge, person) as socket:
+    before = await edge.process.metric(CUT)
+    async with socket_of(edge, person) as socket:
         await socket.send_str(message)
         assert await until_closed(socket) == []
-        await own_stack.edge.until_metric('pregao_edge_sockets_cut_total{reason="protocol"}', 1)
+        await edge.until_metric(CUT, before + 1)
     assert await other.show("EURUSD-OTC") == {"ok": True}
 
 
-async def test_binary_parts_are_not_kept(own_stack: Stack, person: Person) -> None:
-    async with socket_of(own_stack.edge, person) as socket:
+async def test_binary_parts_are_not_kept(edge: Edge, person: Person) -> None:
+    async with socket_of(edge, person) as socket:
         await socket.send_bytes(b"x" * 1000)
         assert await until_closed(socket) == []
 
 
 @pytest.mark.parametrize("frame", ["x", "4" + "[" * 3000, ""])
-async def test_a_frame_that_is_no_packet_ends_its_socket_at_once(own_stack: Stack, person: Person, frame: str) -> None:
-    async with socket_of(own_stack.edge, person) as socket:
-        await own_stack.edge.until_metric("pregao_edge_sockets", 1)
+async def test_a_frame_that_is_no_packet_ends_its_socket_at_once(edge: Edge, person: Person, frame: str) -> None:
+    await edge.until_metric(SOCKETS, 0)  # of tests before
+    async with socket_of(edge, person) as socket:
+        await edge.until_metric(SOCKETS, 1)
         await socket.send_str(frame)
         await until_closed(socket)
         async with asyncio.timeout(5):
-            await own_stack.edge.until_metric("pregao_edge_sockets", 0)
+            await edge.until_metric(SOCKETS, 0)
 
 
 @pytest.mark.parametrize("event", ["connect", "disconnect"])
-async def test_nobody_connects_by_an_event(own_stack: Stack, person: Person, somebody_else: Person, event: str) -> None:
+async def test_nobody_connects_by_an_event(edge: Edge, person: Person, somebody_else: Person, event: str) -> None:
     """As somebody else, say, so that it is not noticed when the first one is banned."""
-    async with socket_of(own_stack.edge, person) as socket:
+    async with socket_of(edge, person) as socket:
         await socket.send_str("42" + json.dumps([event, {}, {"token": somebody_else.token}]))
         assert await until_closed(socket) == []
 
