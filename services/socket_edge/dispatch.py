@@ -87,7 +87,7 @@ class Gate:
         if caller is not None:
             await self._limits.of_user(route.rate, caller.user)
         query, body = _query(request, route), await _body(request, route.body)
-        return Call(await self._on_behalf_of(caller, query, body), query, body, address)
+        return Call(await self._on_behalf_of(caller, query, body, _in_query(request, route)), query, body, address)
 
     def again(self, request: web.Request, route: Route[Query, Body], call: Call[Query, Body]) -> Admitted | None:
         """Of a request that was admitted, whether it would be once more. None where that takes more than a look: of
@@ -148,6 +148,13 @@ class Gate:
 def _query(request: web.Request, route: Route[Query, Body]) -> Query:
     given = {route.aliases.get(name, name): value for name, value in request.query.items()}
     return from_query({**given, **request.match_info}, route.query)
+
+
+def _in_query(request: web.Request, route: Route[Any, Any]) -> OfUser | None:
+    """Whom the query names, also where that belongs into the body or the path: it must not be done for somebody else
+    than somebody meant."""
+    of_user = issubclass(route.query, OfUser) or issubclass(route.body, OfUser)
+    return from_query(request.query, OfUser) if of_user else None
 
 
 async def _body(request: web.Request, type_: type[Body]) -> Body:

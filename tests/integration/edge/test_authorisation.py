@@ -118,7 +118,31 @@ async def test_every_kind_of_caller(callers: Callers, route: Route) -> None:  # 
 OF_A_USER = [route for route in routes.ALL if issubclass(route.body, OfUser) or issubclass(route.query, OfUser)]
 
 
-@pytest.mark.parametrize("route", OF_A_USER, ids=lambda route: f"{route.method} {route.path}")
+EVERY_OF_A_USER = pytest.mark.parametrize("route", OF_A_USER, ids=lambda route: f"{route.method} {route.path}")
+
+
+@EVERY_OF_A_USER
+async def test_whoever_is_named_anywhere_counts(callers: Callers, route: Route) -> None:  # type: ignore[type-arg]
+    """Or an administrator who wrote the user into the query would stop their own bot, say."""
+    boss, mine = callers.with_role[Role.ADMIN], callers.with_role[None]
+    assert mine is not None
+
+    async def ask(person: Person, user: str, query: str, **body: str) -> tuple[int, Any]:
+        sent: dict[str, Any] = {"json": NEEDED.get(route.path, {}) | body} if route.changes else {}
+        path = f"{path_of(route, user)}?userId={query}"
+        status, answer, _ = await callers.stack.edge.ask(route.method, path, person, **sent)
+        return status, answer.get("field", answer.get("code"))
+
+    other = callers.user.user
+    assert await ask(mine, mine.user, other) == (403, "FORBIDDEN")
+    assert await ask(boss, other, "x") == (400, "userId")
+    if "{userId}" in route.path:
+        assert await ask(boss, mine.user, other) == (403, "FORBIDDEN"), "two are nobody"
+    elif route.changes:
+        assert await ask(boss, "", other, userId=mine.user) == (403, "FORBIDDEN"), "two are nobody"
+
+
+@EVERY_OF_A_USER
 async def test_only_administrators_act_for_others(callers: Callers, route: Route) -> None:  # type: ignore[type-arg]
     for role, person in callers.with_role.items():
         status, code = await answer(callers, route, person, callers.user.user)
