@@ -36,7 +36,7 @@ async def test_a_repetition_is_answered_alike_and_done_once(
 @pytest.mark.asyncio(loop_scope="session")
 async def test_another_request_under_the_key_is_refused(edge: Edge, backend: Backend, person: Person) -> None:
     await edge.ask("POST", "/api/bot/stop-runtime", person, json={}, headers=KEY)
-    for path, body in (("stop-runtime", {"accountType": "real"}), ("pause", {})):
+    for path, body in (("stop-runtime", {"accountType": "real"}), ("stop-runtime?_=1", {}), ("pause", {})):
         status, answer, _ = await edge.ask("POST", f"/api/bot/{path}", person, json=body, headers=KEY)
         assert (status, answer["code"], answer["field"]) == (422, "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key")
     status, answer, _ = await edge.ask(

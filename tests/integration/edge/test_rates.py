@@ -131,9 +131,10 @@ async def test_behind_a_proxy_who_can_choose_an_address_counts_once(own_stack: S
                 answers.append(response.status)
         return answers
 
-    of_one = [f"2001:db8:1:2::{number}" for number in range(5)]
-    for addresses in (of_one, ["198.51.100.7"] * 5):
-        assert await statuses("POST", "/api/bot/connect", *addresses) == [401] * 4 + [429]
-    assert await statuses("POST", "/api/bot/connect", "2001:db8:1:3::1", "198.51.100.8") == [401, 401]
+    of_one = [f"2001:db8:1:2::{number}" for number in range(12)]
+    for path in ("/api/bot/connect", "/api/avalon/create-user"):
+        for addresses in (of_one, ["198.51.100.7"] * 12):
+            assert 429 in await statuses("POST", path, *addresses)
+        assert 429 not in await statuses("POST", path, "2001:db8:1:3::1", "198.51.100.8")
     polling = "/socket.io/?EIO=4&transport=polling"
     assert await statuses("GET", polling, *of_one[:3], "2001:db8:1:3::1") == [200, 200, 401, 200]
