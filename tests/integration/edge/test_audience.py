@@ -68,6 +68,26 @@ async def test_an_edge_that_hears_late_tells_once(bus: Bus, connect: Connect) ->
     assert sockets.numbers("returns") == everything[1:]
 
 
+async def test_what_the_snapshot_is_not_sure_to_know_follows_it(bus: Bus, connect: Connect) -> None:
+    """It is in the stream already, and was not heard when they came."""
+    edge, sockets = await connect("edge"), Sockets()
+    await tell(bus, OTHER_USER, 1)
+    users = UserEvents(edge, sockets, await State.follow(edge), SystemClock(), 100)
+    users.begin((await edge.extent(NEWS)).first)
+    await tell(bus, USER, 2)
+    users.arrived("comes", "/", USER, None)
+    users.arrived("watches", "/bot", USER, None)
+    await eventually(lambda: len(sockets.got) >= 3)
+    names = ["snapshot", "bot_status", "bot:status-update"]
+    assert [(sid, name) for sid, name, _ in sockets.got] == [("comes", name) for name in names]
+    assert [seq for *_, seq in sockets.got] == sorted({seq for *_, seq in sockets.got})
+    await tell(bus, USER, 3)
+    for stored in await edge.stored(NEWS, subjects.news(USER, "*"), datetime.fromtimestamp(0, UTC)):
+        users.hear(stored)
+    assert len(sockets.numbers("comes")) == 4
+    assert sockets.numbers("watches") == [], "that is of another namespace"
+
+
 async def test_who_reads_slowly_is_sent_what_it_missed_as_it_reads(bus: Bus, connect: Connect) -> None:
     edge, sockets = await connect("edge"), Sockets()
     for number in range(1, 4):
@@ -81,7 +101,10 @@ async def test_who_reads_slowly_is_sent_what_it_missed_as_it_reads(bus: Bus, con
     users.arrived("quick", "/", USER, (extent.first - 1) * SLOTS)
     await eventually(lambda: any(name == "resumed" for _, name, _ in sockets.got))
     users.hear(stored[-1])
+    await tell(bus, USER, 4)
+    stored = await edge.stored(NEWS, subjects.news(USER, "*"), datetime.fromtimestamp(0, UTC))
+    users.hear(stored[-1])
     assert sockets.numbers("slow") == []
     sockets.full.clear()
-    await eventually(lambda: len(sockets.numbers("slow")) == 6)
+    await eventually(lambda: len(sockets.numbers("slow")) == 8)
     assert sockets.numbers("slow") == sockets.numbers("quick") == sorted(set(sockets.numbers("quick")))

@@ -62,7 +62,15 @@ async def test_a_socket_that_does_not_read_is_cut_off_and_the_others_miss_nothin
     assert labels == list(range(sent))
 
 
-@pytest.mark.parametrize("message", ['421["unsubscribe-candles"]', "40/elsewhere,"])
+MANY_EVENTS = {"variables": {"PREGAO_EDGE_SOCKET_EVENTS": "1000000"}}
+"""Or they would be too many before their answers are."""
+
+
+@pytest.mark.parametrize(
+    ("own_stack", "message"),
+    [({}, '421["unsubscribe-candles"]'), (MANY_EVENTS, "40/elsewhere,")],
+    indirect=["own_stack"],
+)
 async def test_asking_without_reading_ends_the_same_way(own_stack: Stack, person: Person, message: str) -> None:
     """Answers that the Socket.IO library gives by itself are bounded, too."""
     edge = own_stack.edge

@@ -9,6 +9,7 @@ import pytest
 import socketio
 
 from libs.contracts.bots import Activity
+from tests.integration.edge.backend import EURUSD, Backend
 from tests.integration.edge.client import Browser, Edge
 from tests.integration.edge.stack import Browse, Stack
 from tests.integration.edge.test_bounds import frozen_browser
@@ -71,6 +72,18 @@ async def test_events_of_a_socket(own_stack: Stack, browse: Browse, person: Pers
     async with asyncio.timeout(5):
         while (await browser.show("EURUSD-OTC"))["ok"] is False:
             await asyncio.sleep(0.3)
+    answers = await asyncio.gather(*(other.socket.call("unknown", timeout=10) for _ in range(20)))
+    assert {answer["error"] for answer in answers} == {"UNKNOWN_EVENT", "TOO_MANY_REQUESTS"}
+
+
+async def test_so_many_answers_may_be_waited_for(browse: Browse, backend: Backend, person: Person) -> None:
+    gate = backend.gates[EURUSD] = asyncio.Event()
+    browser = await browse(person)
+    asking = [asyncio.create_task(browser.show("EURUSD-OTC")) for _ in range(9)]
+    (refused, *others), waiting = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    assert (refused.result(), others, len(waiting)) == ({"ok": False, "error": "TOO_MANY_REQUESTS"}, [], 8)
+    gate.set()
+    assert sorted(answer.get("error", "") for answer in await asyncio.gather(*waiting)) == ["", *["REPLACED"] * 7]
 
 
 @limited(socket_events=5)
