@@ -35,7 +35,7 @@ class Limits:
     def at_hand(self, rate: Rate, user: str, address: str) -> Callable[[], bool]:
         """What takes a request of this user from this address out of what needs no waiting: False if there is none."""
         limiter = self._limiter
-        ours, all_of_address = limiter.share(rate, "user", user), limiter.share(rate, "address", address)
+        ours, all_of_address = limiter.share(rate, "user", user), limiter.share(rate, "address", household(address))
 
         def spend() -> bool:
             now = limiter.now()
