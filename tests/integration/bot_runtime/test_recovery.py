@@ -26,7 +26,7 @@ from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.service_process import ServiceProcess
 from tests.messages import OTHER_USER, USER, an_order
 
-pytestmark = pytest.mark.takes(55)
+pytestmark = pytest.mark.takes(75)
 
 D = Decimal
 

@@ -1,6 +1,7 @@
 """What bots follow: built-in strategies with parameters, users' own from a directory, and what happens if one fails."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from uuid import UUID
 
@@ -90,9 +91,9 @@ async def test_bots_decide_before_the_next_strategy_is_evaluated(
 
 
 async def test_the_first_orders_are_stored_while_others_are_decided_and_sent_when_all_are(
-    start_runtime: StartRuntime, gateway: Gateway, bus: Bus
+    start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
 ) -> None:
-    runtime = await start_runtime()
+    await start_runtime()
     users = [str(UUID(int=number)) for number in range(1, 251)]
     stored: dict[str, float] = {}
 
@@ -103,15 +104,18 @@ async def test_the_first_orders_are_stored_while_others_are_decided_and_sent_whe
     await bus.mirror(ORDERS, ">", OrderRecord, see)
     await asyncio.gather(*map(gateway.connect, users))
     await asyncio.gather(*(bus.call(START_BOT, StartBot(user=user, config=BotConfig())) for user in users))
-    while await runtime.metric("pregao_bots") < len(users):
-        await asyncio.sleep(0.1)
+    await observer.until(lambda: all(observer.labels(user)[-1:] == [labels.ANALYZING] for user in users))
     async with gateway.closing_candles(1):
         while len(gateway.bought) < len(users):
             await asyncio.sleep(0.1)
-    decided = [order.at for order in gateway.bought]
-    assert min(stored.values()) < max(decided).timestamp()
-    records = await bus.bucket(ORDERS).entries(">", OrderRecord)
-    assert min(entry.value.sent_at for entry in records if entry.value.sent_at) >= max(decided)
+    records = [entry.value for entry in await bus.bucket(ORDERS).entries(">", OrderRecord)]
+    # On a machine that is busy some may have decided at a later close.
+    [(signal, followers)] = Counter(record.order.correlation_id for record in records).most_common(1)
+    assert followers > len(users) / 2
+    together = [record for record in records if record.order.correlation_id == signal]
+    last = max(record.order.at for record in together)
+    assert min(stored[f"{record.order.user}.{record.order.order_id}"] for record in together) < last.timestamp()
+    assert min(record.sent_at for record in together if record.sent_at) >= last
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tests.integration.broker_gateway.rig import BROKER_USER, CLOCK, Rig, until
 from tests.integration.paper_broker import StartPaperBroker
 from tests.integration.service_process import StartService
 
-pytestmark = pytest.mark.takes(35)
+pytestmark = pytest.mark.takes(20)
 
 PERIODS = {OptionKind.TURBO: 60, OptionKind.BINARY: 900, OptionKind.DIGITAL: 60}
 SELLABLE = list(PERIODS)
