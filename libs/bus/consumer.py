@@ -22,6 +22,7 @@ from prometheus_client import Counter
 
 from libs.bus.errors import BusError, BusUnavailable, Poison, Unavailable
 from libs.bus.jetstream import MESSAGE_ID, JetStream
+from libs.bus.origin import origin
 from libs.contracts import subjects
 from libs.contracts.codec import Message, decode, encode
 
@@ -38,6 +39,8 @@ STORED_AT = "Pregao-Stored-At"
 _EXPIRES = 5.0
 _HEARTBEAT = 1.0
 _SILENCE = 2.5
+_MORE = 0.05
+"""Seconds to wait for the next message where the server says that there is one; another process may have got it."""
 _STATUS_HEARTBEAT, _STATUS_EXPIRED = "100", "408"
 
 _dead_letters = Counter("pregao_dead_letters_total", "Messages set aside", ["stream", "consumer"])
@@ -59,6 +62,8 @@ class Consumer:
     backoff: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
     """Seconds before the second, third, … try."""
     max_ack_pending: int = 2000
+    at_once: int = 1
+    """Batches that the handler is given at the same time, in order; what must stay in order it keeps so itself."""
 
     def delay(self, attempt: int) -> float:
         return self.backoff[min(attempt, len(self.backoff)) - 1]
@@ -95,15 +100,8 @@ BatchHandler = Callable[[list[Delivery]], Awaitable[None]]
 
 
 def _delivery(message: Msg) -> Delivery:
-    metadata = message.metadata
-    return Delivery(
-        message.subject,
-        message.data,
-        metadata.sequence.stream,
-        metadata.num_delivered,
-        metadata.timestamp.timestamp(),
-        message.headers or {},
-    )
+    told = origin(message.reply)
+    return Delivery(message.subject, message.data, told.sequence, told.attempt, told.at, message.headers or {})
 
 
 class Consumption:
@@ -127,25 +125,32 @@ class Consumption:
         self._declared = False
         self._inbox = client.new_inbox()
         self._subscription: Subscription | None = None
+        self._arrived: asyncio.Queue[Msg] = asyncio.Queue()
+        """No more than one pull request brings. nats-py's `next_msg` starts two tasks for every message."""
         self._replays: Subscription | None = None
-        self._handling = asyncio.Lock()
+        self._handling = asyncio.Semaphore(spec.at_once)
+        self._turns = asyncio.Semaphore(spec.at_once)
+        """Of batches, from their first message to their acknowledgement."""
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
-        self._in_hand = False
+        self._in_hand = 0
+        """Batches that are worked on."""
+        self._taking = False
+        """A batch is being put together."""
 
     async def start(self) -> None:
         await self._declare()
-        self._subscription = await self._client.subscribe(self._inbox)
+        self._subscription = await self._client.subscribe(self._inbox, cb=self._arrive)
         subject = subjects.replay(self._spec.stream, self._spec.durable)
         self._replays = await self._client.subscribe(subject, queue="replay", cb=self._replay)
         self._task = asyncio.create_task(self._run(), name=f"consume:{self._spec.durable}")
         self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
-        """Finishes the batch in hand; what is not acknowledged is delivered again."""
+        """Finishes what is in hand; what is not acknowledged is delivered again."""
         self._stopping = True
         if self._task is not None:
-            if self._in_hand:
+            if self._in_hand or self._taking:
                 await asyncio.wait({self._task}, timeout=self._spec.ack_wait)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -178,16 +183,35 @@ class Consumption:
         self._declared = True
 
     async def _run(self) -> None:
-        while not self._stopping:
-            try:
-                batch = await self._next_batch()
+        async with asyncio.TaskGroup() as batches:
+            while True:
+                await self._turns.acquire()
+                if self._stopping:
+                    break
+                batch: list[Msg] = []
+                try:
+                    batch = await self._next_batch()
+                except (BusError, NatsError) as error:
+                    await self._retry(error)
                 if batch:
-                    await self._process(batch)
-            except (BusError, NatsError) as error:
-                log.warning("consumer_retries", consumer=self._spec.durable, error=repr(error))
-                await asyncio.sleep(1.0)
-            finally:
-                self._in_hand = False
+                    batches.create_task(self._work(batch))
+                else:
+                    self._turns.release()
+                self._taking = False
+
+    async def _work(self, batch: list[Msg]) -> None:
+        self._in_hand += 1
+        try:
+            await self._process(batch)
+        except (BusError, NatsError) as error:
+            await self._retry(error)
+        finally:
+            self._in_hand -= 1
+            self._turns.release()
+
+    async def _retry(self, error: Exception) -> None:
+        log.warning("consumer_retries", consumer=self._spec.durable, error=repr(error))
+        await asyncio.sleep(1.0)
 
     async def _next_batch(self) -> list[Msg]:
         if not self._declared:
@@ -200,10 +224,11 @@ class Consumption:
         if first is None:
             self._wanted = 0
             return []
-        self._in_hand = True
+        self._taking = True
         batch = [first] if self._take(first) else []
         while batch and len(batch) < self._spec.batch and self._wanted > 0:
-            message = await self._receive(self._spec.linger)
+            more = origin(batch[-1].reply).pending > 0
+            message = await self._receive(max(self._spec.linger, _MORE if more else 0.0))
             if message is None:
                 break
             if self._take(message):
@@ -220,13 +245,18 @@ class Consumption:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._spec.stream}.{self._spec.durable}"
         await self._client.publish(subject, msgspec.json.encode(request), reply=self._inbox)
 
+    async def _arrive(self, message: Msg) -> None:
+        self._arrived.put_nowait(message)
+
     async def _receive(self, timeout: float) -> Msg | None:
-        assert self._subscription is not None  # noqa: S101
-        if timeout <= 0 and not self._subscription.pending_msgs:
+        with suppress(asyncio.QueueEmpty):
+            return self._arrived.get_nowait()
+        if timeout <= 0:
             return None
         try:
-            return await self._subscription.next_msg(timeout=max(timeout, 0.001))
-        except (NatsError, TimeoutError):
+            async with asyncio.timeout(timeout):
+                return await self._arrived.get()
+        except TimeoutError:
             return None
 
     def _take(self, message: Msg) -> bool:
@@ -242,26 +272,20 @@ class Consumption:
 
     async def _process(self, batch: list[Msg]) -> None:
         async with self._in_progress(batch):
-            error = await self._attempt(batch)
-            if error is None:
-                await self._acknowledge(batch)
-            elif len(batch) == 1 or isinstance(error, Unavailable):
-                for message in batch:
-                    await self._fail(message, error)
-            else:
-                await self._one_by_one(batch)
+            await self._settle(batch)
 
-    async def _one_by_one(self, batch: list[Msg]) -> None:
-        """Some message of the batch is bad: find it, and let the others through."""
-        for message in batch:
-            error = await self._attempt([message])
-            if error is None:
-                await self._acknowledge([message])
-            else:
+    async def _settle(self, batch: list[Msg]) -> None:
+        """Acknowledge it, or hand it back. If some message of it is bad, half by half: the others go through."""
+        error = await self._handle([_delivery(message) for message in batch])
+        if error is None:
+            await self._acknowledge(batch)
+        elif len(batch) == 1 or isinstance(error, Unavailable):
+            for message in batch:
                 await self._fail(message, error)
-
-    async def _attempt(self, batch: list[Msg]) -> Exception | None:
-        return await self._handle([_delivery(message) for message in batch])
+        else:
+            middle = len(batch) // 2
+            await self._settle(batch[:middle])
+            await self._settle(batch[middle:])
 
     async def _handle(self, batch: list[Delivery]) -> Exception | None:
         try:
@@ -294,7 +318,7 @@ class Consumption:
             await batch[-1].ack_sync(timeout=5.0)
 
     async def _fail(self, message: Msg, error: Exception) -> None:
-        attempt = message.metadata.num_delivered
+        attempt = origin(message.reply).attempt
         transient = isinstance(error, Unavailable)
         if isinstance(error, Poison) or (not transient and attempt >= self._spec.max_deliver):
             await self._set_aside(message, error)
@@ -312,12 +336,12 @@ class Consumption:
 
     async def _set_aside(self, message: Msg, error: Exception) -> None:
         """Copy it to the dead letters with what is needed to send it again; only then give it up."""
-        sequence = message.metadata.sequence.stream
+        told = origin(message.reply)
         headers = {
-            MESSAGE_ID: f"{self._spec.stream}.{self._spec.durable}.{sequence}",
+            MESSAGE_ID: f"{self._spec.stream}.{self._spec.durable}.{told.sequence}",
             ORIGINAL_SUBJECT: message.subject,
-            ORIGINAL_SEQUENCE: str(sequence),
-            STORED_AT: f"{message.metadata.timestamp.timestamp():.6f}",
+            ORIGINAL_SEQUENCE: str(told.sequence),
+            STORED_AT: f"{told.at:.6f}",
             REASON: " ".join(repr(error).split())[:500],
         }
         subject = subjects.dead_letter(self._spec.stream, self._spec.durable)

@@ -17,6 +17,7 @@ from libs.bus.entry import Entry
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import OPERATION, JetStream
 from libs.bus.ordered import Ordered
+from libs.bus.origin import Origin
 from libs.bus.topology import Bucket
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode
@@ -99,13 +100,13 @@ class Mirror(Generic[T]):
         if not info.num_pending and not (info.delivered and info.delivered.consumer_seq):
             self._snapshot_done()
 
-    def _receive(self, message: Msg, metadata: Msg.Metadata) -> None:
-        self._apply(message.subject.removeprefix(self._prefix), message, metadata)
-        if self._seen is not None and metadata.num_pending == 0:
+    def _receive(self, message: Msg, origin: Origin) -> None:
+        self._apply(message.subject.removeprefix(self._prefix), message, origin)
+        if self._seen is not None and origin.pending == 0:
             self._snapshot_done()
 
-    def _apply(self, key: str, message: Msg, metadata: Msg.Metadata) -> None:
-        revision = metadata.sequence.stream
+    def _apply(self, key: str, message: Msg, origin: Origin) -> None:
+        revision = origin.sequence
         if message.headers and OPERATION in message.headers:
             self._remove(key)
             return
@@ -124,9 +125,7 @@ class Mirror(Generic[T]):
         if self._keep is not None and not self._keep(value):
             self._remove(key)
             return
-        entry = self._entries[key] = Entry(
-            key, value, revision, self._clock.monotonic(), metadata.timestamp.timestamp()
-        )
+        entry = self._entries[key] = Entry(key, value, revision, self._clock.monotonic(), origin.at)
         if self._on_change is not None:
             self._on_change(key, entry)
 

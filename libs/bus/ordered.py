@@ -19,11 +19,12 @@ from nats.js import api
 from libs.bus.cancellation import Cancellable
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import JetStream
+from libs.bus.origin import Origin, origin
 from libs.contracts.clock import Clock
 
 Where = Callable[[], Awaitable[Mapping[str, Any]]]
 """Which messages, asked with every beginning: fields of ConsumerConfig. Raises BusUnavailable."""
-Receive = Callable[[Msg, Msg.Metadata], None]
+Receive = Callable[[Msg, Origin], None]
 Begun = Callable[[api.ConsumerInfo], None]
 
 _PATIENCE = 2.5
@@ -136,9 +137,9 @@ class Ordered:
             if last is not None and int(last) != self._expected - 1:
                 self._stale.set()
             return
-        metadata = message.metadata
-        if metadata.sequence.consumer != self._expected:
+        told = origin(message.reply)
+        if told.number != self._expected:
             self._stale.set()
             return
         self._expected += 1
-        self._receive(message, metadata)
+        self._receive(message, told)

@@ -13,6 +13,7 @@ from nats.js import api
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import JetStream
 from libs.bus.ordered import Ordered
+from libs.bus.origin import Origin
 from libs.bus.past import Stored
 from libs.bus.topology import Stream
 from libs.contracts.clock import Clock
@@ -58,7 +59,6 @@ class Tail:
             "filter_subject": self._subject,
         }
 
-    def _receive(self, message: Msg, metadata: Msg.Metadata) -> None:
-        self.position = metadata.sequence.stream
-        at = metadata.timestamp.timestamp()
-        self._on_message(Stored(message.subject, message.data, metadata.sequence.stream, at))
+    def _receive(self, message: Msg, origin: Origin) -> None:
+        self.position = origin.sequence
+        self._on_message(Stored(message.subject, message.data, origin.sequence, origin.at))

@@ -1,6 +1,7 @@
 """Storing events, and the durable consumers that read them."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,6 +80,39 @@ async def test_events_come_in_batches_and_the_first_is_not_held_back(bus: Bus) -
     await consumption.stop()
 
 
+async def test_what_waits_comes_in_full_batches(bus: Bus) -> None:
+    await store(bus, *range(1, 96))
+    reader = Reader()
+    consumption = await bus.consume(FAST, reader)
+    await eventually(lambda: len(reader.handled) == 95)
+    await consumption.stop()
+    assert [len(batch) for batch in reader.batches] == [10] * 9 + [5]
+
+
+async def test_no_more_batches_are_in_hand_at_once_than_the_handler_takes(bus: Bus) -> None:
+    await store(bus, *range(1, 41))
+    begun: list[int] = []
+    gates = [asyncio.Event() for _ in range(4)]
+
+    async def handle(batch: list[Delivery]) -> None:
+        number = len(begun)
+        begun.append(batch[0].decode(TradeOpened).order.sequence)
+        await gates[number].wait()
+
+    consumption = await bus.consume(replace(FAST, at_once=2, ack_wait=10.0), handle)
+    await eventually(lambda: len(begun) == 2)
+    await bus.ready()
+    assert begun == [1, 11], "not a third"
+    gates[1].set()
+    await eventually(lambda: begun == [1, 11, 21])
+    assert await bus.backlog(FAST) == 30, "the second is acknowledged, and the first is not"
+    for gate in gates:
+        gate.set()
+    await eventually(lambda: len(begun) == 4)
+    await consumption.stop()
+    assert await bus.backlog(FAST) == 0, "what was in hand is finished"
+
+
 async def test_an_append_while_the_server_restarts_is_stored_once(bus: Bus, nats_server: NatsServer) -> None:
     nats_server.kill()
     append = asyncio.create_task(bus.append(SUBJECT, an_opening(), id="1.opened", timeout=15))
@@ -139,7 +173,7 @@ async def test_poison_is_set_aside_at_once_and_the_others_flow(bus: Bus, connect
     async def collect(batch: list[Delivery]) -> None:
         dead.extend(batch)
 
-    reader = Reader({2: [Poison("not a trade"), Poison("not a trade")]})
+    reader = Reader({2: [Poison("not a trade")] * 3})  # in the batch, in the half of it, and alone
     consumption = await bus.consume(FAST, reader)
     undertaker = await (await connect()).consume(Consumer(DEAD_LETTERS.name, "undertaker"), collect)
     await eventually(lambda: dead and reader.handled == [1, 3])
