@@ -11,10 +11,14 @@ from libs.contracts.orders import Order, Position, Settlement, TradeClosed, Trad
 from libs.store.database import Database
 from libs.store.rows import read_rows
 
-BATCH = 500
+BATCH = 4000
 """Rows in one request."""
 
 _CENT = Decimal("0.01")
+
+
+PreparedRow = dict[str, Any]
+"""As it is sent to the database."""
 
 
 class _Row(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -92,19 +96,13 @@ class Trades:
 
         A closing wins over the opening of the same order, whichever comes first; a settled row is never written again.
         """
-        rows: dict[str, _Row] = {}
-        acknowledged: dict[str, datetime] = {}
-        for trade in trades:
-            if isinstance(trade, TradeClosed):
-                rows[trade.order.order_id] = _row(trade.order, trade.position, trade.settlement)
-            else:
-                acknowledged[trade.order.order_id] = trade.at
-                rows.setdefault(trade.order.order_id, _row(trade.order, trade.position, None))
-        for order_id, at in acknowledged.items():
-            rows[order_id].acknowledged_at = at
+        return await self.write(prepared(trades))
+
+    async def write(self, rows: list[PreparedRow]) -> dict[str, RecordedTrade]:
+        """As `record`."""
         if not rows:
             return {}
-        data = await self._database.call("record_trades", rows=[msgspec.to_builtins(row) for row in rows.values()])
+        data = await self._database.call("record_trades", rows=rows)
         return {recorded.order_id: recorded for recorded in read_rows(data, RecordedTrade)}
 
     async def kept(self, user: str, orders: Iterable[str], since: datetime) -> KeptTrades:
@@ -118,6 +116,21 @@ class Trades:
         rows = [msgspec.to_builtins(row_of(trade)) for trade in trades]
         for first in range(0, len(rows), BATCH):
             await self._database.call("repair_trades", rows=rows[first : first + BATCH])
+
+
+def prepared(trades: Iterable[TradeOpened | TradeClosed]) -> list[PreparedRow]:
+    """One of each order."""
+    rows: dict[str, _Row] = {}
+    acknowledged: dict[str, datetime] = {}
+    for trade in trades:
+        if isinstance(trade, TradeClosed):
+            rows[trade.order.order_id] = row_of(trade)
+        else:
+            acknowledged[trade.order.order_id] = trade.at
+            rows.setdefault(trade.order.order_id, row_of(trade))
+    for order_id, at in acknowledged.items():
+        rows[order_id].acknowledged_at = at
+    return [msgspec.to_builtins(row) for row in rows.values()]
 
 
 def row_of(trade: TradeOpened | TradeClosed) -> _Row:

@@ -48,8 +48,7 @@ const user = number => `('00000000-0000-4000-8000-' || lpad(to_hex(${number}), 1
 await database.exec(`
   insert into auth.users (id, email, created_at, updated_at)
   select ${user('n')}, 'user' || n || '@example.test', now() - n % 180 * interval '1 day', now()
-  from generate_series(1, 5000) n;
-  alter table public.trade_history disable trigger user`)
+  from generate_series(1, 5000) n`)
 for (let done = 0; done < Number(trades); done += 50000) {
   await database.exec(`
     insert into public.trade_history (
@@ -69,11 +68,6 @@ for (let done = 0; done < Number(trades); done += 50000) {
         case when random() < 0.54 then 'WIN' when random() < 0.96 then 'LOSS' else 'TIE' end as result
       from generate_series(${done} + 1, ${done} + 50000) n
     ) trade`)
-}
-await database.exec('alter table public.trade_history enable trigger user')
-for (let part = 0; part < 20; part++) {
-  await database.exec(`
-    select private.add_up(array_agg(trade), null) from public.trade_history trade where id % 20 = ${part}`)
 }
 await database.exec('analyze')
 await database.close()

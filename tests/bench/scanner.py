@@ -22,7 +22,7 @@ from libs.strategies.registry import STRATEGIES
 from services.bot_runtime.scanner.evaluation import Hearing
 from services.bot_runtime.scanner.panels import Panels, history_count
 from services.bot_runtime.scanner.sizes import BASE, SIZES
-from tests.bench.analytics_rows import _supabase
+from tests.bench.analytics_catch_up import _supabase
 from tests.bench.result import Result
 
 NAMES = ("scanner.hourly_round_ms", "scanner.base_round_ms", "scanner.rows_per_s", "scanner.count_ms")

@@ -42,6 +42,21 @@ async def test_a_trade_is_announced_when_whoever_looks_finds_it(
     ]
 
 
+async def test_what_is_over_when_it_is_written_is_not_told_as_opened(
+    books: Books, start_analytics: StartAnalytics, supabase_server: SupabaseServer, person: Person
+) -> None:
+    stories = [a_story(person, sequence=sequence) for sequence in range(20)]
+    lasting, _ = a_story(person)
+    for event in [*(event for story in stories for event in story), lasting]:
+        await books.tell(event)
+    await start_analytics(supabase_server)  # everything at once, as after an outage
+    await eventually(lambda: len(books.announced) == len(stories) + 1)
+    assert sorted((news.closed for news in books.announced if news.closed), key=lambda one: one.order.sequence) == [
+        closed for _, closed in stories
+    ]
+    assert [news.opened for news in books.announced if news.opened] == [lasting]
+
+
 async def test_events_in_any_order_and_number_make_one_right_row_each(
     books: Books, start_analytics: StartAnalytics, supabase_server: SupabaseServer, person: Person
 ) -> None:

@@ -69,7 +69,8 @@ async def test_a_database_that_is_away_is_waited_for(
     own_supabase_server.start()
     await restart
     assert len(await own_books.settled(person, len(stories))) == len(stories)
-    await eventually(lambda: len(own_books.announced) == 2 * len(stories))
+    closings = {closed.order.order_id for _, closed in stories}
+    await eventually(lambda: {one.closed.order.order_id for one in own_books.announced if one.closed} == closings)
     await until(lambda: _nothing_left(bus))
 
 

@@ -167,6 +167,12 @@ async def test_both_events_in_one_batch_make_one_row(
     assert (await row_of(supabase_server, opened.order)).resultado == "WIN"
 
 
+async def test_more_are_written_at_once_than_a_server_answers_rows(trades: Trades, owner: Person) -> None:
+    openings = [a_story(owner)[0] for _ in range(1200)]
+    recorded = await trades.record(openings)
+    assert recorded.keys() == {opening.order.order_id for opening in openings}
+
+
 async def test_the_function_itself_takes_an_order_twice(
     supabase_server: SupabaseServer, trades: Trades, owner: Person
 ) -> None:
