@@ -88,6 +88,7 @@ def _watch(settings: Settings, bus: Bus, database: Database, live: Live) -> Watc
         streak=LossStreak(settings.alert_loss_streak),
         lost_sessions=LostSessions(settings.alert_session_patience),
         rejections=Rejections(settings.alert_rejections),
-        feed_lag=FeedLag(settings.alert_feed_lag),
+        feed_lag=FeedLag(settings.alert_feed_lag, settings.alert_patience),
         services=settings.alert_services,
+        patience=settings.alert_patience,
     )

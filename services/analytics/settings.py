@@ -30,6 +30,8 @@ class Settings(SupabaseSettings, SinkSettings):
     """Seconds a running bot may be without its session to the broker."""
     alert_feed_lag: float = Field(default=10.0, ge=0)
     """Seconds candles may come after their close; 0: as they like."""
+    alert_patience: float = Field(default=15.0, ge=0)
+    """Seconds NATS, the database, a service or punctual candles may be missing, and are back before it is over."""
     alert_services: Annotated[tuple[str, ...], NoDecode] = ("gateway", "bots", "crm", "edge")
     """Services that must be there, separated by commas."""
     log_days: int = Field(default=90, ge=1)

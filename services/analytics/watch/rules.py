@@ -174,9 +174,10 @@ class Rejections:
 class FeedLag:
     """How late closed candles come. The most punctual counts: one that was missing is read later, and is no delay."""
 
-    def __init__(self, most: float) -> None:
-        """Seconds; 0: never told."""
+    def __init__(self, most: float, patience: float) -> None:
+        """`most`: seconds; 0: never told. `patience`: seconds that they may come later."""
         self._most = most
+        self._patience = patience
         self._least_lag: float | None = None
         self._last = 0.0
 
@@ -192,33 +193,33 @@ class FeedLag:
                 kind="feed_lag",
                 key="",
                 value=self._last,
-                limit=Limit(self._most, self._most / 2, hold=30.0, calm=30.0),
+                limit=Limit(self._most, self._most / 2, hold=self._patience, calm=self._patience),
                 message=f"Candles come {self._last:.1f} s after their close",
                 severity=Severity.CRITICAL,
                 details={"seconds": f"{self._last:.1f}"},
             )
 
 
-def missing(services: Mapping[str, bool]) -> Iterator[Observation]:
-    """Services of which no process answers."""
+def missing(services: Mapping[str, bool], patience: float) -> Iterator[Observation]:
+    """Services of which no process answers. `patience`: seconds that they need not."""
     for name, answers in services.items():
         yield Observation(
             kind="service_missing",
             key=name,
             value=0 if answers else 1,
-            limit=Limit(1, 1, hold=20.0, calm=5.0),
+            limit=Limit(1, 1, hold=patience, calm=patience),
             message=f"No process of {name} answers",
             severity=Severity.CRITICAL,
             details={"service": name},
         )
 
 
-def database_away(answers: bool) -> Iterator[Observation]:
+def database_away(answers: bool, patience: float) -> Iterator[Observation]:
     yield Observation(
         kind="database_away",
         key="",
         value=0 if answers else 1,
-        limit=Limit(1, 1, hold=10.0, calm=10.0),
+        limit=Limit(1, 1, hold=patience, calm=patience),
         message="The database does not answer; trades are kept in NATS until it does",
         severity=Severity.CRITICAL,
     )

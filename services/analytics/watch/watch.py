@@ -25,8 +25,6 @@ _PERIOD = 2.0
 _TIMEOUT = 3.0
 _USERS = 200
 """How many are looked at in one turn."""
-_PATIENCE = 15.0
-"""Seconds in which NATS may store nothing before this process is not ready."""
 
 log = structlog.get_logger()
 
@@ -37,6 +35,8 @@ class Beat(Message, frozen=True, kw_only=True):
     """Written to see whether NATS stores it (KV `alarms`)."""
 
     instance: str
+    room: str = " " * 4096
+    """A page of the disk: what is smaller may still find room in one that is full."""
 
 
 class Watch:
@@ -53,8 +53,10 @@ class Watch:
         rejections: Rejections,
         feed_lag: FeedLag,
         services: Iterable[str],
+        patience: float,
     ) -> None:
-        """`services`: those that must be there, by their short names."""
+        """`services`: those that must be there, by their short names. `patience`: seconds without one, without the
+        database, and in which NATS may store nothing."""
         self._bus = bus
         self._database = database
         self._risk = Risk(database)
@@ -66,6 +68,7 @@ class Watch:
         self._rejections = rejections
         self._feed_lag = feed_lag
         self._services = tuple(services)
+        self._patience = patience
         self._balances: Mirror[Balances] | None = None
         self._board = Board(bus)
         self._stored_at = bus.clock.monotonic()
@@ -89,7 +92,7 @@ class Watch:
 
     def storing(self) -> bool:
         """Whether NATS has stored anything lately: without that no alarm can be raised, so it is told by readiness."""
-        return self._bus.clock.monotonic() - self._stored_at < _PATIENCE
+        return self._bus.clock.monotonic() - self._stored_at < max(self._patience, 2 * _PERIOD + _TIMEOUT)
 
     async def follow(self) -> None:
         """Hear what is measured; until the bus is closed."""
@@ -196,7 +199,7 @@ class Watch:
 
     async def _missing(self) -> Iterable[Observation]:
         answers = await asyncio.gather(*(self._answers(service) for service in self._services))
-        return rules.missing(dict(zip(self._services, answers, strict=True)))
+        return rules.missing(dict(zip(self._services, answers, strict=True)), self._patience)
 
     async def _answers(self, service: str) -> bool:
         try:
@@ -207,9 +210,9 @@ class Watch:
     async def _away(self) -> Iterable[Observation]:
         try:
             async with asyncio.timeout(_TIMEOUT):
-                return rules.database_away(await self._database.reachable())
+                return rules.database_away(await self._database.reachable(), self._patience)
         except TimeoutError:
-            return rules.database_away(answers=False)
+            return rules.database_away(answers=False, patience=self._patience)
 
     async def _filling(self) -> Iterable[Observation]:
         bounded: list[Stream | Bucket] = [*(stream for stream in STREAMS if stream.keep_new), *BUCKETS]

@@ -1,14 +1,17 @@
 """Alarms of the platform as it runs: raised once, also over a restart, and ended when it is over."""
 
-from collections.abc import Awaitable, Callable
+import asyncio
+import subprocess
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 import pytest
 
-from libs.bus import Bus
-from libs.bus.topology import ACCOUNTS, ALARMS, ALERTS, BOTS
+from libs.bus import Bus, BusError
+from libs.bus.topology import ACCOUNTS, ALARMS, ALERTS, BOTS, ORDERS
 from libs.contracts import admin_rpc as rpc
 from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType, Balance, Balances
@@ -17,18 +20,20 @@ from libs.contracts.alerts import Alert, Severity
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
 from libs.contracts.codec import decode
 from libs.contracts.ids import new_id
+from libs.contracts.market import Feed
 from libs.contracts.orders import OrderState, RejectCode, TradeFailed
 from services.analytics.watch.board import Alarm, Board
 from services.analytics.watch.hysteresis import Limit
 from services.analytics.watch.rules import Observation
+from services.analytics.watch.watch import Beat
 from tests.integration.analytics.books import Books, until
 from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.numbers import number
 from tests.integration.service_process import ServiceProcess, StartService
 from tests.integration.supabase_server import Person, SupabaseServer
-from tests.messages import NOW, a_closing, a_position, a_score, a_settlement, an_order
+from tests.messages import NOW, a_candle, a_closing, a_position, a_score, a_settlement, an_order
 
-pytestmark = pytest.mark.takes(120)
+pytestmark = pytest.mark.takes(80)
 
 Start = Callable[..., Awaitable[ServiceProcess]]
 REAL = AccountType.REAL
@@ -58,10 +63,24 @@ async def raised(bus: Bus) -> Raised:
 @pytest.fixture
 async def start(start_service: StartService, supabase_server: SupabaseServer) -> Start:
     async def start(server: SupabaseServer = supabase_server, **settings: str) -> ServiceProcess:
-        defaults = {"PREGAO_ALERT_SERVICES": ""}
+        defaults = {"PREGAO_ALERT_SERVICES": "", "PREGAO_ALERT_PATIENCE": "1"}
         return await start_service("analytics", "analytics", **server.environment, **(defaults | settings))
 
     return start
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """What a NATS server that is started after it stores on."""
+    disk = tmp_path / "data"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], check=False, capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"a file system of a few megabytes cannot be mounted here: {mounted.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
 
 
 async def test_dead_letters_are_one_alarm_until_they_are_gone(bus: Bus, raised: Raised, start: Start) -> None:
@@ -152,31 +171,81 @@ async def test_a_database_and_a_service_that_are_gone_are_alarms_until_they_are_
     await start(own_supabase_server, PREGAO_ALERT_SERVICES="crm,edge")
     edge = await bus.serve("edge", {})
     own_supabase_server.stop()
-    await eventually(lambda: raised.of("database_away") and raised.of("service_missing"), timeout=45)
+    await eventually(lambda: raised.of("database_away") and raised.of("service_missing"), timeout=30)
     own_supabase_server.start()
     crm = await bus.serve("crm", {})
-    await eventually(lambda: len(raised.of("database_away")) == len(raised.of("service_missing")) == 2, timeout=45)
+    await eventually(lambda: len(raised.of("database_away")) == len(raised.of("service_missing")) == 2, timeout=30)
     assert {alert.details["service"] for alert in raised.of("service_missing")} == {"crm"}
     assert raised.of("database_away")[1].ends == raised.of("database_away")[0].id
     for served in (edge, crm):
         await served.stop()
 
 
-async def test_when_nats_stores_nothing_readiness_and_the_log_say_so(bus: Bus, start: Start) -> None:
+async def test_candles_that_come_late_are_an_alarm_until_they_are_punctual(
+    bus: Bus, raised: Raised, start: Start
+) -> None:
+    await start()
+    lag = 60
+
+    async def market() -> None:
+        while True:
+            end = int(datetime.now(UTC).timestamp()) - lag
+            await bus.publish(subjects.closed_candle(Feed(76, 60)), a_candle(start=end - 60, end=end))
+            await asyncio.sleep(0.2)
+
+    feed = asyncio.create_task(market())
+    await eventually(lambda: raised.of("feed_lag"), timeout=20)
+    lag = 0
+    await eventually(lambda: len(raised.of("feed_lag")) == 2, timeout=20)
+    feed.cancel()
+    late, over = raised.of("feed_lag")
+    assert (late.severity, over.ends) == (Severity.CRITICAL, late.id)
+    assert 60 <= float(late.details["seconds"]) < 63
+
+
+async def test_a_stream_that_is_nearly_full_is_an_alarm_until_there_is_room(
+    bus: Bus, raised: Raised, start: Start
+) -> None:
+    """One that refuses what is new: an order could not be written down any more."""
+    config = (await bus._jetstream.api.stream_info(ORDERS.stream)).config
+    await bus._jetstream.api.update_stream(config.evolve(max_bytes=32_000))
+    await start()
+    key = f"{new_id()}.{new_id()}"
+    await bus.bucket(ORDERS).put(key, Beat(instance="x" * 28_000))
+    await eventually(lambda: raised.of("stream_nearly_full"), timeout=20)
+    await bus._jetstream.api.purge_stream(ORDERS.stream)
+    await eventually(lambda: len(raised.of("stream_nearly_full")) == 2, timeout=20)
+    full, over = raised.of("stream_nearly_full")
+    assert (full.severity, full.details["stream"], over.ends) == (Severity.CRITICAL, "orders", full.id)
+
+
+async def test_a_full_disk_is_told_by_readiness_and_the_log(
+    small_disk: Path, nats_server: NatsServer, bus: Bus, start: Start
+) -> None:
     analytics = await start()
-    await bus._jetstream.api.delete_stream(ALARMS.stream)
-    await until(lambda: not_storing(analytics), timeout=45)
+    ballast = small_disk / "ballast"
+    with pytest.raises(OSError, match="No space left"), ballast.open("wb") as file:
+        while True:
+            file.write(b"x" * 4096)
+            file.flush()
+    await until(lambda: not_storing(analytics), timeout=30)
     await eventually(lambda: analytics.logged("nats_stores_nothing"))
-    await bus.ensure(ALARMS)
-    await until(lambda: ready(analytics), timeout=20)
+    with pytest.raises(BusError):
+        await bus.append(subjects.trade(new_id(), OrderState.CLOSED), a_closing(), id=new_id(), timeout=1)
+    ballast.unlink()
+    nats_server.kill()
+    nats_server.start()
+    await until(lambda: ready(analytics), timeout=30)
+    await eventually(lambda: analytics.logged("nats_stores_again"))
 
 
-async def test_a_frozen_nats_is_told_by_readiness(start: Start, nats_server: NatsServer) -> None:
+async def test_a_frozen_nats_is_told_by_readiness_and_the_log(start: Start, nats_server: NatsServer) -> None:
     analytics = await start()
     nats_server.freeze()
-    await until(lambda: not_storing(analytics), timeout=45)
+    await until(lambda: not_storing(analytics), timeout=30)
+    await eventually(lambda: analytics.logged("nats_stores_nothing"))
     nats_server.thaw()
-    await until(lambda: ready(analytics), timeout=45)
+    await until(lambda: ready(analytics), timeout=30)
 
 
 async def not_storing(process: ServiceProcess) -> bool:

@@ -127,22 +127,23 @@ def test_rejections_are_counted_within_a_while() -> None:
 
 
 def test_the_most_punctual_candle_tells_the_lag() -> None:
-    rule = FeedLag(10)
+    rule = FeedLag(10, 15)
     for lag in (300.0, 0.2, 12.0):
         rule.hear(lag)
     assert [each.value for each in rule.observe()] == [0.2]
     assert [each.value for each in rule.observe()] == [0.2], "nothing came in between"
     rule.hear(14.0)
     assert [each.value for each in rule.observe()] == [14.0]
-    assert list(FeedLag(0).observe()) == []
+    assert list(FeedLag(0, 15).observe()) == []
 
 
 def test_what_is_counted_or_missing_says_which() -> None:
-    [gone, there] = rules.missing({"gateway": False, "bots": True})
+    [gone, there] = rules.missing({"gateway": False, "bots": True}, 15)
     assert (gone.key, gone.value, there.value) == ("gateway", 1, 0)
     [full] = rules.filling({"TRADES": 0.85})
     assert (full.key, full.message.split(";")[0]) == ("TRADES", "TRADES is 85 % full")
     [letters] = rules.dead_letters({"TRADES.analytics": 3})
     assert (letters.key, letters.value, letters.details["stream"]) == ("TRADES.analytics", 3, "TRADES")
-    [away] = rules.database_away(answers=False)
+    [away] = rules.database_away(answers=False, patience=15)
     assert away.value >= away.limit.raise_at
+    assert (away.limit.hold, gone.limit.calm) == (15, 15)
