@@ -37,6 +37,7 @@ from services.analytics.sinks.sending import sending
 from services.analytics.statuses import Statuses
 from services.analytics.stores import Stores
 from services.analytics.verdicts import Verdicts
+from services.analytics.watch.heartbeat import Heartbeat
 from services.analytics.watch.rules import Drawdown, FeedLag, LossStreak, LostSessions, Rejections
 from services.analytics.watch.watch import Watch
 
@@ -47,7 +48,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS)
     await bus.ensure(VISITS, ALARMS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM)
     secret_key = settings.supabase_secret_key.get_secret_value()
-    async with sending(settings, bus), await Database.connect(settings.supabase_url, secret_key) as database:
+    async with sending(settings, bus) as sinks, await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
         stores = Stores.over(database)
         users = Statuses(bus, stores.bot_statuses)
@@ -60,8 +61,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
 
             watch = _watch(settings, bus, database, live)
             await watch.follow()
-            service.health.add("nats stores", watch.storing)
+            heartbeat = Heartbeat(bus, sinks, settings.alert_patience)
+            service.health.add("nats stores", heartbeat.storing)
             auditor = Auditor(bus, stores.trades, live.sessions, settings.audit_interval)
+            service.background(heartbeat.run(), "heartbeat")
             service.background(watch.run(), "watch")
             service.background(auditor.run(), "audit")
             service.background(probes.watch(), "probes")

@@ -20,14 +20,16 @@ MAIL = Consumer(ALERTS.name, "analytics-mail", batch=50, linger=2.0, backoff=BAC
 
 
 @asynccontextmanager
-async def sending(settings: SinkSettings, bus: Bus) -> AsyncIterator[None]:
-    """They are told of alerts until it is left; what was stored meanwhile they are told then."""
+async def sending(settings: SinkSettings, bus: Bus) -> AsyncIterator[tuple[Sink, ...]]:
+    """Which; they are told of alerts until it is left; what was stored meanwhile they are told then."""
+    sinks: list[Sink] = []
     async with AsyncExitStack() as stack:
 
         async def tell(sink: Sink, consumer: Consumer, least: Severity) -> None:
             oldest = timedelta(hours=settings.alert_sink_hours)
             consumption = await bus.consume(consumer, Delivering(sink, least, oldest, bus.clock).deliver)
             stack.push_async_callback(consumption.stop)
+            sinks.append(sink)
 
         if settings.alert_webhook_url is not None and settings.alert_webhook_secret is not None:
             http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -36,4 +38,4 @@ async def sending(settings: SinkSettings, bus: Bus) -> AsyncIterator[None]:
             await tell(webhook, WEBHOOK, settings.alert_webhook_severity)
         if settings.smtp_host is not None:
             await tell(Mail(settings, bus.clock), MAIL, settings.alert_mail_severity)
-        yield
+        yield tuple(sinks)

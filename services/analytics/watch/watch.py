@@ -1,4 +1,4 @@
-"""Looks after the platform and raises alarms. Of all processes one does; each knows whether NATS still stores."""
+"""Looks after the platform and raises alarms; of all processes one does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -8,11 +8,10 @@ from decimal import Decimal
 import structlog
 
 from libs.bus import Bus, BusError, BusUnavailable, Mirror
-from libs.bus.topology import ACCOUNTS, ALARMS, BUCKETS, DEAD_LETTERS, STREAMS, Bucket, Stream
+from libs.bus.topology import ACCOUNTS, BUCKETS, DEAD_LETTERS, STREAMS, Bucket, Stream
 from libs.contracts import keys, subjects
 from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
 from libs.contracts.bots import BotStatus
-from libs.contracts.codec import Message
 from libs.contracts.market import Candle
 from libs.contracts.orders import OrderState, TradeFailed, TradeOpened, TradeRecorded
 from libs.store import Database, StoreError
@@ -31,14 +30,6 @@ log = structlog.get_logger()
 Look = Callable[[], Awaitable[Iterable[Observation]]]
 
 
-class Beat(Message, frozen=True, kw_only=True):
-    """Written to see whether NATS stores it (KV `alarms`)."""
-
-    instance: str
-    room: str = " " * 4096
-    """A page of the disk: what is smaller may still find room in one that is full."""
-
-
 class Watch:
     def __init__(
         self,
@@ -55,8 +46,8 @@ class Watch:
         services: Iterable[str],
         patience: float,
     ) -> None:
-        """`services`: those that must be there, by their short names. `patience`: seconds without one, without the
-        database, and in which NATS may store nothing."""
+        """`services`: those that must be there, by their short names. `patience`: seconds without one, or
+        without the database."""
         self._bus = bus
         self._database = database
         self._risk = Risk(database)
@@ -71,9 +62,6 @@ class Watch:
         self._patience = patience
         self._balances: Mirror[Balances] | None = None
         self._board = Board(bus)
-        self._stored_at = bus.clock.monotonic()
-        self._said = False
-        """That it does not store."""
         self._day = date.min
         self._peak = Decimal(0)
         self._risks: dict[str, UserRisk] = {}
@@ -90,10 +78,6 @@ class Watch:
             ("dead_letters",): self._dead,
         }
 
-    def storing(self) -> bool:
-        """Whether NATS has stored anything lately: without that no alarm can be raised, so it is told by readiness."""
-        return self._bus.clock.monotonic() - self._stored_at < max(self._patience, 2 * _PERIOD + _TIMEOUT)
-
     async def follow(self) -> None:
         """Hear what is measured; until the bus is closed."""
         self._balances = await self._bus.mirror(ACCOUNTS, keys.balance("*"), Balances)
@@ -108,7 +92,6 @@ class Watch:
         known = False
         try:
             while True:
-                await self._beat()
                 try:
                     if not lease.held:
                         known = False
@@ -126,20 +109,6 @@ class Watch:
     async def _begin(self) -> None:
         await self._board.read()
         self._day = date.min
-
-    async def _beat(self) -> None:
-        try:
-            bucket = self._bus.bucket(ALARMS, timeout=_TIMEOUT)
-            await bucket.put(f"probe.{self._bus.instance}", Beat(instance=self._bus.instance), ttl=60.0)
-        except BusError as error:
-            if not self.storing() and not self._said:
-                log.error("nats_stores_nothing", error=str(error), what="no alert can be raised; see operations.md")
-                self._said = True
-        else:
-            self._stored_at = self._bus.clock.monotonic()
-            if self._said:
-                log.warning("nats_stores_again")
-                self._said = False
 
     async def _turn(self) -> None:
         """One that cannot be looked at now stays as it was."""

@@ -31,7 +31,7 @@ from libs.contracts.ids import new_id
 from services.analytics.sinks.mail import Mail
 from services.analytics.sinks.settings import SinkSettings
 from services.analytics.sinks.sink import NotTaken
-from tests.integration.nats_server import eventually
+from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.service_process import ServiceProcess, StartService
 from tests.integration.supabase_server import SupabaseServer
 from tests.ports import free_port
@@ -53,7 +53,8 @@ class Receiver:
     async def take(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.read()
-        if body and msgspec.json.decode(body)["data"]["service"] != "gateway":
+        told = msgspec.json.decode(body) if body else None
+        if told and told["data"]["service"] != "gateway" and told["data"]["kind"] != "nats_stores_nothing":
             return web.Response(status=204)  # analytics' own, of a machine or a database that others use, too
         self.posts.append((headers, body))
         status = self.answers.pop(0) if self.answers else 204
@@ -173,6 +174,25 @@ async def test_what_is_too_slight_or_too_old_is_not_posted_and_an_end_is(
     )
     await eventually(lambda: len(receiver.posts) == 2, timeout=20)
     assert receiver.kinds() == ["end", "last"]
+
+
+async def test_a_nats_that_is_frozen_is_told_without_it(
+    receiver: Receiver,
+    nats_server: NatsServer,
+    bus: Bus,
+    start_service: StartService,
+    supabase_server: SupabaseServer,
+) -> None:
+    receiver.answers = [503]
+    await start(start_service, supabase_server, PREGAO_ALERT_PATIENCE="1", **webhook(receiver))
+    nats_server.freeze()
+    await eventually(lambda: len(receiver.posts) == 2, timeout=40)
+    assert len({headers["webhook-id"] for headers, _ in receiver.posts}) == 1
+    nats_server.thaw()
+    await eventually(lambda: len(receiver.posts) == 4, timeout=40)
+    first, *_, again, over = [msgspec.json.decode(body)["data"] for _, body in receiver.posts]
+    assert (first["kind"], first["severity"]) == ("nats_stores_nothing", "critical")
+    assert (again["id"], over["ends"]) == (first["id"], first["id"]), "stored late, like every alert, and with its end"
 
 
 async def test_alerts_at_once_are_one_mail_and_one_that_was_refused_comes_again(

@@ -23,9 +23,9 @@ from libs.contracts.ids import new_id
 from libs.contracts.market import Feed
 from libs.contracts.orders import OrderState, RejectCode, TradeFailed
 from services.analytics.watch.board import Alarm, Board
+from services.analytics.watch.heartbeat import Beat
 from services.analytics.watch.hysteresis import Limit
 from services.analytics.watch.rules import Observation
-from services.analytics.watch.watch import Beat
 from tests.integration.analytics.books import Books, until
 from tests.integration.nats_server import NatsServer, eventually
 from tests.integration.numbers import number
