@@ -7,7 +7,7 @@ export PREGAO_LOCAL_DIR
 BIN := $(VENV)/bin
 READY := $(VENV)/requirements.stamp
 
-.PHONY: help setup run watch test test-browser chaos lint bench lock settings clean
+.PHONY: help setup run watch test test-browser chaos lint bench lock settings image-env clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,7 +20,8 @@ help:
 	@echo 'make bench    all figures, or those of ONLY=name'
 	@echo 'make setup    the virtual environment alone'
 	@echo 'make lock     compile requirements/*.in'
-	@echo 'make settings the table of settings in README.md'
+	@echo 'make settings what is made of the code: settings in README.md and docker-compose.yml, users of NATS'
+	@echo 'make image-env  .env with the secrets that docker-compose.yml needs'
 	@echo 'make clean    remove what was made: environment, packages, data'
 
 setup: $(READY)
@@ -74,7 +75,10 @@ lock: setup
 	done
 
 settings: setup
-	@$(BIN)/python -m deploy.settings_table
+	@$(BIN)/python -m deploy.settings
+
+image-env: setup
+	@$(BIN)/python -m deploy.compose
 
 # By name, so that a PREGAO_LOCAL_DIR that holds other things keeps them.
 clean:

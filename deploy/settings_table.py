@@ -1,6 +1,5 @@
-"""`make settings`: write the README's table of settings from the classes that read them."""
+"""The README's table of settings, made from the classes that read them."""
 
-import sys
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -70,6 +69,5 @@ def written(readme: str) -> str:
     return f"{before}{_START}\n\n{table()}\n{_END}{after}"
 
 
-if __name__ == "__main__":
+def write() -> None:
     README.write_text(written(README.read_text()))
-    sys.exit(0)

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from libs.bus.permissions import permissions
+from deploy.nats.users import permitted
 
 _TEMPLATE = """\
 # Written by deploy/local/nats.py at every start; permissions come from libs/bus/permissions.py.
@@ -39,13 +39,4 @@ def configuration(*, port: int, monitor_port: int, store: Path, passwords: Mappi
 
 
 def _user(name: str, password: str) -> dict[str, object]:
-    allowed = permissions(name)
-    return {
-        "user": name,
-        "password": password,
-        "permissions": {
-            "publish": {"allow": allowed.publish},
-            "subscribe": {"allow": allowed.subscribe},
-            "allow_responses": allowed.allow_responses,
-        },
-    }
+    return {"user": name, "password": password, "permissions": permitted(name)}
