@@ -59,6 +59,11 @@ class Logs:
         answer = await self._database.call("record_logs", rows=rows)
         return {recorded.event_id: recorded.id for recorded in read_rows(answer, _Recorded)}
 
+    async def of_event(self, event_id: str) -> LogRow | None:
+        query = self._database.client.table("admin_logs").select("id, level, origin, message, metadata, created_at")
+        rows = read_rows(await self._database.execute(query.eq("event_id", event_id), "admin_logs"), LogRow)
+        return rows[0] if rows else None
+
     async def find(
         self,
         level: str | None,

@@ -29,6 +29,7 @@ from services.analytics.auditor import Auditor
 from services.analytics.barring import Barring
 from services.analytics.desks import Desks
 from services.analytics.live import Live
+from services.analytics.logs import LogBook
 from services.analytics.probes import Probes
 from services.analytics.recording import recording
 from services.analytics.scanner import Statistics
@@ -51,12 +52,12 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     async with sending(settings, bus) as sinks, await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
         stores = Stores.over(database)
-        users = Statuses(bus, stores.bot_statuses)
-        async with recording(bus, stores, users):
+        users, log_book = Statuses(bus, stores.bot_statuses), LogBook(bus, stores.logs)
+        async with recording(bus, stores, users, log_book):
             live = await Live.follow(bus)
             probes = Probes(bus, database, stores.platform, live.bots, ledger.CONSUMER)
             statistics = _statistics(settings, bus, stores)
-            desks = Desks(bus, database, stores, live, probes)
+            desks = Desks(bus, database, stores, live, probes, log_book)
             served = await bus.serve("analytics", await desks.answers(users, statistics))
 
             watch = _watch(settings, bus, database, live)

@@ -13,6 +13,7 @@ from services.analytics.export_jobs import ExportJobs
 from services.analytics.export_rows import ExportRows
 from services.analytics.exports import Exports
 from services.analytics.live import Live
+from services.analytics.logs import LogBook
 from services.analytics.operations_desk import OperationsDesk
 from services.analytics.overview import Overview
 from services.analytics.performance import Performance
@@ -33,7 +34,9 @@ Answers = dict[Endpoint[Any, Any], Handler[Any, Any]]
 
 
 class Desks:
-    def __init__(self, bus: Bus, database: Database, stores: Stores, live: Live, probes: Probes) -> None:
+    def __init__(
+        self, bus: Bus, database: Database, stores: Stores, live: Live, probes: Probes, log_book: LogBook
+    ) -> None:
         self._bus = bus
         reports = Reports(stores.trade_sums, bus.clock)
         rows = ExportRows(reports, stores.trade_sums, stores.trade_lists, bus.clock)
@@ -47,10 +50,10 @@ class Desks:
             trades,
             Stories(bus, stores.trade_stories, trades),
             UserDesk(bus, stores.users, stores.visits, stores.activity, live.bots),
-            OperationsDesk(stores.alerts, stores.logs),
+            OperationsDesk(stores.alerts, stores.logs, log_book),
             exports,
             self.export_jobs,
-            UserOffice(bus, stores.user_actions, stores.auth),
+            UserOffice(bus, stores.user_actions, stores.auth, log_book),
             overview,
             probes,
             PoolReport(database, probes, bus.clock),

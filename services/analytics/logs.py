@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import structlog
 
-from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable
+from libs.bus import Bus, BusError, BusUnavailable, Consumer, Delivery, Poison, Unavailable
 from libs.bus.consumer import ORIGINAL_SUBJECT, REASON
 from libs.bus.topology import DEAD_LETTERS, PLATFORM, TRADES
 from libs.contracts import subjects
@@ -50,6 +50,10 @@ async def forget_in_time(logs: Logs, clock: Clock, days: int) -> None:
         except StoreError as error:
             log.warning("log_entries_not_forgotten", error=str(error))
         await asyncio.sleep(_HOUR)
+
+
+_NEWS = timedelta(minutes=5)
+"""What is older was told when it was made, and somebody has asked for the same again."""
 
 
 class LogBook:
@@ -93,6 +97,24 @@ class LogBook:
             for entry in entries
         ]
         await asyncio.gather(*(self._bus.append(subjects.OPERATORS_LOG, each, id=each.id) for each in told))
+
+    async def tell(self, event_id: str) -> None:
+        """To who looks on, what is in the log already, such as what an administrator did; what counts is committed."""
+        try:
+            row = await self._logs.of_event(event_id)
+            if row is not None and self._bus.clock.now() - row.created_at < _NEWS:
+                told = LogRecorded(
+                    id=f"{event_id}.logged",
+                    at=row.created_at,
+                    number=row.id,
+                    level=LogLevel(row.level),
+                    origin=LogOrigin(row.origin),
+                    message=row.message,
+                    metadata=row.metadata,
+                )
+                await self._bus.append(subjects.OPERATORS_LOG, told, id=told.id)
+        except (StoreError, BusError) as error:
+            log.warning("entry_not_told", event=event_id, error=str(error))
 
     async def _keep(self, entries: list[Entry]) -> None:
         try:

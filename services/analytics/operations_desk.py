@@ -11,14 +11,16 @@ from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store.alerts import AlertRow, Alerts
 from libs.store.logs import LogRow, Logs
 from services.analytics.answering import answering
+from services.analytics.logs import LogBook
 
 
 class OperationsDesk:
     """Raises RpcError: NOT_FOUND."""
 
-    def __init__(self, alerts: Alerts, logs: Logs) -> None:
+    def __init__(self, alerts: Alerts, logs: Logs, log_book: LogBook) -> None:
         self._alerts = alerts
         self._logs = logs
+        self._log_book = log_book
 
     def handlers(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
         return answering(
@@ -53,6 +55,7 @@ class OperationsDesk:
     async def _mark(self, request: ActOnAlert, *, resolved: bool) -> None:
         if not await self._alerts.mark(request.id, UUID(request.by), resolved=resolved):
             raise RpcError(ErrorCode.NOT_FOUND, "Alert not found")
+        await self._log_book.tell(f"alert.{request.id}.{'resolved' if resolved else 'read'}")
 
 
 def _alert(row: AlertRow) -> Alert:

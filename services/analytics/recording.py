@@ -18,9 +18,8 @@ from services.analytics.visits import VisitBook
 
 
 @asynccontextmanager
-async def recording(bus: Bus, stores: Stores, users: Statuses) -> AsyncIterator[None]:
+async def recording(bus: Bus, stores: Stores, users: Statuses, log_book: LogBook) -> AsyncIterator[None]:
     """Until it is left, which waits for what is in hand."""
-    log_book = LogBook(bus, stores.logs)
     books: list[tuple[Consumer, BatchHandler]] = [
         (ledger.CONSUMER, Ledger(bus, stores.trades).record),
         (signals.CONSUMER, SignalBook(bus, stores.signals).record),

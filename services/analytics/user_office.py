@@ -16,6 +16,7 @@ from libs.contracts.users import UserActed, UserAction
 from libs.store.auth import Auth
 from libs.store.user_actions import Outcome, UserActions
 from services.analytics.answering import answering
+from services.analytics.logs import LogBook
 
 log = structlog.get_logger()
 
@@ -26,10 +27,11 @@ class UserOffice:
     Asked again, what was done already is answered alike, and neither done nor recorded twice.
     """
 
-    def __init__(self, bus: Bus, actions: UserActions, auth: Auth) -> None:
+    def __init__(self, bus: Bus, actions: UserActions, auth: Auth, log_book: LogBook) -> None:
         self._bus = bus
         self._actions = actions
         self._auth = auth
+        self._log_book = log_book
 
     def handlers(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
         return answering(
@@ -103,6 +105,7 @@ class UserOffice:
             await self._bus.append(subjects.OPERATORS_USER, acted, id=acted.id)
         except BusError as error:
             log.warning("action_not_told", id=acted.id, error=str(error))
+        await self._log_book.tell(acted.id)
 
 
 def _ip(request: ActOnUser) -> str | None:

@@ -2,7 +2,8 @@
 and the local database, each a process of its own. Trades of half a year, generated in the database itself.
 
 Answers that are kept for a moment are asked for with other days every time, so that each is made. `figures30_ms` is of
-everybody's 67,000 trades on real accounts in thirty days; exports are read page by page, as the edge does.
+everybody's 67,000 trades on real accounts in thirty days; exports are read page by page, as the edge does. Lists are
+asked for their first pages: `lists_cold_ms` is the slowest of the first answers after the start.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import UUID
 
 from deploy.local.node import node_path
 from deploy.local.supabase import PACKAGE
@@ -32,8 +34,10 @@ from tests.integration.service_process import ServiceProcess
 from tests.integration.supabase_server import SupabaseServer
 
 NAMES = (
-    "analytics.dashboard_p95_ms", "analytics.dashboard_cold_ms", "analytics.trades_p95_ms", "analytics.users_p95_ms",
-    "analytics.daily30_ms", "analytics.figures30_ms", "analytics.export_rows_per_s",
+    "analytics.dashboard_p95_ms", "analytics.dashboard_cold_ms", "analytics.lists_cold_ms", "analytics.trades_p95_ms",
+    "analytics.users_p95_ms", "analytics.user_trades_p95_ms", "analytics.user_sessions_p95_ms",
+    "analytics.user_activity_p95_ms", "analytics.alerts_p95_ms", "analytics.logs_p95_ms", "analytics.daily30_ms",
+    "analytics.figures30_ms", "analytics.figures180_ms", "analytics.export_rows_per_s",
 )  # fmt: skip
 
 _TRADES = 1_000_000
@@ -69,7 +73,17 @@ for (let done = 0; done < Number(trades); done += 50000) {
       from generate_series(${done} + 1, ${done} + 50000) n
     ) trade`)
 }
-await database.exec('analyze')
+await database.exec(`
+  insert into public.user_sessions (user_id, created_at, last_activity)
+  select ${user('1 + n % 5000')}, now() - n * interval '150 s', now() - n * interval '150 s'
+  from generate_series(1, 100000) n;
+  insert into public.user_activity_log (user_id, action, created_at)
+  select ${user('1 + n % 5000')}, 'bot.started', now() - n * interval '150 s' from generate_series(1, 100000) n;
+  insert into public.admin_alerts (alert_type, severity, message, created_at)
+  select 'custom', 'warning', 'Alert ' || n, now() - n * interval '30 min' from generate_series(1, 10000) n;
+  insert into public.admin_logs (level, origin, message, created_at)
+  select 'info', 'bot', 'Entry ' || n, now() - n * interval '150 s' from generate_series(1, 100000) n;
+  analyze`)
 await database.close()
 """
 
@@ -81,21 +95,37 @@ async def run() -> list[Result]:
         async with _analytics(Path(directory)) as (bus, by):
             cold = (await _milliseconds(lambda: bus.call(rpc.DASHBOARD, ask.NoQuery()), 1))[0]
             dashboard = await _milliseconds(lambda: bus.call(rpc.DASHBOARD, ask.NoQuery()))
-            trades = await _milliseconds(lambda: bus.call(rpc.TRADES, ask.TradesQuery()))
-            users = await _milliseconds(lambda: bus.call(rpc.USERS, ask.UsersQuery(sort_by="total_pnl", limit=100)))
+            lists = _lists(bus)
+            first = [(await _milliseconds(question, 1))[0] for question in lists.values()]
+            listed = {name: _p95(await _milliseconds(question)) for name, question in lists.items()}
             months = _months(bus.clock.now().date())
             daily = await _milliseconds(lambda: bus.call(rpc.DAILY, next(months)))
             figures = await _milliseconds(lambda: bus.call(rpc.FIGURES, _figures_of(next(months))), 5)
+            half_a_year = await _milliseconds(lambda: bus.call(rpc.FIGURES, _half_a_year(bus.clock.now().date())), 1)
             exported = await _export(bus, by)
     return [
         Result("analytics.dashboard_p95_ms", _p95(dashboard), "ms"),
         Result("analytics.dashboard_cold_ms", cold, "ms"),
-        Result("analytics.trades_p95_ms", _p95(trades), "ms"),
-        Result("analytics.users_p95_ms", _p95(users), "ms"),
+        Result("analytics.lists_cold_ms", max(first), "ms"),
+        *(Result(f"analytics.{name}_p95_ms", p95, "ms") for name, p95 in listed.items()),
         Result("analytics.daily30_ms", median(daily), "ms"),
         Result("analytics.figures30_ms", median(figures), "ms"),
+        Result("analytics.figures180_ms", half_a_year[0], "ms"),
         Result("analytics.export_rows_per_s", exported, "1/s"),
     ]
+
+
+def _lists(bus: Bus) -> dict[str, Ask]:
+    somebody = UUID("00000000-0000-4000-8000-000000000001")
+    return {
+        "trades": lambda: bus.call(rpc.TRADES, ask.TradesQuery()),
+        "users": lambda: bus.call(rpc.USERS, ask.UsersQuery(sort_by="total_pnl", limit=100)),
+        "user_trades": lambda: bus.call(rpc.USER_TRADES, ask.TradesOfUser(id=somebody)),
+        "user_sessions": lambda: bus.call(rpc.USER_SESSIONS, ask.PageOfUser(id=somebody)),
+        "user_activity": lambda: bus.call(rpc.USER_ACTIVITY, ask.PageOfUser(id=somebody)),
+        "alerts": lambda: bus.call(rpc.ALERTS, ask.AlertsQuery()),
+        "logs": lambda: bus.call(rpc.LOGS, ask.LogsQuery()),
+    }
 
 
 async def _milliseconds(question: Ask, times: int = _TIMES) -> list[float]:
@@ -120,6 +150,10 @@ def _months(today: date) -> Iterator[ask.Period]:
 
 def _figures_of(period: ask.Period) -> FiguresQuery:
     return FiguresQuery(date_from=period.date_from, date_to=period.date_to)
+
+
+def _half_a_year(today: date) -> FiguresQuery:
+    return FiguresQuery(date_from=(today - timedelta(days=179)).isoformat(), date_to=today.isoformat())
 
 
 async def _export(bus: Bus, by: str) -> float:

@@ -1,6 +1,6 @@
 """Alerts in the database, as administrators are told of them and see to them."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,6 +15,7 @@ from libs.contracts.admin import ActOnAlert, AlertsQuery, LogsQuery
 from libs.contracts.alerts import Alert, AlertRecorded, Severity
 from libs.contracts.codec import decode
 from libs.contracts.ids import new_id
+from libs.contracts.logs import LogRecorded
 from libs.contracts.rpc import ErrorCode, RpcError
 from tests.integration.analytics.books import until
 from tests.integration.analytics.conftest import StartAnalytics
@@ -113,6 +114,9 @@ async def test_what_was_seen_to_stays_so_and_the_first_who_did_is_kept(
     entries = (await bus.call(rpc.LOGS, LogsQuery(origin="api", search=kind))).rows
     acts = [(each.message.split(":")[0], each.metadata["by"]) for each in entries if "alert" in each.metadata]
     assert acts == [("Alert resolved", another.user), ("Alert read", boss.user)]
+    told = await bus.past(OPERATORS, subjects.OPERATORS_LOG, LogRecorded, datetime(2026, 1, 1, tzinfo=UTC))
+    numbers = {entry.id for entry in entries if "alert" in entry.metadata}
+    assert {one.number for one in told if "alert" in one.metadata} == numbers, "who looks on hears of it"
     with pytest.raises(RpcError) as refused:
         await bus.call(rpc.READ_ALERT, ActOnAlert(by=boss.user, id=2**62))
     assert refused.value.code is ErrorCode.NOT_FOUND

@@ -14,6 +14,7 @@ from libs.contracts import keys, subjects
 from libs.contracts.account import SessionState, SessionStatus
 from libs.contracts.admin import ActOnUser, SetRole, SuspendUser
 from libs.contracts.ids import new_id
+from libs.contracts.logs import LogRecorded
 from libs.contracts.platform import BarredUser
 from libs.contracts.rpc import DISCONNECT, ErrorCode, OfUser, RpcError, SessionReport
 from libs.contracts.users import UserActed
@@ -105,6 +106,12 @@ async def test_a_suspension_counts_at_once_and_until_it_is_lifted(
     path = f"/rest/v1/admin_logs?metadata->>user=eq.{person.user}&metadata->>by=eq.{boss.user}&order=id"
     logs = await supabase_server.as_service("GET", path)
     assert [(row["message"], row["audit"]) for row in logs] == [("User suspended", True), ("User activated", True)]
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    entries = await bus.past(OPERATORS, subjects.OPERATORS_LOG, LogRecorded, since)
+    acts = [one for one in entries if one.metadata.get("by") == boss.user]
+    assert [(one.number, one.message, one.metadata["user"]) for one in acts] == [
+        (row["id"], row["message"], person.user) for row in logs
+    ]
     assert [(one.action, one.by, one.reason) for one in await told(bus, person)] == [
         ("suspended", boss.user, "chargeback"), ("activated", boss.user, ""),
     ]  # fmt: skip
