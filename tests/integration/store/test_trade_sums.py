@@ -101,6 +101,7 @@ async def agree(sums: TradeSums, there: list[tuple[Story, bool]], day: date) -> 
             "asset": lambda one: one.order.ticker,
             "strategy": lambda one: one.order.strategy,
             "hour": lambda one: f"{one.position.opened_at.hour:02}",
+            "asset_hour": lambda one: f"{one.position.opened_at.hour:02} {one.order.ticker}",
         }
         for what, key in keys.items():
             rows: list[KeySums] = await sums.by(what, accounts, day, day + timedelta(days=1))  # type: ignore[arg-type]
