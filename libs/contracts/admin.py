@@ -105,8 +105,10 @@ class OfUserId(_Query, frozen=True, kw_only=True, rename="camel"):
     id: UUID
 
 
-class TradesOfUser(OfUserId, frozen=True, kw_only=True, rename="camel"):
+class TradesOfUser(_Dated, frozen=True, kw_only=True, rename="camel"):
+    id: UUID
     account_type: Accounts = Accounts.BOTH
+    resultado: TradeResult | None = None
     limit: Limit = 100
     offset: Offset = 0
 

@@ -67,7 +67,13 @@ class TradeDesk:
         """The newest first."""
         if await self._people.profile(str(query.id)) is None:
             raise RpcError(ErrorCode.NOT_FOUND, "User not found")
-        wanted = Filter(accounts=accounts_of(query.account_type), user=query.id)
+        wanted = Filter(
+            accounts=accounts_of(query.account_type),
+            user=query.id,
+            result=query.resultado,
+            first=query.first,
+            last=query.last,
+        )
         found = await self._trades.find(wanted, Order(), query.limit, query.offset)
         return Rows(
             rows=tuple(UserTrade(**_fields(trade)) for trade in found), total=(await self._trades.sum(wanted)).trades

@@ -17,6 +17,8 @@ T = TypeVar("T")
 
 class Data(Success, Generic[T], frozen=True, kw_only=True, rename="camel"):
     data: T
+    filters: dict[str, str] | UnsetType = UNSET
+    """From which day of UTC on it is, and until which, where that is asked for."""
     cached_at: datetime | UnsetType = UNSET
     """When it was made, if it was made before…"""
     age_seconds: float | UnsetType = UNSET

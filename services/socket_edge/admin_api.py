@@ -57,7 +57,6 @@ _ROWS: dict[Route[Any, Any], Endpoint[Any, Any]] = {
     routes.METRICS_TOP_USERS: rpc.TOP_BY_PNL,
     routes.ASSET_PERFORMANCE: rpc.ASSET_PERFORMANCE,
     routes.BY_ASSET: rpc.ASSET_PERFORMANCE,
-    routes.DAILY: rpc.DAILY,
     routes.BY_STRATEGY: rpc.BY_STRATEGY,
     routes.HOURLY: rpc.HOURLY,
     routes.ASSET_STATS: rpc.ASSET_STATS,
@@ -99,6 +98,7 @@ class AdminApi:
             **{route: self._page(endpoint) for route, endpoint in _PAGES.items()},
             **{route: self._on_user(endpoint) for route, endpoint in _ON_USERS.items()},
             **{route: self._on_alert(endpoint) for route, endpoint in _ON_ALERTS.items()},
+            routes.DAILY: self.daily,
             routes.HEALTH: self.health,
             routes.DATABASE_POOL: self.database_pool,
             routes.RECENT_TRADES: self.recent,
@@ -128,6 +128,12 @@ class AdminApi:
 
     async def database_pool(self, call: Call[ask.NoQuery, Any]) -> DatabasePool:
         return await self._bus.call(rpc.DATABASE_POOL, call.query)
+
+    async def daily(self, call: Call[ask.Period, Any]) -> Data[Any]:
+        """Every day has a row, so the rows say which were meant."""
+        told = self._data(await self._bus.call_dated(rpc.DAILY, call.query), lambda answer: answer.rows)
+        days = [each.date.isoformat() for each in told.data]
+        return msgspec.structs.replace(told, filters={"startDate": days[0], "endDate": days[-1]} if days else {})
 
     async def recent(self, call: Call[ask.Recent, Any]) -> Data[Any]:
         query = ask.TradesQuery(account_type=ask.Accounts.BOTH, limit=call.query.limit)

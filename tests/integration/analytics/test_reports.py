@@ -14,6 +14,7 @@ from libs.contracts import admin_rpc as rpc
 from libs.contracts.account import AccountType
 from libs.contracts.admin import Accounts, OfTrade, Period, Top, TradesOfUser, TradesQuery
 from libs.contracts.ids import new_id
+from libs.contracts.orders import TradeResult
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store import Database
 from libs.store.trades import Trades
@@ -214,6 +215,11 @@ async def test_trades_are_listed_as_the_client_reads_them(
     assert (stats.total_pnl, stats.total_volume) == (Decimal("-1.80"), Decimal(30))
     own = await bus.call(rpc.USER_TRADES, TradesOfUser(id=UUID(person.user)))
     assert (own.total, [row.account_type for row in own.rows]) == (3, [DEMO, REAL, REAL])
+    won = await bus.call(rpc.USER_TRADES, TradesOfUser(id=UUID(person.user), resultado=TradeResult.WIN))
+    assert [row.trade_id for row in won.rows] == [row.trade_id for row in own.rows if row.resultado == "WIN"] != []
+    day = newest.data_abertura.date()
+    before = TradesOfUser(id=UUID(person.user), date_to=(day - timedelta(days=9)).isoformat())
+    assert (await bus.call(rpc.USER_TRADES, before)).total == 0
     details = await bus.call(rpc.TRADE, OfTrade(id=int(newest.trade_id)))
     assert (details.trade_id, details.balance_before) == (newest.trade_id, None)
 

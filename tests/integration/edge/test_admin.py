@@ -139,6 +139,7 @@ async def test_money_and_rates_are_numbers(edge: Edge, analytics: Analytics, bos
 async def test_an_answer_says_if_it_was_made_before(edge: Edge, analytics: Analytics, boss: Person) -> None:
     _, body = await edge.get("/api/admin/analytics/daily", boss)
     assert body["data"][0]["total_trades"] == 1
+    assert body["filters"] == {"startDate": body["data"][0]["date"], "endDate": body["data"][-1]["date"]}
     assert body["cachedAt"].endswith("Z")
     assert 3 <= body["ageSeconds"] < 20
     _, body = await edge.get("/api/admin/analytics/top-users-pnl", boss)
