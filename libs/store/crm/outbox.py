@@ -1,7 +1,6 @@
 """Table `crm_outbox`: messages that follow a commit."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     payload: Any
     headers: dict[str, str]
-    created_at: datetime
+    number: int
 
 
 class OutboxRows:
@@ -28,7 +27,7 @@ class OutboxRows:
     async def claim(self, most: int, lease: float) -> list[Waiting]:
         """The oldest that nobody has claimed; theirs who asked, for `lease` seconds."""
         data = await self._database.call("crm_claim_outbox", at_most=most, lease=f"{lease:g} seconds")
-        return sorted(read_rows(data, Waiting), key=lambda row: row.created_at)
+        return sorted(read_rows(data, Waiting), key=lambda row: row.number)
 
     async def mark(self, published: Iterable[UUID]) -> None:
         await self._database.call("crm_mark_published", ids=[str(each) for each in published])

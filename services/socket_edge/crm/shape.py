@@ -1,12 +1,15 @@
 """How the routes of the CRM are declared and answered."""
 
+from collections.abc import Callable
 from typing import Any, Generic, Literal, TypeVar
 
 from msgspec import Struct
 
 from libs.bus import Bus
 from libs.contracts.admin import Rows
+from libs.contracts.crm.common import OfBy
 from libs.contracts.rpc import Endpoint
+from services.socket_edge.admin_answers import Data
 from services.socket_edge.dispatch import Call, Handler
 from services.socket_edge.requests import Nothing
 from services.socket_edge.responses import Success
@@ -23,6 +26,8 @@ class Listed(Success, Generic[T], frozen=True, kw_only=True, rename="camel"):
     total: int
     limit: int
     offset: int
+    next: str = ""
+    """The `cursor` of the next page, of lists that take one; empty on the last."""
 
 
 class Done(Success, Generic[T], frozen=True, kw_only=True, rename="camel"):
@@ -50,7 +55,35 @@ def listed(bus: Bus, endpoint: Endpoint[Any, Rows[Any]]) -> Handler:
     """The answer of an endpoint that takes the query as it is."""
 
     async def handler(call: Call[Any, Any]) -> Listed[Any]:
-        rows = await bus.call(endpoint, call.query)
-        return Listed(data=rows.rows, total=rows.total, limit=call.query.limit, offset=call.query.offset)
+        return list_of(await bus.call(endpoint, call.query), call.query)
 
     return handler
+
+
+def list_of(rows: Rows[Any], query: Any = None) -> Listed[Any]:
+    """Without a query, or a limit in it: the list is whole."""
+    limit, offset = getattr(query, "limit", len(rows.rows)), getattr(query, "offset", 0)
+    return Listed(data=rows.rows, total=rows.total, limit=limit, offset=offset, next=rows.next)
+
+
+def told(bus: Bus, endpoint: Endpoint[Any, Any]) -> Handler:
+    """As `listed`, of one thing."""
+
+    async def handler(call: Call[Any, Any]) -> Data[Any]:
+        return Data(data=await bus.call(endpoint, call.query))
+
+    return handler
+
+
+def done(bus: Bus, endpoint: Endpoint[Any, Any], request: Callable[[Call[Any, Any]], Struct], message: str) -> Handler:
+    """`request`: what the service is asked, of what the client said."""
+
+    async def handler(call: Call[Any, Any]) -> Done[Any]:
+        return Done(message=message, data=await bus.call(endpoint, request(call)))
+
+    return handler
+
+
+def of_by(call: Call[Any, Any]) -> OfBy:
+    """That an administrator asks it of the thing in the path."""
+    return OfBy(by=call.user, id=call.query.id)

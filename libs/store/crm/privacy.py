@@ -1,0 +1,82 @@
+"""Consent, suppressions, caps; contacts that are merged, told of themselves, or erased."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from libs.contracts.crm.privacy import Consents, Duplicates, FrequencyCap, GivenConsent, Suppression, SuppressionsQuery
+from libs.store.crm.contacts import Outcome, told
+from libs.store.database import Database
+from libs.store.rows import read_rows
+
+
+class SuppressionPage(msgspec.Struct, frozen=True):
+    rows: tuple[Suppression, ...]
+    total: int
+
+
+class Privacy:
+    """Every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def consents(self, contact: UUID) -> Consents | None:
+        """None: there is no such contact."""
+        return told(await self._database.call("crm_consents_of", contact=str(contact)), Consents | None)  # type: ignore[arg-type]
+
+    async def give(self, contact: UUID, consent: GivenConsent, by: str, address: str) -> bool:
+        """False: there is no such contact."""
+        data = await self._database.call(
+            "crm_give_consent",
+            contact=str(contact),
+            channel=consent.channel,
+            topic=consent.topic,
+            state=consent.state,
+            how=consent.how,
+            text_version=consent.text_version,
+            ip=address or None,
+            proof={"by": by},
+        )
+        return bool(data)
+
+    async def suppressions(self, query: SuppressionsQuery) -> SuppressionPage:
+        data = await self._database.call(
+            "crm_find_suppressions",
+            of_channel=query.channel,
+            of_address=query.address or None,
+            at_most=query.limit,
+            skipped=query.offset,
+        )
+        return told(data, SuppressionPage)
+
+    async def suppress(self, channel: str, address: str, reason: str, by: str) -> None:
+        await self._database.call("crm_suppress", channel=channel, address=address, reason=reason, actor=by)
+
+    async def unsuppress(self, channel: str, hash: str, by: str) -> bool:
+        """False: it was not listed."""
+        return bool(await self._database.call("crm_unsuppress", channel=channel, hash=hash, actor=by))
+
+    async def caps(self) -> list[FrequencyCap]:
+        query = self._database.client.table("crm_frequency_caps").select("*").order("channel")
+        return read_rows(await self._database.execute(query, "crm_frequency_caps"), FrequencyCap)
+
+    async def set_cap(self, cap: FrequencyCap) -> None:
+        query = self._database.client.table("crm_frequency_caps").upsert(msgspec.to_builtins(cap))
+        await self._database.execute(query, "crm_frequency_caps")
+
+    async def duplicates(self, limit: int) -> tuple[Duplicates, ...]:
+        return told(await self._database.call("crm_duplicates", at_most=limit), tuple[Duplicates, ...])
+
+    async def merge(self, winner: UUID, loser: UUID, by: str) -> Outcome:
+        data = await self._database.call("crm_merge_contacts", winner=str(winner), loser=str(loser), actor=by)
+        return told(data, Outcome)
+
+    async def erase(self, contact: UUID, by: str) -> bool:
+        return bool(await self._database.call("crm_erase_contact", contact=str(contact), actor=by))
+
+    async def bundle(self, contact: UUID, by: str) -> dict[str, list[dict[str, Any]]] | None:
+        """All that is known of a contact, by table; None: there is none."""
+        data = await self._database.call("crm_export_contact", contact=str(contact), actor=by)
+        return told(data, dict[str, list[dict[str, Any]]] | None)  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""Contacts: who they are, what happened to them, what they agreed to."""
