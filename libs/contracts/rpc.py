@@ -181,13 +181,6 @@ class SetUserLimits(Message, frozen=True, kw_only=True):
     limits: UserLimits
 
 
-class CrmStats(Message, frozen=True, kw_only=True):
-    at: datetime
-    contacts: int
-    leads: int
-    customers: int
-
-
 class ScannerCounted(Message, frozen=True, kw_only=True):
     aggregated: int
     """Actives and timeframes with decided signals."""
@@ -254,4 +247,3 @@ RECORD_STATUS = Endpoint("analytics", "record_status", OfUser, Nothing)
 """Answers when the user's `bot_status` row holds what the KV buckets say."""
 COUNT_SCANNER = Endpoint("analytics", "count_scanner", Nothing, ScannerCounted, timeout=15.0)
 """Answers when the statistics of the scanner's signals are those of now."""
-CRM_STATS = Endpoint("crm", "stats", Nothing, CrmStats)

@@ -1,4 +1,4 @@
-"""Tables `profiles` and `admin_users`, and how many people there are."""
+"""Tables `profiles` and `admin_users`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,16 +17,6 @@ class Profile(msgspec.Struct, frozen=True):
 
 class _Role(msgspec.Struct, frozen=True):
     role: str
-
-
-class Counts(msgspec.Struct, frozen=True):
-    """Of people who signed up."""
-
-    contacts: int
-    leads: int
-    """Without any trade on a real account."""
-    customers: int
-    """With at least one."""
 
 
 class People:
@@ -63,6 +53,3 @@ class People:
         """Ban until then and end all sessions; None lifts the ban. False: there is no such user."""
         arguments = {"target": user, "until": until.isoformat() if until is not None else None}
         return bool(await self._database.call("ban_user", **arguments))
-
-    async def counts(self) -> Counts:
-        return read_rows(await self._database.call("crm_stats"), Counts)[0]

@@ -6,6 +6,8 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from msgspec import field
+
 from libs.contracts.account import AccountType
 from libs.contracts.bots import BotConfig, BotStatus
 from libs.contracts.codec import Message
@@ -243,14 +245,18 @@ class ScannerAggregated(Success, frozen=True, kw_only=True, rename="camel"):
 
 
 class CrmCounts(Message, frozen=True, kw_only=True, rename="camel"):
-    """Segments, workflows and campaigns cannot exist before the tables that hold them do."""
-
     total_contacts: int
     total_leads: int
+    total_prospects: int
     total_customers: int
-    active_segments: int = 0
-    running_workflows: int = 0
-    active_campaigns: int = 0
+    total_inactive: int
+    total_churned: int
+    active_segments: int
+    running_workflows: int
+    active_campaigns: int
+    """Scheduled or being sent."""
+    total_templates: int
+    emails_sent_30d: int = field(name="emailsSent30d")
     timestamp: datetime
 
 

@@ -9,14 +9,13 @@ from libs.bus.errors import BusError
 from libs.bus.permissions import _NEEDS, SERVICES
 from libs.bus.rpc import Dated
 from libs.bus.topology import BOTS, BUCKETS, FEEDS, ORDERS, STREAMS, TRADES
+from libs.contracts.crm.stats import CRM_STATS, CrmStats
 from libs.contracts.market import Feed, FeedDemand
 from libs.contracts.rpc import (
     CANDLES,
-    CRM_STATS,
     SUBMIT_ORDER,
     CandlePage,
     CandleQuery,
-    CrmStats,
     ErrorCode,
     Nothing,
     RpcError,

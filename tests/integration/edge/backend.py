@@ -11,6 +11,7 @@ from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
 from libs.contracts import keys, rpc, ssid_rpc, subjects
 from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
+from libs.contracts.crm.stats import CRM_STATS, CrmStats
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
 from libs.contracts.money import Preview
@@ -111,7 +112,7 @@ class Backend:
             },
         )
         await self.analytics.serve("analytics", {rpc.RECORD_STATUS: self._record, rpc.COUNT_SCANNER: self._count})
-        await self.crm.serve("crm", {rpc.CRM_STATS: self._crm_stats})
+        await self.crm.serve("crm", {CRM_STATS: self._crm_stats})
 
     def requests(self, type_: type[Any]) -> list[Any]:
         return [request for request in self.asked if isinstance(request, type_)]
@@ -275,9 +276,9 @@ class Backend:
         self._note(rpc.COUNT_SCANNER.name, request)
         return rpc.ScannerCounted(aggregated=7, upserted=3, removed=1)
 
-    async def _crm_stats(self, request: rpc.Nothing) -> rpc.CrmStats:
-        self._note(rpc.CRM_STATS.name, request)
-        return rpc.CrmStats(at=datetime.now(UTC), contacts=12, leads=8, customers=4)
+    async def _crm_stats(self, request: rpc.Nothing) -> CrmStats:
+        self._note(CRM_STATS.name, request)
+        return CrmStats(at=datetime.now(UTC), contacts=12, leads=8, customers=4)
 
     def _note(self, endpoint: str, request: Any) -> None:
         self.asked.append(request)

@@ -4,14 +4,11 @@ import asyncio
 
 import pytest
 
-from libs.contracts.account import AccountType
 from libs.contracts.ids import new_id
 from libs.store import Database, StoreRefused
-from libs.store.people import Counts, People, Profile
-from libs.store.trades import Trades
+from libs.store.people import People, Profile
 from tests.integration.numbers import number
 from tests.integration.supabase_server import Person, SupabaseServer
-from tests.messages import a_closing, a_position, an_order
 
 
 @pytest.fixture
@@ -116,16 +113,6 @@ class TestCheckAdminEmail:
             None, "POST", "/rest/v1/rpc/check_admin_email", {"user_email": "a@b.c"}
         )
         assert (status, answer["code"]) == (401, "42501")
-
-
-async def test_people_are_counted_by_what_they_traded(own_supabase_server: SupabaseServer) -> None:
-    _, of_demo, of_money = [await own_supabase_server.sign_up() for _ in range(3)]
-    async with await Database.connect(own_supabase_server.url, own_supabase_server.secret_key) as database:
-        assert await People(database).counts() == Counts(contacts=3, leads=3, customers=0)
-        for person, account_type in ((of_demo, "demo"), (of_money, "demo"), (of_money, "real"), (of_money, "real")):
-            order = an_order(order_id=new_id(), user=person.user, account_type=AccountType(account_type))
-            await Trades(database).record([a_closing(order=order, position=a_position(position_id=number()))])
-        assert await People(database).counts() == Counts(contacts=3, leads=2, customers=1)
 
 
 async def check(server: SupabaseServer, person: Person, email: str) -> list[dict[str, str]]:
