@@ -1,0 +1,1 @@
+"""Segments: what their rules are, and who is in them."""
