@@ -106,6 +106,7 @@ _NEEDS = {
     "crm": _Needs(
         uses=(CRM, DEAD_LETTERS, LEASES),
         appends=("crm.event.>", "$KV.leases.crm.>"),
+        consumers=("crm-segments", "crm-scoring"),
         serves=("rpc.crm.>",),
     ),
     "edge": _Needs(

@@ -1,18 +1,30 @@
 """Where the parts of the CRM meet."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
-from libs.bus.rpc import Handler
 from libs.bus.topology import CRM, DEAD_LETTERS, LEASES
-from libs.contracts.rpc import CRM_STATS, Endpoint
 from libs.service import Service
 from libs.store import Database
+from libs.store.crm.contacts import Contacts, CustomFields
 from libs.store.crm.outbox import OutboxRows
-from libs.store.people import People
+from libs.store.crm.privacy import Privacy
+from libs.store.crm.scoring import Scoring
+from libs.store.crm.segments import Segments
+from libs.store.crm.users import CrmUsers
+from services.crm.answering import Answers, answering
+from services.crm.contacts.desk import ContactDesk
+from services.crm.contacts.fields import FieldDesk
+from services.crm.contacts.privacy import PrivacyDesk
+from services.crm.contacts.users import Users
 from services.crm.outbox import Outbox
-from services.crm.rpc import Stats
+from services.crm.scoring import points as scoring_points
+from services.crm.scoring.desk import ScoringDesk
+from services.crm.scoring.points import Points
+from services.crm.segments import membership as segment_membership
+from services.crm.segments.desk import SegmentDesk
+from services.crm.segments.membership import Membership
 from services.crm.settings import Settings
 
 
@@ -25,10 +37,31 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.health.add("database", database.reachable)
         outbox = Outbox(bus, OutboxRows(database))
         service.health.add("outbox", outbox.flowing)
-        answers: dict[Endpoint[Any, Any], Handler[Any, Any]] = {
-            CRM_STATS: Stats(People(database), service.clock).stats,
-        }
+        users = Users(CrmUsers(database), service.clock, outbox.nudge)
+        contacts, fields, segments = Contacts(database), CustomFields(database), Segments(database)
+        membership = Membership(bus, segments, outbox.nudge)
+        scoring = Scoring(database)
+        points = Points(scoring, outbox.nudge)
+        desks = (
+            users,
+            ContactDesk(contacts),
+            FieldDesk(fields),
+            PrivacyDesk(Privacy(database)),
+            SegmentDesk(segments, contacts, fields, membership.changed),
+            ScoringDesk(scoring, service.clock),
+        )
+        answers: Answers = {}
+        for desk in desks:
+            answers |= answering(desk.endpoints(), outbox.nudge)
         served = await bus.serve("crm", answers)
+        followed = [
+            await bus.consume(segment_membership.CONSUMER, membership.follow),
+            await bus.consume(scoring_points.CONSUMER, points.follow),
+        ]
         service.background(outbox.run(), "outbox")
+        service.background(users.run(), "users")
+        service.background(membership.run(), "segments")
+        service.background(points.run(), "scores")
         yield
         await served.stop()
+        await asyncio.gather(*(each.stop() for each in followed))

@@ -40,9 +40,10 @@ class PostgresServer:
     def stop(self) -> None:
         self._run("pg_ctl", "-D", self._directory / "data", "-m", "immediate", "stop")
 
-    def ask(self, sql: str, timeout: float = 60.0) -> list[str]:
-        """The lines it answers; columns are separated by tabs."""
-        run = subprocess.run(self._psql(), input=sql, capture_output=True, text=True, timeout=timeout, check=False)
+    def ask(self, sql: str, timeout: float = 60.0, **values: str) -> list[str]:
+        """The lines it answers; columns are separated by tabs. `values`: of what `:'name'` stands for."""
+        command = [*self._psql(), *(part for name, value in values.items() for part in ("-v", f"{name}={value}"))]
+        run = subprocess.run(command, input=sql, capture_output=True, text=True, timeout=timeout, check=False)
         assert run.returncode == 0, run.stderr
         return run.stdout.splitlines()
 

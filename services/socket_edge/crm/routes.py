@@ -3,11 +3,21 @@
 from typing import Any
 
 from libs.bus import Bus
-from services.socket_edge.crm import campaigns, contacts, integrations, segments, stats, templates, workflows
+from services.socket_edge.crm import (
+    campaigns,
+    contacts,
+    integrations,
+    privacy,
+    scoring,
+    segments,
+    stats,
+    templates,
+    workflows,
+)
 from services.socket_edge.crm.shape import Handlers
 from services.socket_edge.route import Route
 
-_PARTS = (stats, contacts, segments, workflows, campaigns, templates, integrations)
+_PARTS = (stats, contacts, privacy, segments, scoring, workflows, campaigns, templates, integrations)
 
 ALL: tuple[Route[Any, Any], ...] = tuple(
     value for part in _PARTS for value in vars(part).values() if isinstance(value, Route)

@@ -12,11 +12,9 @@ from libs.contracts import subjects
 from libs.contracts.crm.events import CrmEvent, EventType
 from libs.contracts.ids import new_id
 from tests.integration.edge.database_proxy import between
-from tests.integration.postgres_server import PostgresServer, postgres
+from tests.integration.postgres_server import PostgresServer
 from tests.integration.service_process import StartService
 from tests.integration.supabase_server import SupabaseServer
-
-__all__ = ["postgres"]
 
 MARK = "rpc/crm_mark_published"
 

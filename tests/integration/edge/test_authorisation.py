@@ -22,6 +22,7 @@ from services.socket_edge.crm.stats import STATS as CRM_STATS
 from services.socket_edge.emissions import ADMIN, NAMESPACES, REQUEST_METRICS, REQUESTS
 from services.socket_edge.requests import OfUser
 from services.socket_edge.route import Access, Role, Route
+from tests.integration.edge import crm_requests
 from tests.integration.edge.client import Browser
 from tests.integration.edge.stack import UNLIMITED, Stack, eventually, running
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -70,15 +71,16 @@ NEEDED: dict[str, dict[str, object]] = {
 BODIES: dict[str, dict[str, object]] = {
     "/api/admin/users/{id}/suspend": {"reason": "fraud"},
     "/api/admin/users/{id}/role": {"role": "analyst"},
-    "/api/crm/contacts": {"email": "somebody@example.test"},
-    "/api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
 }
-"""What a request is valid with that a service is handed."""
+"""What a request is valid with that a service is handed; of the CRM, crm_requests.py has them."""
 
 
 def path_of(route: Route, user: str) -> str:  # type: ignore[type-arg]
     """With something in its braces."""
     whole = route.path.replace("{activeId}", "76").replace("{userId}", "42" if "/ssid/" in route.path else user)
+    if "/crm/" in whole:
+        for name, value in crm_requests.PATHS.items():
+            whole = whole.replace(name, value)
     number = any(part in whole for part in ("/trades/", "/alerts/"))
     return re.sub(r"\{\w+\}", "7" if number else new_id(), whole)
 
@@ -163,7 +165,8 @@ HANDED_ON = [
 @pytest.mark.parametrize("route", HANDED_ON, ids=lambda route: f"{route.method} {route.path}")
 async def test_without_the_service_that_answers_it_is_said_so(callers: Callers, route: Route) -> None:  # type: ignore[type-arg]
     boss = callers.with_role[Role.SUPER_ADMIN]
-    sent: dict[str, Any] = {"json": BODIES.get(route.path, {})} if route.changes else {}
+    body_of = crm_requests.BODIES.get(f"{route.method} {route.path}", BODIES.get(route.path, {}))
+    sent: dict[str, Any] = {"json": body_of} if route.changes else {}
     status, body, headers = await callers.stack.edge.ask(route.method, path_of(route, new_id()), boss, **sent)
     assert (status, body["code"]) == (503, "UNAVAILABLE"), body
     assert body["success"] is False

@@ -1,0 +1,1 @@
+"""Points for what happens to contacts."""

@@ -1,0 +1,30 @@
+"""Requests to the CRM that are valid, by method and path: what a service is handed, were it there."""
+
+BODIES: dict[str, dict[str, object]] = {
+    "POST /api/crm/contacts": {"email": "somebody@example.test"},
+    "PUT /api/crm/contacts/{id}": {"email": "somebody@example.test"},
+    "POST /api/crm/contacts/{id}/activities": {"type": "note", "text": "Called"},
+    "POST /api/crm/contacts/{id}/consents": {
+        "channel": "email",
+        "topic": "*",
+        "state": "unsubscribed",
+        "how": "called",
+    },
+    "POST /api/crm/contacts/{id}/merge": {"other": "01890a5d-ac96-774b-bcce-b302099a8057"},
+    "POST /api/crm/custom-fields": {"key": "plan", "label": "Plan", "type": "text"},
+    "PUT /api/crm/custom-fields/{key}": {"label": "Plan", "type": "text"},
+    "POST /api/crm/suppressions": {"channel": "email", "address": "somebody@example.test"},
+    "PUT /api/crm/frequency-caps": {"channel": "email", "per_day": 1, "per_week": 2},
+    "POST /api/crm/segments": {"name": "Everybody", "rules": {}},
+    "POST /api/crm/segments/preview": {"rules": {}},
+    "POST /api/crm/segments/{id}/contacts": {"contacts": ["01890a5d-ac96-774b-bcce-b302099a8057"]},
+    "DELETE /api/crm/segments/{id}/contacts": {"contacts": ["01890a5d-ac96-774b-bcce-b302099a8057"]},
+    "POST /api/crm/scoring-rules": {"name": "Opened", "event": "mail_opened", "delta": 1},
+    "PUT /api/crm/scoring-rules/{id}": {"name": "Opened", "event": "mail_opened", "delta": 1},
+    "PUT /api/crm/score-thresholds": {"scores": [50]},
+    "POST /api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
+}
+"""Where an empty body is not."""
+
+PATHS = {"{key}": "plan", "{channel}": "email", "{hash}": "0" * 64, "{tag}": "vip", "{number}": "7"}
+"""What can be in their braces, where an id cannot."""
