@@ -8,6 +8,7 @@ from libs.bus.topology import CRM, DEAD_LETTERS, LEASES
 from libs.service import Service
 from libs.store import Database
 from libs.store.crm.contacts import Contacts, CustomFields
+from libs.store.crm.imports import Imports
 from libs.store.crm.outbox import OutboxRows
 from libs.store.crm.privacy import Privacy
 from libs.store.crm.scoring import Scoring
@@ -18,6 +19,8 @@ from services.crm.contacts.desk import ContactDesk
 from services.crm.contacts.fields import FieldDesk
 from services.crm.contacts.privacy import PrivacyDesk
 from services.crm.contacts.users import Users
+from services.crm.imports.desk import ImportDesk
+from services.crm.imports.worker import ImportWorker
 from services.crm.outbox import Outbox
 from services.crm.scoring import points as scoring_points
 from services.crm.scoring.desk import ScoringDesk
@@ -42,6 +45,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         membership = Membership(bus, segments, outbox.nudge)
         scoring = Scoring(database)
         points = Points(scoring, outbox.nudge)
+        imports = Imports(database)
+        importing = ImportWorker(bus, imports, fields, outbox.nudge)
         desks = (
             users,
             ContactDesk(contacts),
@@ -49,6 +54,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             PrivacyDesk(Privacy(database)),
             SegmentDesk(segments, contacts, fields, membership.changed),
             ScoringDesk(scoring, service.clock),
+            ImportDesk(imports, fields, segments, importing.started),
         )
         answers: Answers = {}
         for desk in desks:
@@ -62,6 +68,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(users.run(), "users")
         service.background(membership.run(), "segments")
         service.background(points.run(), "scores")
+        service.background(importing.run(), "imports")
         yield
         await served.stop()
         await asyncio.gather(*(each.stop() for each in followed))

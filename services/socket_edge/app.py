@@ -118,8 +118,9 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             PlatformApi(bus),
             SignUpApi(bus),
         )
-        handlers |= AdminApi(bus).handlers() | SsidApi(bus).handlers() | crm_routes.handlers(bus)
-        handlers |= ExportApi(bus, ExportLinks(secret_key, clock)).handlers()
+        links = ExportLinks(secret_key, clock)
+        handlers |= AdminApi(bus).handlers() | SsidApi(bus).handlers() | crm_routes.handlers(bus, links)
+        handlers |= ExportApi(bus, links).handlers()
         if settings.mode != "local":
             del handlers[routes.DISCOVER_ASSETS]
         present = await bus.serve("edge", {})  # so that it is missed when it is gone

@@ -18,10 +18,14 @@ class ExportLinks:
 
     def make(self, export: str, user: str) -> tuple[str, datetime]:
         """The path, and when it is no longer good."""
-        expires_at = (self._clock.now() + LIFE).replace(microsecond=0)
+        expires_at, signature = self.sign(export, user)
         expires = int(expires_at.timestamp())
-        signature = self._sign(export, user, expires)
         return f"/api/admin/exports/{export}/file?expires={expires}&signature={signature}", expires_at
+
+    def sign(self, export: str, user: str) -> tuple[datetime, str]:
+        """Of a link that is put together elsewhere: until when it is good, and its signature."""
+        expires_at = (self._clock.now() + LIFE).replace(microsecond=0)
+        return expires_at, self._sign(export, user, int(expires_at.timestamp()))
 
     def check(self, export: str, user: str, expires: int, signature: str) -> None:
         """Raises ApiError 403 for a link that was not made for this user, or not for this file, or too long ago."""

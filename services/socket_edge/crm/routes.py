@@ -6,6 +6,8 @@ from libs.bus import Bus
 from services.socket_edge.crm import (
     campaigns,
     contacts,
+    exports,
+    imports,
     integrations,
     privacy,
     scoring,
@@ -15,14 +17,16 @@ from services.socket_edge.crm import (
     workflows,
 )
 from services.socket_edge.crm.shape import Handlers
+from services.socket_edge.export_links import ExportLinks
 from services.socket_edge.route import Route
 
-_PARTS = (stats, contacts, privacy, segments, scoring, workflows, campaigns, templates, integrations)
+_PARTS = (stats, contacts, imports, privacy, segments, scoring, workflows, campaigns, templates, integrations)
 
 ALL: tuple[Route[Any, Any], ...] = tuple(
-    value for part in _PARTS for value in vars(part).values() if isinstance(value, Route)
+    value for part in (*_PARTS, exports) for value in vars(part).values() if isinstance(value, Route)
 )
 
 
-def handlers(bus: Bus) -> Handlers:
-    return {route: handler for part in _PARTS for route, handler in part.handlers(bus).items()}
+def handlers(bus: Bus, links: ExportLinks) -> Handlers:
+    found = {route: handler for part in _PARTS for route, handler in part.handlers(bus).items()}
+    return found | exports.handlers(bus, links)

@@ -11,6 +11,7 @@ BODIES: dict[str, dict[str, object]] = {
         "how": "called",
     },
     "POST /api/crm/contacts/{id}/merge": {"other": "01890a5d-ac96-774b-bcce-b302099a8057"},
+    "PUT /api/crm/contacts/import/{id}/pieces/{number}": {"text": "email"},
     "POST /api/crm/custom-fields": {"key": "plan", "label": "Plan", "type": "text"},
     "PUT /api/crm/custom-fields/{key}": {"label": "Plan", "type": "text"},
     "POST /api/crm/suppressions": {"channel": "email", "address": "somebody@example.test"},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.socket_edge import admin_routes, routes
+from services.socket_edge.crm import exports as crm_exports
 from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.crm.stats import STATS as CRM_STATS
 from services.socket_edge.route import Access, Route
@@ -66,11 +67,13 @@ def test_what_clients_know_is_declared(method: str, path: str, access: Access) -
     assert declared.get((method, path)) is access
 
 
-ASKED = "".join(file.read_text() for file in Path("tests/integration/edge").glob("test_*.py"))
+ASKED = "".join(
+    file.read_text() for part in ("edge", "crm") for file in Path(f"tests/integration/{part}").glob("test_*.py")
+)
 BY_TABLE = {
     route.path
     for route in (*admin_routes.ALL, *crm_routes.ALL)
-    if "/ssid/" not in route.path and route not in (CRM_STATS, admin_routes.EXPORT_FILE)
+    if "/ssid/" not in route.path and route not in (CRM_STATS, crm_exports.FILE, admin_routes.EXPORT_FILE)
 }
 """test_authorisation.py asks for each of them, as it is without the service that answers."""
 BY_VERB = {f"/api/bot/sessions/{{userId}}/{verb}" for verb in ("start", "stop", "pause", "resume", "status")}
