@@ -127,6 +127,9 @@ CRM = Board(
     (
         _gauge("Age of the outbox", ("max(pregao_crm_outbox_age_seconds)", "oldest"), unit="s"),
         _rate("Published from the outbox", "pregao_crm_published_total"),
+        _rate("Entered or left a segment", "pregao_crm_segment_moves_total", "by"),
+        _times("Building a segment anew", "pregao_crm_segment_rebuild_seconds"),
+        _rate("Imported rows", "pregao_crm_imported_rows_total"),
         _times("Requests", "pregao_rpc_seconds", "endpoint"),
         _rate("Answers that are kept", "pregao_answers_total", "source"),
         _rate("Exports", "pregao_exports_total", "state"),
