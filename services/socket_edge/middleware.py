@@ -100,7 +100,7 @@ def _allowing(origin: str) -> dict[str, str]:
     return {
         "Access-Control-Allow-Origin": origin,
         "Access-Control-Allow-Credentials": "true",
-        "Access-Control-Expose-Headers": f"{REQUEST_ID}, ETag, Retry-After",
+        "Access-Control-Expose-Headers": f"{REQUEST_ID}, Content-Disposition, ETag, Retry-After",
     }
 
 

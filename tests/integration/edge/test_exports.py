@@ -130,6 +130,7 @@ async def test_a_file_and_its_name(stack: Stack, analytics: Analytics, boss: Per
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-request-id"]
     assert headers["access-control-allow-origin"] == origin["Origin"]
+    assert "Content-Disposition" in headers["access-control-expose-headers"]
     assert analytics.asked == [ExportPage(by=boss.user, analytics=AnalyticsExport())]
 
 
