@@ -208,10 +208,10 @@ async def test_a_stream_that_is_nearly_full_is_an_alarm_until_there_is_room(
 ) -> None:
     """One that refuses what is new: an order could not be written down any more."""
     config = (await bus._jetstream.api.stream_info(ORDERS.stream)).config
-    await bus._jetstream.api.update_stream(config.evolve(max_bytes=32_000))
+    await bus._jetstream.api.update_stream(config.evolve(max_bytes=128_000))
     await start()
     key = f"{new_id()}.{new_id()}"
-    await bus.bucket(ORDERS).put(key, Beat(instance="x" * 28_000))
+    await bus.bucket(ORDERS).put(key, Beat(instance="x" * 112_000))
     await eventually(lambda: raised.of("stream_nearly_full"), timeout=20)
     await bus._jetstream.api.purge_stream(ORDERS.stream)
     await eventually(lambda: len(raised.of("stream_nearly_full")) == 2, timeout=20)
