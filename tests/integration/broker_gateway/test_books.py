@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from libs.bus.topology import CATALOGUE
+from libs.contracts.market import Catalogue
 from libs.contracts.orders import OrderState
 from libs.contracts.rpc import BOOKS, Books, BooksQuery
 from libs.contracts.subjects import session_rpc
-from tests.integration.broker_gateway.rig import CLOCK, Rig
+from tests.integration.broker_gateway.rig import CLOCK, Rig, until
 from tests.messages import USER
 
 pytestmark = pytest.mark.takes(25)
@@ -20,6 +22,7 @@ async def books(rig: Rig, query: BooksQuery) -> Books:
 async def test_open_and_closed_positions_are_told_and_orders_without_are_not(rig: Rig) -> None:
     await rig.start_gateway()
     await rig.connect()
+    await until(lambda: rig.bus.bucket(CATALOGUE).get("actives", Catalogue))  # so that it knows what is on offer
     began = CLOCK.now() - timedelta(seconds=1)
     assert (await books(rig, BooksQuery(since=began))).trades == ()
     closed, still_open = await rig.intend(), await rig.intend(duration=30)
