@@ -12,6 +12,7 @@ import msgspec
 from libs.store.errors import StoreError
 
 T = TypeVar("T", bound=msgspec.Struct)
+V = TypeVar("V")
 
 
 def read_rows(rows: object, type_: type[T]) -> list[T]:
@@ -33,6 +34,19 @@ def read_row(row: object, type_: type[T]) -> T:
         return msgspec.convert(plain, type_, strict=False)
     except (ValueError, msgspec.ValidationError) as error:
         raise StoreError(f"not a row of {type_.__name__}: {error}") from error
+
+
+def read_value(data: object, type_: type[V]) -> V:
+    """What a function of the database answers as JSON. Raises StoreError when it is something else."""
+    try:
+        return msgspec.convert(data, type_, strict=False)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"not {type_}: {error}") from error
+
+
+def read_optional(data: object, type_: type[V]) -> V | None:
+    """As `read_value`; null is None."""
+    return None if data is None else read_value(data, type_)
 
 
 def plain(text: str) -> str:

@@ -26,7 +26,7 @@ class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Something that keeps a flow from being published."""
 
     code: str
-    """One of the table in docs/workflows.md."""
+    """Of `services/crm/workflows/checks.py` and the modules beside it, as crm-and-reliability §B1 names them."""
     message: str
     node_id: str = ""
     edge_id: str = ""

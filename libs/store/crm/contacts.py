@@ -3,7 +3,7 @@ what became of it."""
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -12,10 +12,7 @@ from libs.contracts.crm.common import Activity
 from libs.contracts.crm.contacts import Contact, ContactsQuery, CustomField, NewField
 from libs.store.cursors import BadCursor, amount_in, read_cursor, time_in, write_cursor
 from libs.store.database import Database
-from libs.store.errors import StoreError
-from libs.store.rows import read_rows
-
-T = TypeVar("T")
+from libs.store.rows import read_optional, read_rows, read_value
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,14 +49,6 @@ class ActivityPage(msgspec.Struct, frozen=True):
     total: int
 
 
-def told(data: object, type_: type[T]) -> T:
-    """What a function of the database answers as JSON. Raises StoreError when it is something else."""
-    try:
-        return msgspec.convert(data, type_, strict=False)
-    except msgspec.ValidationError as error:
-        raise StoreError(f"not {type_}: {error}") from error
-
-
 class Contacts:
     """Every method raises StoreError."""
 
@@ -67,7 +56,7 @@ class Contacts:
         self._database = database
 
     async def create(self, given: Mapping[str, Any], origin: str) -> Outcome:
-        return told(await self._database.call("crm_create_contact", given=dict(given), origin=origin), Outcome)
+        return read_value(await self._database.call("crm_create_contact", given=dict(given), origin=origin), Outcome)
 
     async def change(
         self, contact: UUID, given: Mapping[str, Any], expected: int | None = None, whole: bool = False
@@ -76,14 +65,14 @@ class Contacts:
         data = await self._database.call(
             "crm_change_contact", contact=str(contact), given=dict(given), expected=expected, whole=whole
         )
-        return told(data, Outcome)
+        return read_value(data, Outcome)
 
     async def tag(self, contact: UUID, tags: tuple[str, ...], added: bool) -> Outcome:
         data = await self._database.call("crm_tag_contact", contact=str(contact), tags=list(tags), added=added)
-        return told(data, Outcome)
+        return read_value(data, Outcome)
 
     async def one(self, contact: UUID) -> Contact | None:
-        return told(await self._database.call("crm_one_contact", contact=str(contact)), Contact | None)  # type: ignore[arg-type]
+        return read_optional(await self._database.call("crm_one_contact", contact=str(contact)), Contact)
 
     async def find(self, query: ContactsQuery, limit: int, behind: Place | None) -> ContactPage:
         data = await self._database.call(
@@ -100,7 +89,7 @@ class Contacts:
             behind_value=behind.value if behind else None,
             behind_id=str(behind.id) if behind else None,
         )
-        return told(data, ContactPage)
+        return read_value(data, ContactPage)
 
     async def activities(
         self, contact: UUID, kind: str, limit: int, offset: int, behind: int | None
@@ -114,12 +103,12 @@ class Contacts:
             skipped=offset if behind is None else 0,
             behind=behind,
         )
-        return told(data, ActivityPage | None)  # type: ignore[arg-type]
+        return read_optional(data, ActivityPage)
 
     async def add_activity(self, contact: UUID, kind: str, data: Mapping[str, Any], by: str) -> Activity | None:
         """None: there is no such contact."""
         made = await self._database.call("crm_add_activity", contact=str(contact), kind=kind, data=dict(data), actor=by)
-        return told(made, Activity | None)  # type: ignore[arg-type]
+        return read_optional(made, Activity)
 
 
 class CustomFields:
@@ -145,7 +134,7 @@ class CustomFields:
     async def drop(self, key: str, by: str) -> Literal["done", "not_found", "used"]:
         """With its values. `used`: a segment mentions it."""
         data = await self._database.call("crm_drop_custom_field", of_key=key, actor=by)
-        return told(data, _Dropped).outcome
+        return read_value(data, _Dropped).outcome
 
 
 def cursor_of(contact: Contact, query: ContactsQuery) -> str:

@@ -8,9 +8,8 @@ import msgspec
 
 from libs.contracts.crm.contacts import Contact
 from libs.contracts.crm.imports import MOST_BYTES, Import, NewImport, RowError
-from libs.store.crm.contacts import told
 from libs.store.database import Database
-from libs.store.rows import read_rows
+from libs.store.rows import read_optional, read_rows, read_value
 
 
 class GivenRow(msgspec.Struct, frozen=True):
@@ -55,7 +54,7 @@ class Imports:
         data = await self._database.call(
             "crm_add_import_piece", import_id=str(id), piece=number, content=text, most=MOST_BYTES
         )
-        return told(data, _Added).outcome
+        return read_value(data, _Added).outcome
 
     async def piece(self, id: UUID, number: int) -> str | None:
         table = self._database.client.table("crm_import_pieces").select("text")
@@ -82,11 +81,11 @@ class Imports:
             found_errors=msgspec.to_builtins(errors),
             why=why,
         )
-        return told(data, Import | None)  # type: ignore[arg-type]
+        return read_optional(data, Import)
 
     async def check(self, rows: list[GivenRow]) -> RowsChecked:
         data = await self._database.call("crm_check_import_rows", rows=msgspec.to_builtins(rows))
-        return told(data, RowsChecked)
+        return read_value(data, RowsChecked)
 
     async def write(self, id: UUID, done: int, rows: list[GivenRow], faults: list[RowError]) -> Import | None:
         """Behind the first `done` rows. None: another process did, or it is not running any more."""
@@ -97,7 +96,7 @@ class Imports:
             rows=msgspec.to_builtins(rows),
             faults=msgspec.to_builtins(faults),
         )
-        return told(data, Import | None)  # type: ignore[arg-type]
+        return read_optional(data, Import)
 
     async def contacts(self, segment: UUID | None, behind: UUID | None, limit: int) -> tuple[Contact, ...]:
         """In the order of their ids."""
@@ -107,7 +106,7 @@ class Imports:
             behind=str(behind) if behind else None,
             at_most=limit,
         )
-        return told(data, tuple[Contact, ...])
+        return read_value(data, tuple[Contact, ...])
 
     async def note(self, by: str, action: str, details: Mapping[str, Any]) -> None:
         """Who did what, for good."""

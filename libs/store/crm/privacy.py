@@ -6,9 +6,9 @@ from uuid import UUID
 import msgspec
 
 from libs.contracts.crm.privacy import Consents, Duplicates, FrequencyCap, GivenConsent, Suppression, SuppressionsQuery
-from libs.store.crm.contacts import Outcome, told
+from libs.store.crm.contacts import Outcome
 from libs.store.database import Database
-from libs.store.rows import read_rows
+from libs.store.rows import read_optional, read_rows, read_value
 
 
 class SuppressionPage(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class Privacy:
 
     async def consents(self, contact: UUID) -> Consents | None:
         """None: there is no such contact."""
-        return told(await self._database.call("crm_consents_of", contact=str(contact)), Consents | None)  # type: ignore[arg-type]
+        return read_optional(await self._database.call("crm_consents_of", contact=str(contact)), Consents)
 
     async def give(self, contact: UUID, consent: GivenConsent, by: str, address: str) -> bool:
         """False: there is no such contact."""
@@ -49,7 +49,7 @@ class Privacy:
             at_most=query.limit,
             skipped=query.offset,
         )
-        return told(data, SuppressionPage)
+        return read_value(data, SuppressionPage)
 
     async def suppress(self, channel: str, address: str, reason: str, by: str) -> None:
         await self._database.call("crm_suppress", channel=channel, address=address, reason=reason, actor=by)
@@ -67,11 +67,11 @@ class Privacy:
         await self._database.execute(query, "crm_frequency_caps")
 
     async def duplicates(self, limit: int) -> tuple[Duplicates, ...]:
-        return told(await self._database.call("crm_duplicates", at_most=limit), tuple[Duplicates, ...])
+        return read_value(await self._database.call("crm_duplicates", at_most=limit), tuple[Duplicates, ...])
 
     async def merge(self, winner: UUID, loser: UUID, by: str) -> Outcome:
         data = await self._database.call("crm_merge_contacts", winner=str(winner), loser=str(loser), actor=by)
-        return told(data, Outcome)
+        return read_value(data, Outcome)
 
     async def erase(self, contact: UUID, by: str) -> bool:
         return bool(await self._database.call("crm_erase_contact", contact=str(contact), actor=by))
@@ -79,4 +79,4 @@ class Privacy:
     async def bundle(self, contact: UUID, by: str) -> dict[str, list[dict[str, Any]]] | None:
         """All that is known of a contact, by table; None: there is none."""
         data = await self._database.call("crm_export_contact", contact=str(contact), actor=by)
-        return told(data, dict[str, list[dict[str, Any]]] | None)  # type: ignore[arg-type]
+        return read_optional(data, dict[str, list[dict[str, Any]]])

@@ -8,9 +8,8 @@ import msgspec
 
 from libs.contracts.crm.events import CrmEvent
 from libs.contracts.crm.scoring import NewScoringRule, Scores, ScoringRule
-from libs.store.crm.contacts import told
 from libs.store.database import Database
-from libs.store.rows import read_rows
+from libs.store.rows import read_optional, read_rows, read_value
 
 _TABLE = "crm_scoring_rules"
 
@@ -44,16 +43,16 @@ class Scoring:
 
     async def scores(self, contact: UUID) -> Scores | None:
         """None: there is no such contact."""
-        return told(await self._database.call("crm_scores_of", contact=str(contact)), Scores | None)  # type: ignore[arg-type]
+        return read_optional(await self._database.call("crm_scores_of", contact=str(contact)), Scores)
 
     async def score(self, events: Iterable[CrmEvent]) -> int:
         """Give the points that rules say, once; how many contacts have another score now."""
         told_of = [msgspec.to_builtins(event) for event in events]
-        return told(await self._database.call("crm_score", events=told_of), int)
+        return read_value(await self._database.call("crm_score", events=told_of), int)
 
     async def settle(self, most: int) -> int:
         """Write what decayed meanwhile; of how many contacts."""
-        return told(await self._database.call("crm_settle_scores", at_most=most), int)
+        return read_value(await self._database.call("crm_settle_scores", at_most=most), int)
 
     async def thresholds(self) -> tuple[int, ...]:
         query = self._database.client.table("crm_score_thresholds").select("score").order("score")

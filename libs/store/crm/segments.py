@@ -8,8 +8,8 @@ import msgspec
 
 from libs.contracts.crm.contacts import Contact
 from libs.contracts.crm.segments import Segment
-from libs.store.crm.contacts import told
 from libs.store.database import Database
+from libs.store.rows import read_optional, read_value
 
 
 class SegmentOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,44 +53,44 @@ class Segments:
         data = await self._database.call(
             "crm_find_segments", search=search.strip() or None, at_most=limit, skipped=offset
         )
-        return told(data, SegmentPage)
+        return read_value(data, SegmentPage)
 
     async def one(self, segment: UUID) -> Segment | None:
-        return told(await self._database.call("crm_one_segment", segment=str(segment)), Segment | None)  # type: ignore[arg-type]
+        return read_optional(await self._database.call("crm_one_segment", segment=str(segment)), Segment)
 
     async def save(self, segment: UUID | None, given: Mapping[str, Any], expected: int | None = None) -> SegmentOutcome:
         """None: a new one."""
         data = await self._database.call(
             "crm_save_segment", segment=str(segment) if segment else None, given=dict(given), expected=expected
         )
-        return told(data, SegmentOutcome)
+        return read_value(data, SegmentOutcome)
 
     async def drop(self, segment: UUID, by: str) -> SegmentOutcome:
-        return told(await self._database.call("crm_drop_segment", segment=str(segment), actor=by), SegmentOutcome)
+        return read_value(await self._database.call("crm_drop_segment", segment=str(segment), actor=by), SegmentOutcome)
 
     async def put(self, segment: UUID, contacts: Iterable[UUID], entering: bool) -> SegmentOutcome:
         data = await self._database.call(
             "crm_put_members", segment=str(segment), contacts=[str(each) for each in contacts], entering=entering
         )
-        return told(data, SegmentOutcome)
+        return read_value(data, SegmentOutcome)
 
     async def preview(self, rules: Mapping[str, Any]) -> Previewed:
-        return told(await self._database.call("crm_preview_segment", rules=dict(rules)), Previewed)
+        return read_value(await self._database.call("crm_preview_segment", rules=dict(rules)), Previewed)
 
     async def fields(self) -> tuple[PlainField, ...]:
         """Those that every rule may mention."""
-        return told(await self._database.call("crm_rule_fields"), tuple[PlainField, ...])
+        return read_value(await self._database.call("crm_rule_fields"), tuple[PlainField, ...])
 
     async def recheck(self, checks: Iterable[Check]) -> int:
         """How often somebody entered or left a segment."""
         data = await self._database.call("crm_recheck", checks=[msgspec.to_builtins(check) for check in checks])
-        return told(data, int)
+        return read_value(data, int)
 
     async def due(self, older_than: float) -> tuple[UUID, ...]:
         """Those that are to be built: new ones, changed ones, and those built more than so many seconds ago."""
         data = await self._database.call("crm_segments_due", older_than=f"{older_than:g} seconds")
-        return told(data, tuple[UUID, ...])
+        return read_value(data, tuple[UUID, ...])
 
     async def rebuild(self, segment: UUID) -> int:
         """How many contacts entered or left."""
-        return told(await self._database.call("crm_rebuild_segment", segment=str(segment)), int)
+        return read_value(await self._database.call("crm_rebuild_segment", segment=str(segment)), int)

@@ -3,8 +3,8 @@
 import msgspec
 
 from libs.contracts.crm.contacts import ContactStatus
-from libs.store.crm.contacts import told
 from libs.store.database import Database
+from libs.store.rows import read_value
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,11 +25,11 @@ class CrmUsers:
 
     async def apply(self, most: int) -> int:
         """Make contacts, facts and events of what users did, the oldest first; of how many rows."""
-        return told(await self._database.call("crm_apply_user_events", at_most=most), int)
+        return read_value(await self._database.call("crm_apply_user_events", at_most=most), int)
 
     async def tell_inactive(self, days: int, most: int) -> int:
         """Of everybody who has not traded for so many days, once; of how many."""
-        return told(await self._database.call("crm_tell_inactive", days=days, at_most=most), int)
+        return read_value(await self._database.call("crm_tell_inactive", days=days, at_most=most), int)
 
     async def figures(self) -> Figures:
-        return told(await self._database.call("crm_stats"), Figures)
+        return read_value(await self._database.call("crm_stats"), Figures)
