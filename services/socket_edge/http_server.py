@@ -18,6 +18,7 @@ from services.socket_edge.wire import JSON
 
 log = structlog.get_logger()
 
+_NOTHING: tuple[object, bytes] = (None, b"")
 _SHUTDOWN = 5.0
 """Seconds that requests have to end in."""
 
@@ -35,8 +36,8 @@ class _Connection(RequestHandler):
         self._remote = ""
         self._between = True
         """Requests: nothing that was said is unread."""
-        self._said: tuple[object, bytes] = (None, b"")
-        """What was read last, and as which message."""
+        self._said = _NOTHING
+        """What was read last, and as which message; until that is answered."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -57,7 +58,7 @@ class _Connection(RequestHandler):
         if self._request_count == count + 1 and self._messages:
             message, payload = self._messages[-1]
             self._between = isinstance(message, RawRequestMessage) and whole(data, message, payload)
-            self._said = (message, data)
+            self._said = (message, data) if self._between else _NOTHING
         elif data or self._request_count != count:  # aiohttp itself calls with nothing when a body was read
             self._between = False
 
@@ -79,8 +80,10 @@ class _Connection(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         finished = await super().finish_response(request, resp, start_time)
         message, said = self._said
-        if message is request._message and self._between and isinstance(request, web.Request):
-            self._repeats.remember(self._remote, said, request, resp)
+        if message is request._message:
+            self._said = _NOTHING
+            if self._between and isinstance(request, web.Request):
+                self._repeats.remember(self._remote, said, request, resp)
         return finished
 
     def handle_error(
