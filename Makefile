@@ -44,7 +44,8 @@ watch: setup
 # Tests that start servers mostly wait, so that five files at a time fit two cores.
 test: setup
 	$(BIN)/pytest tests/unit -n 2
-	$(BIN)/pytest tests/integration tests/e2e -n 5 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest tests/integration -n 5 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --no-loadscope-reorder
 
 test-browser: setup
 	$(BIN)/pytest tests/browser

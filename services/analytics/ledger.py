@@ -11,7 +11,7 @@ from libs.bus.topology import TRADES
 from libs.contracts import subjects
 from libs.contracts.orders import OrderState, TradeClosed, TradeOpened, TradeRecorded
 from libs.store import StoreRefused, StoreUnavailable
-from libs.store.trades import BATCH, RecordedTrade, Trades, prepared
+from libs.store.trades import BATCH, PreparedRow, RecordedTrade, Trades, prepared
 
 log = structlog.get_logger()
 
@@ -28,6 +28,9 @@ _TYPES: dict[str, type[TradeOpened] | type[TradeClosed]] = {
     OrderState.CLOSED: TradeClosed,
 }
 
+_LEAST = 250
+"""Rows in one request to a database that did not answer in time."""
+
 _recorded = Counter("pregao_trades_recorded_total", "Trade events committed to the database", ["state"])
 _seconds = Histogram("pregao_ledger_batch_seconds", "Time to commit a batch of trade events")
 
@@ -38,6 +41,8 @@ class Ledger:
     def __init__(self, bus: Bus, trades: Trades) -> None:
         self._bus = bus
         self._trades = trades
+        self._most = BATCH
+        """Rows in one request. Fewer after one that was not answered: the same again might never be."""
         self._writing = asyncio.Lock()
         self._announcing = asyncio.Lock()
 
@@ -48,7 +53,7 @@ class Ledger:
             writing = prepared(events)
             async with self._writing:
                 with _seconds.time():
-                    rows = await self._trades.write(writing)
+                    rows = await self._write(writing)
             # While the next batch is written, which waits here for this one: locks are fair.
             async with self._announcing:
                 await asyncio.gather(*(self._announce(event, rows) for event in events))
@@ -56,6 +61,18 @@ class Ledger:
             raise Unavailable(str(error)) from error
         except StoreRefused as error:
             raise Poison(str(error)) from error
+
+    async def _write(self, writing: list[PreparedRow]) -> dict[str, RecordedTrade]:
+        rows: dict[str, RecordedTrade] = {}
+        while writing:
+            some, writing = writing[: self._most], writing[self._most :]
+            try:
+                rows |= await self._trades.write(some)
+            except StoreUnavailable:
+                self._most = max(_LEAST, self._most // 4)
+                raise
+            self._most = min(BATCH, 2 * self._most)
+        return rows
 
     async def _announce(self, event: TradeOpened | TradeClosed, rows: Mapping[str, RecordedTrade]) -> None:
         """Stored before the trade event is acknowledged: a crash in between repeats it under the same id."""

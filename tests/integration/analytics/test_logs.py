@@ -148,9 +148,9 @@ async def test_a_message_that_nobody_can_read_is_logged_and_the_others_flow(
     nul = Alert(id=new_id(), at=NOW, severity=Severity.WARNING, service="x", kind="k", message=f"\x00{new_id()}")
     await bus.append(subjects.alert(Severity.WARNING), nul, id=nul.id)
     await eventually(lambda: dead)
-    [entry] = await logged(bus, "set aside by analytics", level="error")
+    entries = await logged(bus, "set aside by analytics", level="error")
+    [entry] = [each for each in entries if each.metadata["dead_letter"] == dead[0].sequence]
     assert (entry.metadata["stream"], entry.metadata["subject"]) == (ALERTS.name, "alert.warning")
-    assert entry.metadata["dead_letter"] == dead[0].sequence
     [told] = await logged(bus, nul.message[1:])
     assert told.message == f"\N{REPLACEMENT CHARACTER}{nul.message[1:]}"
     await undertaker.stop()

@@ -1,11 +1,18 @@
 """Nothing is lost and nothing is written twice when a process or the database goes away."""
 
 import asyncio
+from collections import Counter
 
 import pytest
 
-from libs.bus import Bus
+from libs.bus import Bus, Delivery, Unavailable
 from libs.bus.topology import TRADES
+from libs.contracts import subjects
+from libs.contracts.codec import encode
+from libs.contracts.orders import OrderState
+from libs.store import Database
+from libs.store.trades import Trades
+from services.analytics.ledger import Ledger
 from tests.integration.analytics.books import Books, a_story, until
 from tests.integration.analytics.conftest import StartAnalytics
 from tests.integration.nats_server import NatsServer, eventually
@@ -50,6 +57,31 @@ async def test_a_kill_between_commit_and_acknowledgement_writes_nothing_twice(
     await until(lambda: _nothing_left(bus))
     assert await own_books.rows(person) == [committed], "not written again, not even with the same values"
     assert own_books.announced[1].closed == closed
+
+
+async def test_a_database_that_did_not_answer_is_given_less_at_once(
+    bus: Bus, own_books: Books, own_supabase_server: SupabaseServer
+) -> None:
+    """Each request is a transaction of its own, and its rows were made at its time."""
+    person = await own_supabase_server.sign_up()
+
+    def opened(count: int) -> list[Delivery]:
+        events = [a_story(person)[0] for _ in range(count)]
+        return [Delivery(subjects.trade(person.user, OrderState.OPENED), encode(event), 1, 1, 0.0) for event in events]
+
+    async with await Database.connect(own_supabase_server.url, own_supabase_server.secret_key) as database:
+        ledger, most = Ledger(bus, Trades(database)), opened(300)
+        own_supabase_server.stop()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await ledger.record(most)
+        own_supabase_server.start()
+        await ledger.record(most)
+        times = [row.created_at for row in await own_books.rows(person)]
+        assert sorted(Counter(times).values()) == [50, 250]
+        await ledger.record(opened(300))
+        assert max(Counter(row.created_at for row in await own_books.rows(person)).values()) == 300, "and more again"
+    await eventually(lambda: len(own_books.announced) == 600)
 
 
 async def test_a_database_that_is_away_is_waited_for(
