@@ -193,7 +193,7 @@ def with_ids(rule: dict[str, Any], segments: tuple[str, ...]) -> dict[str, Any]:
     return rule | {"value": [segments[each] for each in rule["value"]]} if rule["field"] == "segments" else rule
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rule=trees(3))
 def test_the_database_picks_whom_the_rule_means(market: Market, rule: dict[str, Any]) -> None:
     rule = with_ids(rule, market.segments)
@@ -201,7 +201,7 @@ def test_the_database_picks_whom_the_rule_means(market: Market, rule: dict[str, 
     assert market.picked(rule) == meant
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(min_size=1, max_size=200).filter(lambda text: "\x00" not in text and text.isprintable()))
 def test_no_text_ever_becomes_part_of_a_statement(market: Market, text: str) -> None:
     """Whatever the value, the statement is the same."""

@@ -13,7 +13,7 @@ from tests.integration.edge.client import Edge
 from tests.integration.edge.stack import UNLIMITED, running
 from tests.integration.supabase_server import SupabaseServer
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.takes(60)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.takes(110)]
 
 CHECKS = (
     "not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance",
