@@ -108,9 +108,10 @@ async def test_the_newest_signals_and_what_changed_last_are_bare_arrays(
     assert times == sorted(times, reverse=True)
     assert {(row["result"], row["signal_direction"]) for row in rows} == {("WIN", "CALL")}
     status, rows = await edge.get("/api/strategy-performance", person)
-    assert (status, {row["active_id"] for row in rows}) == (200, {"76", "81", "82"})
-    status, [total] = await edge.get("/api/strategy-performance?by=strategy", person)
-    assert (status, total["strategy_id"], total["total_signals"]) == (200, "aggressive", 85)
+    assert status == 200
+    assert {row["active_id"] for row in rows} >= {"76", "81", "82"}, "and those of other tests"
+    status, totals = await edge.get("/api/strategy-performance?by=strategy", person)
+    assert (status, [row["total_signals"] for row in totals if row["strategy_id"] == "aggressive"]) == (200, [85])
 
 
 async def test_administrators_see_as_many_of_the_newest_signals_as_they_want(
