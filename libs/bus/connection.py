@@ -1,10 +1,12 @@
 """One process's connection to NATS."""
 
 import asyncio
+import ssl
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
@@ -29,7 +31,7 @@ from libs.bus.mirror import Mirror, OnChange
 from libs.bus.past import Stored, read_past
 from libs.bus.requests import Requests
 from libs.bus.tail import OnMessage, Tail
-from libs.bus.topology import LEASES, Bucket, Stream
+from libs.bus.topology import LEASES, Bucket, Storage, Stream
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode, encode
 from libs.contracts.rpc import Endpoint
@@ -45,6 +47,7 @@ _CONNECT_TIMEOUT = 30.0
 _ATTEMPT_TIMEOUT = 2.0
 _CLOSE_TIMEOUT = 5.0
 _ROUND_TRIP_TIMEOUT = 5.0
+_AS_DECLARED = Storage()
 _REFUSED = "authorization violation"
 
 _undecodable = Counter("pregao_bus_undecodable_total", "Messages dropped: not what the subject promises", ["type"])
@@ -70,13 +73,13 @@ class Subscription:
 class Bus:
     """Publish, subscribe, store, consume, call. Made by `Bus.connect`."""
 
-    def __init__(self, client: Client, service: str, instance: str, clock: Clock) -> None:
+    def __init__(self, client: Client, service: str, instance: str, clock: Clock, storage: Storage) -> None:
         self.service = service
         self.instance = instance
         self.clock = clock
         self._client = client
         self._requests = Requests(client)
-        self._jetstream = JetStream(client, self._requests)
+        self._jetstream = JetStream(client, self._requests, storage)
         self._followers: set[Mirror[Any] | Tail] = set()
         self._on_closed: Callable[[], None] | None = None
         self._connected_once = False
@@ -93,11 +96,15 @@ class Bus:
         instance: str,
         clock: Clock,
         on_closed: Callable[[], None] | None = None,
+        storage: Storage = _AS_DECLARED,
+        ca_file: Path | None = None,
     ) -> Self:
         """Keeps trying for 30 s, then raises BusUnavailable. `on_closed` is told if the connection is lost for good
-        (nats-py closes when the server expires its credentials): the process should end and be started again."""
+        (nats-py closes when the server expires its credentials): the process should end and be started again.
+        `ca_file`: whose certificates servers show, where it is not one of the system's; then nothing is sent in the
+        clear."""
         client = Client()
-        bus = cls(client, service, instance, clock)
+        bus = cls(client, service, instance, clock, storage)
 
         if on_closed is not None:
             bus._on_closed = on_closed
@@ -118,6 +125,7 @@ class Bus:
                     servers=url.split(","),
                     user=user,
                     password=password,
+                    tls=None if ca_file is None else ssl.create_default_context(cafile=ca_file),
                     name=f"{service}/{instance}",
                     inbox_prefix=f"_INBOX_{service}",
                     ping_interval=_PING_INTERVAL,

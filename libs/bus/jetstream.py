@@ -15,7 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 from libs.bus.cancellation import Cancellable
 from libs.bus.errors import BusError, BusUnavailable
 from libs.bus.requests import Requests
-from libs.bus.topology import DEDUPE_WINDOW, Bucket, Source, Stream
+from libs.bus.topology import DEDUPE_WINDOW, Bucket, Source, Storage, Stream
 
 MESSAGE_ID = "Nats-Msg-Id"
 TIME_TO_LIVE = "Nats-TTL"
@@ -55,8 +55,9 @@ _decode_ack = msgspec.json.Decoder(_Ack).decode
 class JetStream:
     """Storing messages and declaring streams over one connection."""
 
-    def __init__(self, client: Client, requests: Requests) -> None:
+    def __init__(self, client: Client, requests: Requests, storage: Storage) -> None:
         self._requests = requests
+        self._storage = storage
         self.api: JetStreamContext = client.jetstream(timeout=5.0)
 
     async def store(self, subject: str, data: bytes, headers: Mapping[str, str], timeout: float) -> int:
@@ -141,7 +142,7 @@ class JetStream:
                 name=stream.name,
                 subjects=list(stream.subjects),
                 max_age=stream.max_age,
-                max_bytes=stream.max_bytes,
+                max_bytes=int(stream.max_bytes * self._storage.room),
                 max_msgs_per_subject=stream.max_per_subject,
                 discard=api.DiscardPolicy.NEW if stream.keep_new else api.DiscardPolicy.OLD,
                 duplicate_window=min(DEDUPE_WINDOW, stream.max_age),
@@ -160,7 +161,7 @@ class JetStream:
                 name=bucket.stream,
                 subjects=[f"{prefix}.>"],
                 max_age=bucket.max_age,
-                max_bytes=bucket.max_bytes,
+                max_bytes=int(bucket.max_bytes * self._storage.room),
                 max_msgs_per_subject=bucket.history,
                 discard=api.DiscardPolicy.NEW,
                 duplicate_window=min(DEDUPE_WINDOW, bucket.max_age) if bucket.max_age else DEDUPE_WINDOW,
@@ -189,13 +190,13 @@ class JetStream:
 
         In this order because creating counts the stream's `max_bytes` a second time against the server's limit.
         """
+        config = config.evolve(num_replicas=self._storage.replicas)
         try:
             try:
                 known = (await self.api.stream_info(str(config.name))).config
             except NotFoundError:
                 await self.api.add_stream(await self._begun(config, now))
             else:
-                # How many replicas there are is the operator's to say, not ours to undo.
                 await self.api.update_stream(_resembling(config, known))
         except APIError as error:
             raise BusError(f"stream {config.name}: {error.description} ({error.err_code})") from error
@@ -209,8 +210,8 @@ def _source(source: Source) -> api.StreamSource:
 
 
 def _resembling(config: api.StreamConfig, known: api.StreamConfig) -> api.StreamConfig:
-    """With what was decided when the stream was created, or by its operator."""
+    """With what was decided when the stream was created, or by its operator: replicas that no setting speaks of."""
     begun = {source.name: source.opt_start_seq for source in known.sources or ()}
     for source in config.sources or ():
         source.opt_start_seq = begun.get(source.name)
-    return config.evolve(num_replicas=known.num_replicas, first_seq=known.first_seq)
+    return config.evolve(num_replicas=config.num_replicas or known.num_replicas, first_seq=known.first_seq)

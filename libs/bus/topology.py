@@ -13,6 +13,16 @@ DEDUPE_WINDOW = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Storage:
+    """How a deployment keeps all of them."""
+
+    replicas: int | None = None
+    """Servers that hold each; None: one, or what an operator has set."""
+    room: float = 1.0
+    """How many times the bytes that are declared here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """What a stream takes over from another one, or from a bucket, of what is stored there after it was created."""
 

@@ -48,10 +48,13 @@ class Health:
 
 @asynccontextmanager
 async def serve_health(health: Health, host: str, port: int) -> AsyncIterator[None]:
-    """GET /health/live, /health/ready and /metrics. Raises CannotStart when the port is taken."""
+    """GET /health/live, /health/started, /health/ready and /metrics. Raises CannotStart when the port is taken."""
 
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
+
+    async def started(_: web.Request) -> web.Response:
+        return web.json_response({"started": health.started}, status=200 if health.started else 503)
 
     async def ready(_: web.Request) -> web.Response:
         failing = await health.failing()
@@ -63,6 +66,7 @@ async def serve_health(health: Health, host: str, port: int) -> AsyncIterator[No
 
     app = web.Application()
     app.router.add_get("/health/live", live)
+    app.router.add_get("/health/started", started)
     app.router.add_get("/health/ready", ready)
     app.router.add_get("/metrics", metrics)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)

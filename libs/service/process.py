@@ -19,6 +19,7 @@ import structlog
 import uvloop
 
 from libs.bus import Bus, BusUnavailable
+from libs.bus.topology import Storage
 from libs.contracts.clock import Clock, SystemClock
 from libs.service.errors import CannotStart
 from libs.service.health import Health, serve_health
@@ -155,6 +156,8 @@ async def _connect(settings: ServiceSettings, service: Service, stack: AsyncExit
         instance=service.instance,
         clock=service.clock,
         on_closed=lambda: service.fail("the message bus does not work any more; the lines before say why"),
+        storage=Storage(settings.nats_replicas, settings.nats_room),
+        ca_file=settings.nats_ca_file,
     )
     stack.push_async_callback(bus.close)
     service.health.add("nats", lambda: bus.connected)

@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic import AfterValidator, Field, FilePath, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.service.errors import CannotStart
@@ -76,6 +76,12 @@ class ServiceSettings(ProcessSettings):
     nats_user: str
     """The service's short name; its permissions go with it."""
     nats_password: Password
+    nats_ca_file: FilePath | None = None
+    """Who has signed the servers' certificates (PEM), if it is nobody the system trusts: `tls://` URLs."""
+    nats_replicas: int | None = Field(default=None, ge=1, le=5)
+    """Servers of the cluster that keep each stream and bucket; without it one, or what an operator has set."""
+    nats_room: float = Field(default=1.0, gt=0, le=1000)
+    """How many times the bytes of `libs/bus/topology.py` each stream and bucket may hold."""
 
 
 class SupabaseSettings(ProcessSettings):

@@ -98,6 +98,7 @@ async def _run(settings: Settings, chosen: argparse.Namespace) -> int:
         service=settings.nats_user,
         instance=settings.instance,
         clock=SystemClock(),
+        ca_file=settings.nats_ca_file,
     )
     try:
         code: int = await getattr(Command(bus.dead_letters(), chosen), chosen.command)()

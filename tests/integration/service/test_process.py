@@ -76,6 +76,7 @@ async def test_it_lives_before_it_is_ready_and_shows_metrics(spawn: Spawn, port:
     await spawn(TINY_GATE=str(gate))
     assert await get(port, "/health/live", 200) == {"status": "live"}
     assert await get(port, "/health/ready", 503) == {"status": "not ready", "failing": ["startup"]}
+    assert await get(port, "/health/started", 503) == {"started": False}
     gate.touch()
     assert await get(port, "/health/ready", 200) == {"status": "ready", "failing": []}
     assert "process_cpu_seconds_total" in await get(port, "/metrics", 200)
@@ -87,6 +88,7 @@ async def test_a_failing_dependency_is_named_while_it_fails(spawn: Spawn, port: 
     await get(port, "/health/ready", 200)
     broken.touch()
     assert await get(port, "/health/ready", 503) == {"status": "not ready", "failing": ["gate"]}
+    assert await get(port, "/health/started", 200) == {"started": True}
     broken.unlink()
     await get(port, "/health/ready", 200)
 
