@@ -39,6 +39,13 @@ class ContactsQuery(ListQuery, frozen=True, kw_only=True, rename="camel"):
     """Instead of an offset: what the page before said is next."""
 
 
+class ContactsFilter(ContactsQuery, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """Contacts that a rule picks, which nothing keeps."""
+
+    rules: dict[str, Any]
+    """A tree, as a segment's."""
+
+
 class NewContact(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     email: Email
     name: Text = ""
@@ -205,6 +212,7 @@ def _check_keys(given: Mapping[str, object]) -> None:
 
 _NOT_FOUND, _CONFLICT = ErrorCode.NOT_FOUND, ErrorCode.CONFLICT
 
+FILTER_CONTACTS = Endpoint("crm", "filter_contacts", ContactsFilter, Rows[Contact], timeout=10.0)
 CONTACTS = Endpoint("crm", "contacts", ContactsQuery, Rows[Contact])
 CREATE_CONTACT = Endpoint("crm", "create_contact", CreateContact, Contact, (_CONFLICT,))
 CONTACT = Endpoint("crm", "contact", Of, Contact, (_NOT_FOUND,))

@@ -127,6 +127,11 @@ class PersonalData(Message, frozen=True, kw_only=True):
     """Rows by table."""
 
 
+class PersonalFile(Message, frozen=True, kw_only=True):
+    text: str
+    """CSV: table, row (from 1 on, in each table), column, value."""
+
+
 _NOT_FOUND = (ErrorCode.NOT_FOUND,)
 
 CONSENTS = Endpoint("crm", "consents", Of, Consents, _NOT_FOUND)
@@ -140,3 +145,4 @@ DUPLICATES = Endpoint("crm", "duplicates", DuplicatesQuery, Rows[Duplicates], ti
 MERGE_CONTACTS = Endpoint("crm", "merge_contacts", MergeContacts, Contact, _NOT_FOUND)
 ERASE_CONTACT = Endpoint("crm", "erase_contact", OfBy, Gone, _NOT_FOUND)
 PERSONAL_DATA = Endpoint("crm", "personal_data", OfBy, PersonalData, _NOT_FOUND, timeout=15.0)
+PERSONAL_FILE = Endpoint("crm", "personal_file", OfBy, PersonalFile, _NOT_FOUND, timeout=15.0)

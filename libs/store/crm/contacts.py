@@ -34,7 +34,10 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     id: UUID
 
 
-class ContactPage(msgspec.Struct, frozen=True):
+class ContactPage(msgspec.Struct, frozen=True, kw_only=True):
+    outcome: Literal["done", "invalid"]
+    """`invalid`: the rule is, and `message` says why."""
+    message: str | None = None
     rows: tuple[Contact, ...]
     total: int
 
@@ -74,9 +77,12 @@ class Contacts:
     async def one(self, contact: UUID) -> Contact | None:
         return read_optional(await self._database.call("crm_one_contact", contact=str(contact)), Contact)
 
-    async def find(self, query: ContactsQuery, limit: int, behind: Place | None) -> ContactPage:
+    async def find(
+        self, query: ContactsQuery, limit: int, behind: Place | None, rules: Mapping[str, Any] | None = None
+    ) -> ContactPage:
         data = await self._database.call(
             "crm_find_contacts",
+            rules=rules,
             search=query.search.strip() or None,
             of_status=query.status,
             of_tag=query.tag,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from libs.contracts.admin import Rows
 from libs.contracts.crm import privacy as rpc
 from libs.contracts.crm.common import Gone, Of, OfBy
@@ -10,6 +12,7 @@ from libs.contracts.rpc import ErrorCode, Nothing, RpcError
 from libs.store.crm.privacy import Privacy
 from services.crm.answering import Answer, not_found
 from services.crm.contacts.desk import contact_of
+from services.crm.imports.lines import csv_lines
 
 
 class PrivacyDesk:
@@ -31,6 +34,7 @@ class PrivacyDesk:
             rpc.MERGE_CONTACTS: self.merge,
             rpc.ERASE_CONTACT: self.erase,
             rpc.PERSONAL_DATA: self.tell,
+            rpc.PERSONAL_FILE: self.tell_lines,
         }
 
     async def consents(self, query: Of) -> rpc.Consents:
@@ -88,3 +92,14 @@ class PrivacyDesk:
         if bundle is None:
             raise not_found("contact")
         return rpc.PersonalData(tables=bundle)
+
+    async def tell_lines(self, request: OfBy) -> rpc.PersonalFile:
+        """Every table in one file: a line for each value."""
+        tables = (await self.tell(request)).tables
+        lines = [
+            (table, number, column, value if isinstance(value, str | None) else msgspec.json.encode(value).decode())
+            for table, rows in sorted(tables.items())
+            for number, row in enumerate(rows, 1)
+            for column, value in row.items()
+        ]
+        return rpc.PersonalFile(text=csv_lines([("table", "row", "column", "value"), *lines]))

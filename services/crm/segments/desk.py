@@ -15,10 +15,8 @@ from libs.store.crm.contacts import Contacts, CustomFields, cursor_of, place_of
 from libs.store.crm.segments import SegmentOutcome, Segments
 from libs.store.cursors import BadCursor
 from services.crm.answering import Answer, not_found
-from services.crm.contacts.desk import bad_cursor
+from services.crm.contacts.desk import LONGEST_RULE, bad_cursor
 
-_PREVIEW = 8.0
-"""Seconds; hosted databases stop it after two."""
 _TEXT = ("eq", "ne", "contains", "not_contains", "starts_with", "ends_with", "in", "not_in", "empty", "not_empty")
 _COMPARISONS: dict[str, tuple[str, ...]] = {
     "text": _TEXT,
@@ -109,7 +107,7 @@ class SegmentDesk:
 
     async def preview(self, request: rpc.PreviewRules) -> rpc.Preview:
         try:
-            async with asyncio.timeout(_PREVIEW):
+            async with asyncio.timeout(LONGEST_RULE):
                 previewed = await self._segments.preview(request.rules)
         except TimeoutError:
             raise RpcError(ErrorCode.TIMEOUT, "the rule takes too long") from None

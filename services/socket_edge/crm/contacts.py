@@ -6,9 +6,22 @@ from libs.contracts.crm.common import Activity, Gone, Of, Tag
 from libs.contracts.crm.privacy import ERASE_CONTACT
 from libs.contracts.rpc import Nothing as Empty
 from services.socket_edge.admin_answers import Data
-from services.socket_edge.crm.shape import Done, Handlers, Listed, change, done, list_of, listed, of_by, read, told
+from services.socket_edge.crm.shape import (
+    Done,
+    Handlers,
+    Listed,
+    change,
+    done,
+    list_of,
+    listed,
+    of_by,
+    picked,
+    read,
+    told,
+)
 from services.socket_edge.dispatch import Call
 from services.socket_edge.requests import Nothing
+from services.socket_edge.route import Rate
 
 
 class OfTag(Of, frozen=True, kw_only=True):
@@ -17,6 +30,15 @@ class OfTag(Of, frozen=True, kw_only=True):
 
 _ONE = "contacts/{id}"
 CONTACTS = read("contacts", "Contacts", rpc.ContactsQuery, Listed[rpc.Contact])
+FILTER = change(
+    "POST",
+    "contacts/filter",
+    "Contacts that a rule picks",
+    Nothing,
+    rpc.ContactsFilter,
+    Listed[rpc.Contact],
+    Rate.COSTLY,
+)
 CREATE = change("POST", "contacts", "Add a contact", Nothing, rpc.NewContact, Done[rpc.Contact])
 CONTACT = read(_ONE, "A contact, also by the id of one that was merged into it", Of, Data[rpc.Contact])
 REPLACE = change("PUT", _ONE, "Say anew what is known of a contact", Of, rpc.ReplacedContact, Done[rpc.Contact])
@@ -67,6 +89,7 @@ def handlers(bus: Bus) -> Handlers:
 
     return {
         CONTACTS: listed(bus, rpc.CONTACTS),
+        FILTER: picked(bus, rpc.FILTER_CONTACTS),
         CREATE: done(bus, rpc.CREATE_CONTACT, created, "Contact created"),
         CONTACT: told(bus, rpc.CONTACT),
         REPLACE: done(bus, rpc.REPLACE_CONTACT, replaced, "Contact changed"),

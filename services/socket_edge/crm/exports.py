@@ -1,4 +1,4 @@
-"""Contacts as a file of CSV, by a link that is good for minutes and for one administrator."""
+"""Contacts, and all that is known of one, as CSV by a link that is good for minutes and for one administrator."""
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
@@ -10,6 +10,8 @@ from msgspec import Meta
 from libs.bus import Bus
 from libs.contracts.codec import Message
 from libs.contracts.crm import imports as rpc
+from libs.contracts.crm.common import Of, OfBy
+from libs.contracts.crm.privacy import PERSONAL_FILE as PERSONAL_LINES
 from libs.contracts.pattern import END
 from services.socket_edge.crm.shape import Done, Handlers, change
 from services.socket_edge.dispatch import Call
@@ -19,6 +21,7 @@ from services.socket_edge.requests import Nothing, Request
 from services.socket_edge.route import Access, Rate, Route
 
 _PATH = "/api/crm/contacts/export"
+_PERSONAL = "contacts/{id}/personal-data/file"
 
 
 class ExportWanted(Request, frozen=True, kw_only=True):
@@ -32,16 +35,32 @@ class ExportLink(Message, frozen=True, kw_only=True):
     expires_at: datetime
 
 
-class ExportFile(ExportWanted, frozen=True, kw_only=True):
+class Signed(Request, frozen=True, kw_only=True):
     expires: Annotated[int, Meta(ge=0, le=2**40)]
     """Epoch seconds."""
     signature: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + END)]
+
+
+class ExportFile(Signed, frozen=True, kw_only=True):
+    segment: UUID | None = None
+
+
+class PersonalFile(Signed, frozen=True, kw_only=True):
+    id: UUID
 
 
 EXPORT = change("POST", "contacts/export", "A link to contacts as a file", Nothing, ExportWanted, Done[ExportLink])
 FILE = Route(
     "GET", _PATH, "Contacts as a file, by such a link", ExportFile, Nothing, (bytes,), Access.ADMIN, Rate.COSTLY,
     files=("text/csv",),
+)  # fmt: skip
+PERSONAL = change(
+    "POST", _PERSONAL, "A link to all that is known of a person, as a file (GDPR, article 20)", Of, Nothing,
+    Done[ExportLink],
+)  # fmt: skip
+PERSONAL_FILE = Route(
+    "GET", f"/api/crm/{_PERSONAL}", "All that is known of a person, by such a link; who asks is recorded", PersonalFile,
+    Nothing, (bytes,), Access.ADMIN, Rate.COSTLY, files=("text/csv",),
 )  # fmt: skip
 
 
@@ -70,4 +89,20 @@ def handlers(bus: Bus, links: ExportLinks) -> Handlers:
             page = await bus.call(rpc.EXPORT_CONTACTS, rpc.ExportContacts(by=user, segment=segment, after=page.next))
             yield page.text.encode()
 
-    return {EXPORT: export, FILE: file}
+    async def personal(call: Call[Of, Nothing]) -> Done[ExportLink]:
+        contact = call.query.id
+        expires_at, signature = links.sign(f"person {contact}", call.user)
+        path = PERSONAL_FILE.path.replace("{id}", str(contact))
+        link = f"{path}?expires={int(expires_at.timestamp())}&signature={signature}"
+        return Done(message="Good for a few minutes", data=ExportLink(link=link, expires_at=expires_at))
+
+    async def personal_file(call: Call[PersonalFile, Nothing]) -> Download:
+        asked = call.query
+        links.check(f"person {asked.id}", call.user, asked.expires, asked.signature)
+        file = await bus.call(PERSONAL_LINES, OfBy(by=call.user, id=asked.id))
+        return Download(f"contact_{asked.id}.csv", "text/csv", one_piece(file.text))
+
+    async def one_piece(text: str) -> AsyncGenerator[bytes]:
+        yield text.encode()
+
+    return {EXPORT: export, FILE: file, PERSONAL: personal, PERSONAL_FILE: personal_file}

@@ -60,6 +60,15 @@ def listed(bus: Bus, endpoint: Endpoint[Any, Rows[Any]]) -> Handler:
     return handler
 
 
+def picked(bus: Bus, endpoint: Endpoint[Any, Rows[Any]]) -> Handler:
+    """As `listed`, of one that takes the body: what it looks for does not fit a query."""
+
+    async def handler(call: Call[Any, Any]) -> Listed[Any]:
+        return list_of(await bus.call(endpoint, call.body), call.body)
+
+    return handler
+
+
 def list_of(rows: Rows[Any], query: Any = None) -> Listed[Any]:
     """Without a query, or a limit in it: the list is whole."""
     limit, offset = getattr(query, "limit", len(rows.rows)), getattr(query, "offset", 0)

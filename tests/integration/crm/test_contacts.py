@@ -173,3 +173,23 @@ async def test_custom_fields_are_checked_on_every_way(crm: CrmStack) -> None:
     assert (await crm.ask("DELETE", f"custom-fields/{key}"))["data"] == {"key": key}
     assert (await crm.ask("GET", f"contacts/{contact['id']}"))["data"]["custom_fields"] == {}
     assert (await crm.ask("DELETE", f"custom-fields/{key}", status=404))["code"] == "NOT_FOUND"
+
+
+async def test_a_list_takes_the_rules_of_segments(crm: CrmStack) -> None:
+    tag = new_id()
+    made = [await crm.contact(tags=[tag], score=score, name=f"N{score}") for score in (10, 20, 30)]
+    tagged = {"field": "tags", "cmp": "contains", "value": tag}
+    rules = {"op": "and", "children": [tagged, {"field": "score", "cmp": "gte", "value": 20}]}
+    body = {"rules": rules, "sortBy": "score", "sortOrder": "asc", "limit": 1}
+    page = await crm.ask("POST", "contacts/filter", body)
+    assert (page["total"], page["limit"], page["data"]) == (2, 1, [made[1]])
+    rest = await crm.ask("POST", "contacts/filter", body | {"cursor": page["next"]})
+    assert (rest["data"], rest["next"]) == ([made[2]], "")
+    both = await crm.ask("POST", "contacts/filter", {"rules": rules, "search": "n30", "minScore": 5, "tag": tag})
+    assert [row["id"] for row in both["data"]] == [made[2]["id"]]
+    hostile = {"field": "name", "cmp": "eq", "value": "') or true --"}
+    assert (await crm.ask("POST", "contacts/filter", {"rules": hostile}))["total"] == 0
+    wrong = await crm.ask("POST", "contacts/filter", {"rules": {"field": "password", "cmp": "eq", "value": "x"}}, 400)
+    assert wrong["field"] == "rules.field"
+    assert (await crm.ask("POST", "contacts/filter", {"rules": [], "limit": 5}, 400))["field"] == "rules"
+    assert (await crm.ask("POST", "contacts/filter", {"rules": rules, "sql": "x"}, 400))["field"] == "sql"

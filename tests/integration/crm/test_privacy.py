@@ -1,6 +1,8 @@
 """Consent, suppression, merging, and what becomes of a person's data."""
 
+import csv
 import hashlib
+import io
 from typing import Any
 
 import pytest
@@ -108,6 +110,29 @@ async def test_two_contacts_become_one(crm: CrmStack) -> None:
     assert (await crm.ask("POST", path, {"other": "7"}, 400))["field"] == "other"
 
 
+async def told_as_a_file(crm: CrmStack, contact: str) -> None:
+    await crm.ask("POST", f"contacts/{contact}/activities", {"type": "note", "text": "=1+1"})
+    tables = (await crm.ask("POST", f"contacts/{contact}/personal-data"))["data"]["tables"]
+    link = (await crm.ask("POST", f"contacts/{contact}/personal-data/file"))["data"]["link"]
+    status, text, headers = await crm.edge.ask("GET", link, crm.boss)
+    assert (status, headers["content-type"].partition(";")[0]) == (200, "text/csv")
+    header, *lines = csv.reader(io.StringIO(text))
+    assert header == ["table", "row", "column", "value"]
+    assert {(table, row, column) for table, row, column, _ in lines} == {
+        (table, str(number), column)
+        for table, rows in tables.items()
+        for number, row in enumerate(rows, 1)
+        for column in row
+    }
+    assert not [value for *_, value in lines if value[:1] in ("=", "+", "@")]
+    other = await crm.supabase.sign_up()
+    await crm.supabase.appoint(other, "admin")
+    for asked, person in ((link, other), (link.replace(contact, new_id()), crm.boss)):
+        assert (await crm.edge.ask("GET", asked, person))[0] == 403
+    audit = "/rest/v1/crm_audit?action=eq.exported"
+    assert contact in str(await crm.supabase.as_service("GET", audit))
+
+
 async def test_a_person_is_told_all_and_forgotten(crm: CrmStack) -> None:
     contact = await crm.contact(name="To Be Forgotten", tags=["secret-tag"])
     path = f"contacts/{contact['id']}"
@@ -118,6 +143,7 @@ async def test_a_person_is_told_all_and_forgotten(crm: CrmStack) -> None:
     assert tables["crm_contact_tags"][0]["tag"] == "secret-tag"
     assert "secret words" in str(tables["crm_activities"])
     assert tables["crm_consents"][0]["ip"] == "127.0.0.1"
+    await told_as_a_file(crm, contact["id"])
     await crm.ask("DELETE", path)
     assert await crm.ask("POST", f"{path}/personal-data", {}, 404) == NOBODY
     left = ""

@@ -155,7 +155,10 @@ async def test_only_administrators_act_for_others(callers: Callers, route: Route
             assert (status, code) == (403, "FORBIDDEN"), role
 
 
-HERE = (CRM_STATS, crm_exports.EXPORT, crm_exports.FILE, admin_routes.EXPORT_FILE, admin_routes.HEALTH)
+HERE = (
+    CRM_STATS, crm_exports.EXPORT, crm_exports.FILE, crm_exports.PERSONAL, crm_exports.PERSONAL_FILE,
+    admin_routes.EXPORT_FILE, admin_routes.HEALTH,
+)  # fmt: skip
 HANDED_ON = [
     route for route in (*admin_routes.ALL, *crm_routes.ALL) if "/ssid/" not in route.path and route not in HERE
 ]

@@ -73,7 +73,8 @@ ASKED = "".join(
 BY_TABLE = {
     route.path
     for route in (*admin_routes.ALL, *crm_routes.ALL)
-    if "/ssid/" not in route.path and route not in (CRM_STATS, crm_exports.FILE, admin_routes.EXPORT_FILE)
+    if "/ssid/" not in route.path
+    and route not in (CRM_STATS, crm_exports.FILE, crm_exports.PERSONAL_FILE, admin_routes.EXPORT_FILE)
 }
 """test_authorisation.py asks for each of them, as it is without the service that answers."""
 BY_VERB = {f"/api/bot/sessions/{{userId}}/{verb}" for verb in ("start", "stop", "pause", "resume", "status")}
