@@ -60,6 +60,8 @@ class Streaks(Message, frozen=True, kw_only=True):
 
 
 class Exposure(Message, frozen=True, kw_only=True):
+    """Of what was open in the period, whenever it was opened."""
+
     time_at_risk: float
     """Percent of the period, as far as it is past, in which anything was open."""
     mean_at_risk: Decimal
@@ -75,6 +77,7 @@ class Acknowledgement(Message, frozen=True, kw_only=True):
 
     trades: int
     """Of which that is known."""
+    # Of everybody within 1 %, here and of slippage: counted in buckets, not sorted.
     p50_ms: float | None
     p99_ms: float | None
 

@@ -1,5 +1,6 @@
 """What figures of trades are made of; adding up is the database's work."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from uuid import UUID
@@ -43,6 +44,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """Of what was open in the period, whenever it was opened."""
+
     seconds_at_risk: float
     """In which anything was open."""
     stake_seconds: float
@@ -110,7 +113,14 @@ class TradeFigures:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    async def work_out(self, accounts: Sequence[AccountType], first: date, last: date, at_most: int) -> int:
+        """Add up days whose trades changed since that was done, the newest first; how many they were. Questions about
+        everybody do so by themselves, and wait for it."""
+        days = {"first_day": first.isoformat(), "last_day": last.isoformat(), "at_most": at_most}
+        return int(str(await self._database.call("work_out_days", accounts=list(accounts), **days)))
+
     async def totals(self, selection: Selection) -> Totals:
+        """Of everybody, percentiles are within 1 %."""
         return read_rows(await self._database.call("trade_figures", **_arguments(selection)), Totals)[0]
 
     async def exposure(self, selection: Selection) -> Exposure:

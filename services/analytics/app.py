@@ -27,6 +27,7 @@ from libs.store.scanner import Window
 from services.analytics import ledger, logs
 from services.analytics.auditor import Auditor
 from services.analytics.barring import Barring
+from services.analytics.days_worked_out import DaysWorkedOut
 from services.analytics.desks import Desks
 from services.analytics.live import Live
 from services.analytics.logs import LogBook
@@ -70,6 +71,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             service.background(auditor.run(), "audit")
             service.background(probes.watch(), "probes")
             service.background(statistics.run(), "scanner statistics")
+            service.background(DaysWorkedOut(bus, stores.trade_figures).run(), "days worked out")
             service.background(desks.export_jobs.run(), "export jobs")
             service.background(Barring(bus, stores.people, live.bots, live.sessions).run(), "barring")
             service.background(logs.forget_in_time(stores.logs, bus.clock, settings.log_days), "log")

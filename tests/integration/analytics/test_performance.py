@@ -16,7 +16,9 @@ from libs.contracts.figures import Drawdown, FiguresQuery
 from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.store import Database
+from libs.store.trade_figures import TradeFigures
 from libs.store.trades import Trades
+from services.analytics.days_worked_out import DaysWorkedOut
 from tests.integration.analytics.conftest import StartAnalytics
 from tests.integration.numbers import number
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -29,9 +31,14 @@ async def person(supabase_server: SupabaseServer) -> Person:
 
 
 @pytest.fixture
-async def trades(supabase_server: SupabaseServer) -> AsyncIterator[Trades]:
+async def database(supabase_server: SupabaseServer) -> AsyncIterator[Database]:
     async with await Database.connect(supabase_server.url, supabase_server.secret_key) as database:
-        yield Trades(database)
+        yield database
+
+
+@pytest.fixture
+def trades(database: Database) -> Trades:
+    return Trades(database)
 
 
 @pytest.fixture
@@ -138,3 +145,17 @@ async def test_figures_of_nothing_are_null_and_of_nobody_an_error(
     with pytest.raises(RpcError, match="User not found") as refused:
         await bus.call(rpc.FIGURES, week(monday, user_id=UUID(new_id())))
     assert refused.value.code is ErrorCode.NOT_FOUND
+
+
+async def test_days_are_worked_out_before_somebody_asks(
+    bus: Bus, database: Database, trades: Trades, person: Person
+) -> None:
+    """Of this year; whoever asks finds nothing to do."""
+    for back in (0, 40):
+        day = bus.clock.now().date() - timedelta(days=back)
+        await trade(trades, person, day, 0, "8.20")
+        await trade(trades, person, day, 0, "8.20", account_type=AccountType.DEMO)
+    figures = TradeFigures(database)
+    await DaysWorkedOut(bus, figures).turn()
+    for accounts in ((AccountType.REAL,), (AccountType.DEMO,), (AccountType.REAL, AccountType.DEMO)):
+        assert await figures.work_out(accounts, day, bus.clock.now().date(), 1) == 0

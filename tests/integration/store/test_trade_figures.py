@@ -1,10 +1,12 @@
 """What figures are made of: a ledger checked by hand, and others against adding up naively."""
 
+import math
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import groupby
+from itertools import groupby, pairwise
+from statistics import fmean
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from libs.store.trade_figures import Exposure, Selection, Streaks, TradeFigures
 from libs.store.trades import Trades
 from tests.integration.numbers import number
 from tests.integration.store.catalog import Catalog
-from tests.integration.supabase_server import Person
+from tests.integration.supabase_server import Person, SupabaseServer
 from tests.messages import a_closing, a_position, a_settlement, an_opening, an_order
 
 DEMO, REAL = AccountType.DEMO, AccountType.REAL
@@ -94,8 +96,8 @@ async def test_a_week_by_hand(trades: Trades, figures: TradeFigures, owner: Pers
     assert totals.slippage_p50 == pytest.approx(-0.5)
 
     assert await figures.exposure(of(day, owner)) == Exposure(
-        seconds_at_risk=90 + 60 + 60, stake_seconds=600 * 3 + 1500, most_at_risk=Decimal(25), most_open=2
-    )
+        seconds_at_risk=90 + 60 + 1, stake_seconds=600 * 3 + 25, most_at_risk=Decimal(25), most_open=2
+    ), "of the last trade one second is in the week"
     assert await figures.streaks(of(day, owner)) == [Streaks(wins=1, losses=1, runs=2, longest_win=1, longest_loss=1)]
     assert [(one.day, one.pnl, one.staked) for one in await figures.returns(of(day, owner))] == [
         (day, Decimal("-1.80"), Decimal(30)), (day + timedelta(days=6), Decimal(0), Decimal(25)),
@@ -132,21 +134,22 @@ async def test_the_answer_of_the_broker_is_timed_whatever_is_told_first(
 Told = list[tuple[TradeOpened, TradeClosed]]
 
 
-def naive_exposure(told: Told) -> tuple[float, float, Decimal, int]:
-    """Second by second; trades begin and end on whole ones."""
+def naive_exposure(told: Told, day: date) -> tuple[float, float, Decimal, int]:
+    """Of the week from that day on, from one change to the next."""
+    begins, ends = at(day, 0), at(day + timedelta(days=7), 0)
     spans = [
-        (opened.position.opened_at, closed.settlement.closed_at, opened.order.stake) for opened, closed in told
-    ]  # fmt: skip
-    begins = min(opened for opened, _, _ in spans)
-    seconds = int((max(closed for _, closed, _ in spans) - begins).total_seconds())
-    moments = [begins + timedelta(seconds=second) for second in range(seconds)]
-    open_then = [[stake for opened, closed, stake in spans if opened <= moment < closed] for moment in moments]
-    return (
-        float(sum(bool(stakes) for stakes in open_then)),
-        float(sum((sum(stakes, Decimal(0)) for stakes in open_then), Decimal(0))),
-        max(sum(stakes, Decimal(0)) for stakes in open_then),
-        max(map(len, open_then)),
-    )
+        (max(begins, opened.position.opened_at), min(ends, closed.settlement.closed_at), opened.order.stake)
+        for opened, closed in told
+    ]
+    moments = sorted({begins, ends, *(moment for span in spans for moment in span[:2] if begins <= moment <= ends)})
+    at_risk, stake_seconds, most, most_open = 0.0, 0.0, Decimal(0), 0
+    for moment, following in pairwise(moments):
+        stakes = [stake for opened, closed, stake in spans if opened <= moment < closed]
+        seconds = (following - moment).total_seconds()
+        at_risk += seconds * bool(stakes)
+        stake_seconds += seconds * float(sum(stakes, Decimal(0)))
+        most, most_open = max(most, sum(stakes, Decimal(0))), max(most_open, len(stakes))
+    return at_risk, stake_seconds, most, most_open
 
 
 def naive_streaks(told: Told, person: Person) -> Streaks:
@@ -191,7 +194,7 @@ async def test_it_is_what_adding_up_naively_gives(
 
     exposure = await figures.exposure(of(day))
     assert (exposure.seconds_at_risk, exposure.stake_seconds, exposure.most_at_risk, exposure.most_open) == (
-        naive_exposure(told)
+        naive_exposure(told, day)
     )  # fmt: skip
     key = repr
     assert sorted(await figures.streaks(of(day)), key=key) == sorted(
@@ -206,6 +209,106 @@ async def test_it_is_what_adding_up_naively_gives(
         by_asset[opened.order.ticker] = by_asset.get(opened.order.ticker, 0) + 1
     most = sorted(by_asset.items(), key=lambda one: (-one[1], one[0]))[:2]
     assert {(one.asset, one.trades) for one in heat if not one.weekday} == set(most)
+
+
+def trades_of_all_kinds(chance: random.Random, people: Sequence[Person], day: date, count: int) -> Told:
+    """From the day before the week to the one after it; some last for days, some fills are not known to be worse."""
+    told = []
+    for _ in range(count):
+        opening, closing = a_trade(
+            chance.choice(people),
+            at(day - timedelta(days=1), chance.randrange(9 * 86400)),
+            chance.choice(("8.20", "8.20", "-10", "0")),
+            lasted=chance.choice((30, 60, 3600, 86400, 200_000)),
+            waited=chance.uniform(0.001, 3),
+            stake=Decimal(chance.randrange(1, 100)),
+            account_type=chance.choice((DEMO, REAL)),
+            direction=chance.choice(tuple(Direction)),
+            quote=1.0,
+            fill=chance.choice((1.0, 1.0001, 0.9998)),
+        )
+        assert isinstance(opening, TradeOpened)
+        assert isinstance(closing, TradeClosed)
+        told.append((opening, closing))
+    return told
+
+
+def nearest_rank(values: Sequence[float], share: float) -> float:
+    return sorted(values)[math.ceil(share * len(values)) - 1]
+
+
+def slippage(opened: TradeOpened) -> float:
+    order = opened.order
+    assert order.quote is not None
+    change = 10_000 * (opened.position.open_quote - order.quote) / order.quote
+    return change if order.direction is Direction.CALL else -change
+
+
+async def agree(figures: TradeFigures, there: Told, timed: set[str], day: date) -> None:
+    """What is told of everybody in the week, against what is there. `timed`: orders with a known time of the answer."""
+    for accounts in ((DEMO,), (REAL,), (REAL, DEMO)):
+        mine = [one for one in there if one[0].order.account_type in accounts]
+        begins, ends = at(day, 0), at(day + timedelta(days=7), 0)
+        opened = [one for one in mine if begins <= one[0].position.opened_at < ends]
+        totals = await figures.totals(of(day, accounts=accounts))
+        profits = [closed.settlement.profit for _, closed in opened]
+        assert (totals.wins, totals.losses, totals.ties, totals.won, totals.lost, totals.staked, totals.promised) == (
+            sum(profit > 0 for profit in profits), sum(profit < 0 for profit in profits), profits.count(Decimal(0)),
+            sum((profit for profit in profits if profit > 0), Decimal(0)),
+            -sum((profit for profit in profits if profit < 0), Decimal(0)),
+            sum((one.order.stake for one, _ in opened), Decimal(0)),
+            sum((one.order.stake * Decimal("0.82") for one, _ in opened), Decimal(0)),
+        )  # fmt: skip
+        waits = [1000 * (one.at - one.order.at).total_seconds() for one, _ in opened if one.order.order_id in timed]
+        slips = [slippage(one) for one, _ in opened]
+        assert (totals.acknowledged, totals.filled) == (len(waits), len(slips))
+        assert totals.acknowledged_p50 == pytest.approx(nearest_rank(waits, 0.5), rel=0.01)
+        assert totals.acknowledged_p99 == pytest.approx(nearest_rank(waits, 0.99), rel=0.01)
+        assert totals.slippage_mean == pytest.approx(fmean(slips))
+        assert totals.slippage_p50 == pytest.approx(nearest_rank(slips, 0.5), rel=0.01)
+        assert totals.slippage_p99 == pytest.approx(nearest_rank(slips, 0.99), rel=0.01)
+        told = await figures.exposure(of(day, accounts=accounts))
+        at_risk, stake_seconds, most, most_open = naive_exposure(mine, day)
+        assert (told.most_at_risk, told.most_open) == (most, most_open)
+        assert told.seconds_at_risk == pytest.approx(at_risk)
+        assert told.stake_seconds == pytest.approx(stake_seconds)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_figures_of_everybody_are_what_adding_up_anew_gives(
+    supabase_server: SupabaseServer,
+    trades: Trades,
+    figures: TradeFigures,
+    owner: Person,
+    stranger: Person,
+    day: date,
+    seed: int,
+) -> None:
+    """Whatever the order and however often; also when they were asked for in between, as days are kept."""
+    chance = random.Random(seed)
+    told = trades_of_all_kinds(chance, (owner, stranger), day, 60)
+    openings, pairs = [opened for opened, _ in told], [event for pair in told for event in pair]
+    chance.shuffle(openings)
+    chance.shuffle(pairs)
+    await trades.record(openings[:40])
+    timed = {opened.order.order_id for opened in openings[:40]}
+    await figures.totals(of(day, accounts=(DEMO, REAL)))
+    closed: set[str] = set()
+    while pairs:
+        batch, pairs = pairs[:25], pairs[25:]
+        await trades.record(batch)
+        timed |= {one.order.order_id for one in batch if isinstance(one, TradeOpened)} - closed
+        closed |= {one.order.order_id for one in batch if isinstance(one, TradeClosed)}
+        assert await figures.work_out((REAL, DEMO), day, day + timedelta(days=6), 1) == 1
+        await figures.exposure(of(day))
+    await trades.record(openings)
+    await agree(figures, told, timed, day)
+
+    await supabase_server.as_person(owner, "DELETE", f"/rest/v1/trade_history?user_id=eq.{owner.user}")
+    left = [one for one in told if one[0].order.user != owner.user or one[0].order.account_type is REAL]
+    assert len(left) < len(told)
+    await agree(figures, left, timed, day)
+    assert await figures.work_out((REAL, DEMO), day, day + timedelta(days=6), 9) == 0, "nothing changed since"
 
 
 async def test_people_who_go_on_to_real_money(
