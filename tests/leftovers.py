@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Generator
+from contextlib import suppress
 
 import psutil
 import pytest
@@ -27,10 +28,18 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, None, None]
     yield
     if hasattr(session.config, "workerinput"):
         return
-    started = [process for process in processes_with(_RUN, os.environ[_RUN]) if process.pid != os.getpid()]
+    started = [process for process in processes_with(_RUN, os.environ[_RUN]) if not _ends_with_us(process)]
     _, left = psutil.wait_procs(started, timeout=_GRACE)
     if left:
         print("\nleft behind by the tests:", *described(left), sep="\n  ")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     for process in left:
         process.kill()
+
+
+def _ends_with_us(process: psutil.Process) -> bool:
+    """Ourselves, and the servers that multiprocessing starts for us, but not what those start."""
+    with suppress(psutil.NoSuchProcess):
+        serves_us = process.ppid() == os.getpid() and "from multiprocessing." in " ".join(process.cmdline())
+        return process.pid == os.getpid() or serves_us
+    return True

@@ -1,10 +1,9 @@
-"""A service as a process of its own, started as the local stack starts it."""
+"""A service as a process of its own, with the settings that the local stack gives it."""
 
 import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.integration.forked_process import ForkedProcess
 from tests.integration.nats_server import NatsServer
 from tests.ports import free_port
 
@@ -23,7 +23,7 @@ class ServiceProcess:
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PREGAO_")}
         self._environment |= {"PREGAO_HEALTH_PORT": str(self.health_port), **environment}
         self._log = log
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: ForkedProcess | None = None
 
     @property
     def pid(self) -> int:
@@ -33,13 +33,11 @@ class ServiceProcess:
 
     async def start(self) -> None:
         """Returns when it is ready."""
-        with self._log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", self.module, env=self._environment, stdout=log, stderr=log
-            )
+        self._process = ForkedProcess(self.module, self._environment, self._log)
+        self._process.start()
         async with asyncio.timeout(30), aiohttp.ClientSession() as http:
             while await self._failing(http) != []:
-                if self._process.returncode is not None:
+                if self._process.exit_code is not None:
                     raise RuntimeError(f"{self.module} ended: {self._log.read_text()}")
                 await asyncio.sleep(0.02)
 
@@ -79,7 +77,7 @@ class ServiceProcess:
 
     async def stop(self) -> None:
         """At the end of a test, in whatever state it is."""
-        if self._process is not None and self._process.returncode is None:
+        if self._process is not None and self._process.exit_code is None:
             self.resume()
             await self.kill()
 
