@@ -1,6 +1,6 @@
 """A process that needs no half second for its imports: it is forked from one that has made them.
 
-Everything else is as `python -m` does it: the module runs as `__main__`, with an environment and a process id of its own.
+Everything else is as `python -m` does it: the module runs as `__main__`, with its own environment and process id.
 """
 
 import asyncio

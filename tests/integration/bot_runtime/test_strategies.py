@@ -94,7 +94,7 @@ async def test_the_first_orders_are_stored_while_others_are_decided_and_sent_whe
     start_runtime: StartRuntime, gateway: Gateway, observer: Observer, bus: Bus
 ) -> None:
     await start_runtime()
-    users = [str(UUID(int=number)) for number in range(1, 251)]
+    users = [str(UUID(int=number)) for number in range(1, 401)]
     stored: dict[str, float] = {}
 
     def see(key: str, entry: Entry[OrderRecord] | None) -> None:
@@ -103,7 +103,8 @@ async def test_the_first_orders_are_stored_while_others_are_decided_and_sent_whe
 
     await bus.mirror(ORDERS, ">", OrderRecord, see)
     await asyncio.gather(*map(gateway.connect, users))
-    await asyncio.gather(*(bus.call(START_BOT, StartBot(user=user, config=BotConfig())) for user in users))
+    for some in users[:200], users[200:]:
+        await asyncio.gather(*(bus.call(START_BOT, StartBot(user=user, config=BotConfig())) for user in some))
     await observer.until(lambda: all(observer.labels(user)[-1:] == [labels.ANALYZING] for user in users))
     async with gateway.closing_candles(1):
         while len(gateway.bought) < len(users):

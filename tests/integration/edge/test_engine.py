@@ -31,7 +31,7 @@ def port() -> int:
 
 @pytest.fixture
 async def engine(port: int) -> AsyncIterator[Engine]:
-    limits = SocketLimits(ping_interval=PING, ping_timeout=PING)
+    limits = SocketLimits(ping_interval=PING, ping_timeout=5 * PING)
     engine = Engine(Origins(()), limits, lambda request: request.remote or "", SystemClock())
 
     async def connect(_sid: str, _environ: dict[str, Any], _auth: object) -> None:
