@@ -7,7 +7,7 @@ export PREGAO_LOCAL_DIR
 BIN := $(VENV)/bin
 READY := $(VENV)/requirements.stamp
 
-.PHONY: help setup run watch test test-browser chaos lint bench lock settings image-env clean
+.PHONY: help setup run watch test test-browser chaos lint bench lock settings image-env image-test clean
 .DEFAULT_GOAL := help
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo 'make lock     compile requirements/*.in'
 	@echo 'make settings what is made of the code: settings in README.md and docker-compose.yml, users of NATS'
 	@echo 'make image-env  .env with the secrets that docker-compose.yml needs'
+	@echo 'make image-test build the image and run every service in it; needs root, buildah and debootstrap'
 	@echo 'make clean    remove what was made: environment, packages, data'
 
 setup: $(READY)
@@ -80,6 +81,12 @@ settings: setup
 image-env: setup
 	@$(BIN)/python -m deploy.compose
 
+IMAGE := $(PREGAO_LOCAL_DIR)/image
+image-test: setup
+	deploy/docker/build.sh '$(IMAGE)'
+	$(BIN)/python -m deploy.docker.sbom '$(IMAGE)/root' >'$(IMAGE)/sbom.cdx.json'
+	PREGAO_IMAGE_ROOT='$(IMAGE)/root' $(BIN)/pytest tests/image
+
 # By name, so that a PREGAO_LOCAL_DIR that holds other things keeps them.
 clean:
 	@test ! -e '$(PREGAO_LOCAL_DIR)/stack.json' || \
@@ -89,6 +96,6 @@ clean:
 	find libs services deploy tests -name __pycache__ -prune -exec rm -rf {} +
 	@if [ -d '$(PREGAO_LOCAL_DIR)' ]; then cd '$(PREGAO_LOCAL_DIR)' && \
 	  echo 'rm -rf what a stack keeps in $(PREGAO_LOCAL_DIR)' && \
-	  rm -rf bench env infrastructure.Procfile lock logs nats nats.conf paper-broker.sqlite3* secrets.json \
+	  rm -rf bench data env image infrastructure.Procfile lock logs nats nats.conf paper-broker.sqlite3* secrets.json \
 	    services.Procfile stack.json supabase; fi
 	@rmdir '$(PREGAO_LOCAL_DIR)' 2>/dev/null || true

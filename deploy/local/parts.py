@@ -1,5 +1,6 @@
 """The processes of the local stack: what each is told, how it is started, when it is healthy."""
 
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,9 @@ BROKER_PLATFORM_ID = "82"
 """Avalon's (quadcode-protocol)."""
 BROKER_SYSTEM_USER_ID = "1000001"
 """The account at the paper broker that market data is read with."""
+IMAGE_USER = 10001
+"""Who runs what is in the image (deploy/docker/Dockerfile)."""
+_ENTER = Path(__file__).parents[1] / "docker" / "enter.sh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ class Parts:
             "PREGAO_PAPER_HOST": HOST,
             "PREGAO_PAPER_PORT": str(self._settings.paper_port),
             "PREGAO_PAPER_API_TOKEN": self._secrets.broker_api_token,
-            "PREGAO_PAPER_DATABASE": str(self._directory / "paper-broker.sqlite3"),
+            "PREGAO_PAPER_DATABASE": f"{self._data()}/paper-broker.sqlite3",
             "PREGAO_PAPER_CONTROL": "true",
         }
         return self._process("paper-broker", "paper_broker", "paper_health_port", told, ports=("paper_port",))
@@ -113,11 +117,25 @@ class Parts:
         common = {"PREGAO_MODE": "local", "PREGAO_HEALTH_HOST": HOST, "PREGAO_HEALTH_PORT": str(port)}
         return Part(
             name=name,
-            command=(sys.executable, "-m", f"services.{package}"),
+            command=self._command(f"services.{package}"),
             health=f"http://{HOST}:{port}/health/ready",
             settings=tuple(variable(port) for port in (*ports, health_port)),
             environment={**common, **told},
         )
+
+    def _command(self, module: str) -> tuple[str, ...]:
+        root = self._settings.image_root
+        if root is None:
+            return (sys.executable, "-m", module)
+        data = self._directory / "data"
+        if not data.exists():
+            data.mkdir(mode=0o700, parents=True)
+            os.chown(data, IMAGE_USER, IMAGE_USER)
+        return (str(_ENTER), str(root.resolve()), str(data), "python3", "-m", module)
+
+    def _data(self) -> str:
+        """Where what is ours keeps its files, as it sees it."""
+        return str(self._directory) if self._settings.image_root is None else "/data"
 
     def _broker(self) -> dict[str, str]:
         return {

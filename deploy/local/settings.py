@@ -6,7 +6,7 @@ They are read from the environment (prefix `PREGAO_`). Settings of single servic
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import DirectoryPath, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from libs.service.settings import PREFIX, Port
@@ -46,6 +46,10 @@ class LocalSettings(BaseSettings):
     """/health and /metrics of the paper broker."""
     start_timeout: float = Field(default=90.0, gt=0)
     """Seconds in which nats, supabase and the paper broker must be healthy, and then once more the services."""
+
+    image_root: DirectoryPath | None = None
+    """Root file system of a built image (deploy/docker/build.sh): ours run in it, as in a container, instead of in
+    this virtual environment; needs root."""
 
     @property
     def directory(self) -> Path:
