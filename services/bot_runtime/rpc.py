@@ -11,7 +11,7 @@ import structlog
 from libs.bus import Bus, BusUnavailable, Entry, RevisionConflict
 from libs.bus.topology import ACCOUNTS, BOTS
 from libs.contracts import keys
-from libs.contracts.account import AccountChoice, AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus, DesiredBot, shown
 from libs.contracts.ids import BotId, new_id
 from libs.contracts.money import Preview
@@ -127,6 +127,9 @@ class Endpoints:
         async with _certain():
             known = await self._known(BotId(request.user, request.config.account_type))
             await self._check_config(request)
+            balance = await self._balance(request)
+            if balance is not None:
+                _check_stakes(request.config, balance.min_stake)
             journal = await self._journal(known.bot)
             state = journal.status.state if journal.status is not None else BotState.RUNNING
             return await self._change(known, state, labels.RECONFIGURED, config=request.config)
@@ -179,10 +182,7 @@ class Endpoints:
             raise RpcError(ErrorCode.MAINTENANCE, self._platform.notice)
         await self._check_config(request)
         account = await self._account(request)
-        smallest = min(request.config.amount, request.config.max_stake)
-        if isinstance(plan_of(request.config), UnitPlan) and smallest < account.min_stake:
-            field = "amount" if request.config.amount < account.min_stake else "maxStake"
-            raise RpcError(ErrorCode.INVALID_REQUEST, f"`config.{field}`: the broker takes {account.min_stake} or more")
+        _check_stakes(request.config, account.min_stake)
 
     async def _check_rules(self, request: StartBot) -> None:
         """What ends a run at once, such as a daily goal that was reached before, lets none begin."""
@@ -203,11 +203,15 @@ class Endpoints:
         session = await self._accounts.get(keys.session(request.user), SessionStatus)
         if session is None or session.value.state is not SessionState.CONNECTED:
             raise RpcError(ErrorCode.NOT_CONNECTED, "no session to the broker; connect first")
-        balances = await self._accounts.get(keys.balance(request.user), Balances)
-        balance = balances.value.of(account_type) if balances is not None else None
+        balance = await self._balance(request)
         if balance is None:
             raise RpcError(ErrorCode.NO_BALANCE, f"there is no {account_type} balance")
         return Account(balance.amount, min_stake=balance.min_stake or Decimal(0))
+
+    async def _balance(self, request: StartBot) -> Balance | None:
+        """As last heard of, also when the session is gone."""
+        balances = await self._accounts.get(keys.balance(request.user), Balances)
+        return balances.value.of(request.config.account_type) if balances is not None else None
 
     def _payouts(self, config: BotConfig, now: datetime) -> Iterable[tuple[int, int]]:
         """Active and percent of whatever it may buy."""
@@ -292,6 +296,14 @@ async def _each(request: OfBots, act: Callable[[BotId], Awaitable[BotStatus]]) -
 
 def _not_running(bot: BotId) -> RpcError:
     return RpcError(ErrorCode.NOT_RUNNING, f"no bot is running on the {bot.account_type} account")
+
+
+def _check_stakes(config: BotConfig, min_stake: Decimal | None) -> None:
+    """Raises RpcError: the broker would refuse every order."""
+    smallest = min(config.amount, config.max_stake)
+    if min_stake is not None and isinstance(plan_of(config), UnitPlan) and smallest < min_stake:
+        field = "amount" if config.amount < min_stake else "maxStake"
+        raise RpcError(ErrorCode.INVALID_REQUEST, f"`config.{field}`: the broker takes {min_stake} or more")
 
 
 def _runs(known: Entry[DesiredBot] | None, journal: Journal) -> bool:

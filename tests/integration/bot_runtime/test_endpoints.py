@@ -1,6 +1,7 @@
 """bots.start and bots.stop, and what they refuse."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
@@ -10,7 +11,7 @@ from libs.bus.topology import ACCOUNTS, BOTS
 from libs.contracts import keys
 from libs.contracts.account import AccountType, Balance, Balances
 from libs.contracts.bots import BotConfig, BotState, BotStatus
-from libs.contracts.rpc import ErrorCode, RpcError
+from libs.contracts.rpc import RECONFIGURE_BOT, ErrorCode, RpcError, StartBot
 from tests.integration.bot_runtime.conftest import StartRuntime
 from tests.integration.bot_runtime.gateway import Gateway
 from tests.integration.bot_runtime.observer import Observer
@@ -52,16 +53,27 @@ async def test_without_a_balance_of_that_type_there_is_no_start(observer: Observ
 
 
 async def test_less_than_the_broker_takes_is_refused_naming_the_field(observer: Observer, bus: Bus) -> None:
+    """At the start, and when a bot that runs is to go on with it."""
+
+    async def reconfigure(config: BotConfig) -> None:
+        await bus.call(RECONFIGURE_BOT, StartBot(user=USER, config=config))
+
     pesos = Balance(id=1, type=AccountType.DEMO, amount=D(1000), currency="MXN", min_stake=D(20))
     await bus.bucket(ACCOUNTS).put(keys.balance(USER), Balances(user=USER, at=bus.clock.now(), balances=(pesos,)))
-    for config, field in (
-        (BotConfig(amount=D(19)), "amount"),
-        (BotConfig(amount=D(20), max_stake=D(19)), "maxStake"),
-    ):
-        with pytest.raises(RpcError, match=f"`config.{field}`: the broker takes 20 or more") as raised:
-            await observer.start_bot(config=config)
-        assert raised.value.code is ErrorCode.INVALID_REQUEST
+
+    async def refused(act: Callable[[BotConfig], Awaitable[object]]) -> None:
+        for config, field in (
+            (BotConfig(amount=D(19)), "amount"),
+            (BotConfig(amount=D(20), max_stake=D(19)), "maxStake"),
+        ):
+            with pytest.raises(RpcError, match=f"`config.{field}`: the broker takes 20 or more") as raised:
+                await act(config)
+            assert raised.value.code is ErrorCode.INVALID_REQUEST
+
+    await refused(lambda config: observer.start_bot(config=config))
     await observer.start_bot(config=BotConfig(amount=D(20)))
+    await refused(reconfigure)
+    await reconfigure(BotConfig(amount=D(21)))
 
 
 async def test_an_asset_is_found_by_its_exact_ticker_only(observer: Observer) -> None:
