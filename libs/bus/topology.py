@@ -74,7 +74,8 @@ CRM = Stream("CRM", (subjects.ALL_CRM_EVENTS,), 7 * _DAY, 512 * _MIB, keep_new=F
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
-DESIRED = Bucket("desired", 128 * _MIB)
+DESIRED = Bucket("desired", 256 * _MIB, history=8)
+"""As much history as commands of one user that analytics still tells of when it was away meanwhile."""
 ORDERS = Bucket("orders", 1024 * _MIB, max_age=7 * _DAY)
 BOTS = Bucket("bots", 1024 * _MIB, history=8, republish="bot")
 FEEDS = Bucket("feeds", 16 * _MIB)

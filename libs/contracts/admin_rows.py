@@ -11,7 +11,6 @@ from msgspec import field
 from libs.contracts.account import AccountType
 from libs.contracts.admin import Accounts
 from libs.contracts.codec import Message
-from libs.contracts.market import Candle
 from libs.contracts.orders import TradeResult
 
 
@@ -145,7 +144,9 @@ class TradeListItem(UserTrade, frozen=True, kw_only=True):
 
 class TradeDetails(TradeListItem, frozen=True, kw_only=True):
     bot_mode: str | None
+    """`auto` or `manual`; None where it is not known of the run that decided it."""
     balance_before: Decimal | None
+    """None, as `balance_after`, where the broker did not tell."""
     balance_after: Decimal | None
 
 
@@ -283,16 +284,6 @@ class DailyVolume(Message, frozen=True, kw_only=True):
     volume: Decimal
     pnl: Decimal
     trades: int
-
-
-class TradeContext(Message, frozen=True, kw_only=True):
-    """What a trade was decided on."""
-
-    trade: TradeDetails
-    candles: tuple[Candle, ...]
-    """Around it."""
-    strategy: str
-    confidence: int | None
 
 
 class TimelineStep(Message, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from libs.contracts.database_pool import DatabasePool
 from libs.contracts.exports import ExportedPage, ExportJob, ExportPage, ExportPiece, OfExport, OfPiece, StartExport
 from libs.contracts.figures import Figures, FiguresQuery
 from libs.contracts.rpc import Endpoint, ErrorCode
+from libs.contracts.trade_context import TradeContext
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -55,7 +56,7 @@ TRADE_STATS = _of_analytics("trade_stats", ask.TradesQuery, row.TradeStats)
 ASSET_STATS = _of_analytics("asset_stats", ask.Top, Rows[row.AssetStats])
 DAILY_VOLUME = _of_analytics("daily_volume", ask.Period, Rows[row.DailyVolume])
 TRADE = _of_analytics("trade", ask.OfTrade, row.TradeDetails, *_FOUND)
-TRADE_CONTEXT = _of_analytics("trade_context", ask.OfTrade, row.TradeContext, *_FOUND)
+TRADE_CONTEXT = _of_analytics("trade_context", ask.OfTrade, TradeContext, *_FOUND)
 TRADE_TIMELINE = _of_analytics("trade_timeline", ask.OfTrade, Rows[row.TimelineStep], *_FOUND)
 
 ALERTS = _of_analytics("alerts", ask.AlertsQuery, Rows[row.Alert])

@@ -36,6 +36,7 @@ class Risk:
         answer = await self._database.call("risk_of_day", day=day.isoformat(), of_users=of_users)
         return read_rows(answer, UserRisk)
 
-    async def peak(self, day: date) -> Decimal:
-        """The most that all of them together had brought, at least 0."""
-        return read_rows(await self._database.call("peak_of_day", day=day.isoformat()), _Peak)[0].peak
+    async def peak(self, day: date, users: Iterable[str]) -> Decimal:
+        """The most that all of these together had brought, at least 0."""
+        answer = await self._database.call("peak_of_day", day=day.isoformat(), of_users=list(users))
+        return read_rows(answer, _Peak)[0].peak

@@ -61,7 +61,10 @@ class FoundTrade(Trade, frozen=True, kw_only=True):
     sort_value: str
 
 
-class TradeWithBalances(Trade, frozen=True, kw_only=True):
+class DetailedTrade(Trade, frozen=True, kw_only=True):
+    full_name: str
+    bot_mode: str | None
+    """Of the run that decided it, if that is known."""
     balance_before: Decimal | None
     balance_after: Decimal | None
 
@@ -97,9 +100,9 @@ class TradeLists:
     async def sum(self, wanted: Filter) -> Sums:
         return read_rows(await self._database.call("sum_trades", **_arguments(wanted)), Sums)[0]
 
-    async def trade(self, id: int) -> TradeWithBalances | None:
+    async def trade(self, id: int) -> DetailedTrade | None:
         data = await self._database.call("trade_details", trade_id=id)
-        return next(iter(read_rows(data, TradeWithBalances)), None)
+        return next(iter(read_rows(data, DetailedTrade)), None)
 
 
 def cursor_of(trade: FoundTrade) -> str:

@@ -1,5 +1,6 @@
 """What users had done, as a list that administrators read: what they want of their bots and of their session to the
-broker. That is written once for each order, while what bots say of themselves is told all the time."""
+broker. That is written once for each order, while what bots say of themselves is told all the time. While nobody reads,
+the bucket keeps so many of each bot's and session's as its history is long."""
 
 from datetime import UTC, datetime
 

@@ -48,7 +48,7 @@ class Desks:
         self._cached: Answers = reports.handlers() | performance.handlers() | overview.costly()
         self._others = (
             trades,
-            Stories(bus, stores.trade_stories, trades),
+            Stories(bus, stores.trade_stories, stores.trade_lists),
             UserDesk(bus, stores.users, stores.visits, stores.activity, live.bots),
             OperationsDesk(stores.alerts, stores.logs, log_book),
             exports,

@@ -21,7 +21,7 @@ class Settings(SupabaseSettings, SinkSettings):
     alert_drawdown: float = Field(default=15.0, ge=0, le=100)
     """Percent a user's real account may fall below its best of the day before an operator is told; 0: never…"""
     alert_platform_drawdown: float = Field(default=10.0, ge=0, le=100)
-    """…and all of them together."""
+    """…and all of them in one currency together."""
     alert_loss_streak: int = Field(default=8, ge=0)
     """Losses in a row on a real account from which an operator is told; 0: never."""
     alert_rejections: int = Field(default=10, ge=0)

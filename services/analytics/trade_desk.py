@@ -9,7 +9,7 @@ from libs.contracts.admin_rows import TradeDetails, TradeListItem, TradeStats, U
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
 from libs.store.cursors import BadCursor
 from libs.store.people import People
-from libs.store.trade_lists import Filter, Order, Trade, TradeLists, cursor_of, position_of
+from libs.store.trade_lists import DetailedTrade, Filter, Order, Trade, TradeLists, cursor_of, position_of
 from services.analytics.answering import accounts_of, answering
 
 
@@ -47,14 +47,7 @@ class TradeDesk:
         trade = await self._trades.trade(query.id)
         if trade is None:
             raise RpcError(ErrorCode.NOT_FOUND, "Trade not found")
-        return TradeDetails(
-            **_fields(trade),
-            user_id=trade.user_id,
-            user_email=trade.email,
-            bot_mode=None,
-            balance_before=trade.balance_before,
-            balance_after=trade.balance_after,
-        )
+        return details_of(trade)
 
     async def stats(self, query: TradesQuery) -> TradeStats:
         sums = await self._trades.sum(filter_of(query))
@@ -97,6 +90,17 @@ def filter_of(query: TradesWanted) -> Filter:
 
 def item_of(trade: Trade) -> TradeListItem:
     return TradeListItem(**_fields(trade), user_id=trade.user_id, user_email=trade.email)
+
+
+def details_of(trade: DetailedTrade) -> TradeDetails:
+    return TradeDetails(
+        **_fields(trade),
+        user_id=trade.user_id,
+        user_email=trade.email,
+        bot_mode=trade.bot_mode,
+        balance_before=trade.balance_before,
+        balance_after=trade.balance_after,
+    )
 
 
 def _fields(trade: Trade) -> dict[str, Any]:

@@ -12,22 +12,26 @@ from libs.bus.topology import BOTS, ORDERS
 from libs.contracts import admin_rpc as rpc
 from libs.contracts import keys
 from libs.contracts.admin import OfTrade, Rows
-from libs.contracts.admin_rows import TimelineStep, TradeContext
-from libs.contracts.bots import BotSignal
+from libs.contracts.admin_rows import TimelineStep
+from libs.contracts.bots import BotSignal, Signal
 from libs.contracts.ids import BotId
 from libs.contracts.market import Candle
 from libs.contracts.orders import OrderRecord
 from libs.contracts.rpc import CANDLES, CandleQuery, Endpoint, ErrorCode, RpcError
+from libs.contracts.trade_context import FollowedSignal, FollowedStrategy, Market, TradeContext, Trader
+from libs.store.trade_lists import TradeLists
 from libs.store.trade_stories import Story, TradeStories
 from services.analytics.answering import answering
-from services.analytics.trade_desk import TradeDesk
+from services.analytics.indicators import indicators_at
+from services.analytics.trade_desk import details_of
 
 _SIZES = (60, 300, 900, 3600, 14400, 86400)
 _MOST = 1000
 """Candles that the broker's history is asked for at once, counted back from now."""
-_BEFORE, _AFTER = 30, 5
+_BEFORE, _AFTER = 60, 5
 """Candles that are told around a trade."""
 _PATIENCE = 3.0
+_DIRECTIONS: dict[str, Literal["CALL", "PUT"]] = {"call": "CALL", "put": "PUT"}
 
 Kind = Literal["signal", "order", "open", "update", "close", "settle"]
 
@@ -37,30 +41,37 @@ log = structlog.get_logger()
 class Stories:
     """Raises RpcError: NOT_FOUND."""
 
-    def __init__(self, bus: Bus, stories: TradeStories, desk: TradeDesk) -> None:
+    def __init__(self, bus: Bus, stories: TradeStories, trades: TradeLists) -> None:
         self._bus = bus
         self._orders = bus.bucket(ORDERS)
         self._bots = bus.bucket(BOTS)
         self._stories = stories
-        self._desk = desk
+        self._trades = trades
 
     def handlers(self) -> dict[Endpoint[Any, Any], Handler[Any, Any]]:
         return answering({rpc.TRADE_CONTEXT: self.context, rpc.TRADE_TIMELINE: self.timeline})
 
     async def context(self, query: OfTrade) -> TradeContext:
         """Without candles while the broker's history cannot be read."""
-        story, trade = await self._story(query), await self._desk.trade(query)
+        story, trade = await self._story(query), await self._trades.trade(query.id)
+        if trade is None:
+            raise RpcError(ErrorCode.NOT_FOUND, "Trade not found")
+        candles, signal = await self._candles(story), await self._signal(story)
+        decided = (story.decided_at or story.data_abertura).timestamp()
         return TradeContext(
-            trade=trade,
-            candles=await self._candles(story),
-            strategy=story.strategy_id or "",
-            confidence=story.confidence,
+            trade=details_of(trade),
+            market=Market(
+                candles=candles, indicators=indicators_at([candle for candle in candles if candle.end <= decided])
+            ),
+            strategy=FollowedStrategy(id=story.strategy_id or "", signal=_followed(story, signal)),
+            user=Trader(user_id=trade.user_id, email=trade.email, full_name=trade.full_name),
         )
 
     async def timeline(self, query: OfTrade) -> Rows[TimelineStep]:
         """In the order of their times. Opening and closing are told by the broker's clock, the others by ours."""
         story = await self._story(query)
-        steps = [*await self._signal(story), *_decision(story), *await self._sending(story), *_outcome(story)]
+        signal = await self._signal(story)
+        steps = [*_signalled(signal), *_decision(story), *await self._sending(story), *_outcome(story)]
         steps.sort(key=lambda step: step.at)
         return Rows(rows=tuple(steps), total=len(steps))
 
@@ -70,21 +81,11 @@ class Stories:
             raise RpcError(ErrorCode.NOT_FOUND, "Trade not found")
         return story
 
-    async def _signal(self, story: Story) -> list[TimelineStep]:
+    async def _signal(self, story: Story) -> Signal | None:
         """Kept for the bot's last order only."""
         bot = BotId(story.user_id, story.account_type)
         entry = await self._bots.get(keys.bot_signal(bot), BotSignal)
-        if entry is None or entry.value.order_id != story.order_id:
-            return []
-        signal = entry.value.signal
-        data = {
-            "strategy": signal.strategy,
-            "direction": signal.direction.upper(),
-            "confidence": signal.confidence,
-            "timeframe": signal.size,
-            "candle_end": signal.candle_end,
-        }
-        return [_step(signal.at, "signal", data)]
+        return entry.value.signal if entry is not None and entry.value.order_id == story.order_id else None
 
     async def _sending(self, story: Story) -> list[TimelineStep]:
         """Of the order's record, which is kept for a day after its end."""
@@ -119,6 +120,31 @@ def _size(age: timedelta) -> int | None:
     """Of the smallest candles whose history reaches back far enough, in seconds."""
     reach = _MOST - _BEFORE - 2
     return next((size for size in _SIZES if age.total_seconds() < reach * size), None)
+
+
+def _followed(story: Story, signal: Signal | None) -> FollowedSignal:
+    return FollowedSignal(
+        id=story.correlation_id,
+        direction=_DIRECTIONS[story.direction],
+        confidence=story.confidence,
+        price=story.decided_quote,
+        at=signal.at if signal is not None else None,
+        timeframe=signal.size if signal is not None else None,
+        candle_end=signal.candle_end if signal is not None else None,
+    )
+
+
+def _signalled(signal: Signal | None) -> list[TimelineStep]:
+    if signal is None:
+        return []
+    data = {
+        "strategy": signal.strategy,
+        "direction": signal.direction.upper(),
+        "confidence": signal.confidence,
+        "timeframe": signal.size,
+        "candle_end": signal.candle_end,
+    }
+    return [_step(signal.at, "signal", data)]
 
 
 def _decision(story: Story) -> list[TimelineStep]:

@@ -9,6 +9,7 @@ from libs.contracts import admin_rows as row
 from libs.contracts.database_pool import DatabasePool
 from libs.contracts.exports import AnalyticsExport, ExportFormat, TradesExport
 from libs.contracts.figures import Figures, FiguresQuery
+from libs.contracts.trade_context import TradeContext
 from services.socket_edge.admin_answers import (
     AlertsPage,
     Data,
@@ -117,7 +118,7 @@ DAILY_VOLUME = _read("trades/daily-volume", "Stakes by day", ask.Period, Data[tu
 EXPORT_TRADES = _export("trades/export", "Trades as a file", TradesExport)
 START_TRADES_EXPORT = _start_export("trades/export", "Make a file of trades in the background", TradesExport)
 TRADE = _read("trades/{id}", "A trade", ask.OfTrade, Data[row.TradeDetails])
-TRADE_CONTEXT = _read("trades/{id}/context", "What a trade was decided on", ask.OfTrade, Data[row.TradeContext])
+TRADE_CONTEXT = _read("trades/{id}/context", "What a trade was decided on", ask.OfTrade, Data[TradeContext])
 TRADE_TIMELINE = _read("trades/{id}/timeline", "A trade step by step", ask.OfTrade, Data[tuple[row.TimelineStep, ...]])
 
 EXPORT = Route(

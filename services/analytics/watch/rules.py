@@ -59,19 +59,21 @@ class Drawdown:
                 details={"lost": f"{lost:.2f}", "percent": f"{share:.1f}"},
             )
 
-    def platform(self, pnl: Decimal, peak: Decimal, worth: Decimal) -> Iterator[Observation]:
-        """`worth`: the real balances of all who traded."""
+    def platform(self, pnl: Decimal, peak: Decimal, worth: Decimal, currency: str) -> Iterator[Observation]:
+        """`worth`: the real balances of all who traded in a currency. Others are not added: nobody tells what they are
+        worth in it."""
         if self._of_platform and worth > 0:
             lost = peak - pnl
             share = _share(lost, worth)
             yield Observation(
                 kind="drawdown_platform",
-                key="",
+                key=currency,
                 value=share,
                 limit=Limit(self._of_platform, 0.8 * self._of_platform),
-                message=f"All real accounts together are {share:.1f} % below their best of the day ({lost:.2f} lost)",
+                message=f"All real accounts in {currency} together are {share:.1f} % below their best of the day"
+                f" ({lost:.2f} lost)",
                 severity=Severity.CRITICAL,
-                details={"lost": f"{lost:.2f}", "percent": f"{share:.1f}"},
+                details={"lost": f"{lost:.2f}", "percent": f"{share:.1f}", "currency": currency},
             )
 
 

@@ -1,7 +1,7 @@
 """Looks after the platform and raises alarms; of all processes one does."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ import structlog
 from libs.bus import Bus, BusError, BusUnavailable, Mirror
 from libs.bus.topology import ACCOUNTS, BUCKETS, DEAD_LETTERS, STREAMS, Bucket, Stream
 from libs.contracts import keys, subjects
-from libs.contracts.account import AccountType, Balances, SessionState, SessionStatus
+from libs.contracts.account import AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import BotStatus
 from libs.contracts.market import Candle
 from libs.contracts.orders import OrderState, TradeFailed, TradeOpened, TradeRecorded
@@ -63,7 +63,8 @@ class Watch:
         self._balances: Mirror[Balances] | None = None
         self._board = Board(bus)
         self._day = date.min
-        self._peak = Decimal(0)
+        self._peaks: dict[str, Decimal] = {}
+        """By currency."""
         self._risks: dict[str, UserRisk] = {}
         self._traded: set[str] = set()
         """Who has closed a trade since it was last looked at."""
@@ -122,22 +123,28 @@ class Watch:
 
     async def _risky(self) -> Iterable[Observation]:
         today = self._bus.clock.now().date()
+        balances = self._real_balances()
         if today != self._day:
             traded, self._traded = self._traded, set()
-            risks, peak = await self._risk.of_day(today), await self._risk.peak(today)
-            self._risks, self._peak, self._day = {risk.user_id: risk for risk in risks}, peak, today
+            known = {risk.user_id: risk for risk in await self._risk.of_day(today)}
+            by_currency = _by_currency(known, balances)
+            peaks = {currency: await self._risk.peak(today, users) for currency, users in by_currency.items()}
+            self._risks, self._peaks, self._day = known, peaks, today
             self._traded |= traded
         await self._look_again(today)
         risks = list(self._risks.values())
-        balances = self._real_balances()
-        pnl = sum((risk.pnl for risk in risks), Decimal(0))
-        self._peak = max(self._peak, pnl)
-        worth = sum((balances[user] for user in self._risks if user in balances), Decimal(0))
         return [
-            *self._drawdown.users(risks, balances),
-            *self._drawdown.platform(pnl, self._peak, worth),
+            *self._drawdown.users(risks, {user: balance.amount for user, balance in balances.items()}),
+            *self._platform(balances),
             *self._streak.users(risks),
         ]
+
+    def _platform(self, balances: Mapping[str, Balance]) -> Iterator[Observation]:
+        for currency, users in _by_currency(self._risks, balances).items():
+            pnl = sum((self._risks[user].pnl for user in users), Decimal(0))
+            self._peaks[currency] = peak = max(self._peaks.get(currency, Decimal(0)), pnl)
+            worth = sum((balances[user].amount for user in users), Decimal(0))
+            yield from self._drawdown.platform(pnl, peak, worth, currency)
 
     async def _look_again(self, today: date) -> None:
         some = [user for _, user in zip(range(_USERS), self._traded, strict=False)]
@@ -149,10 +156,10 @@ class Watch:
                 self._traded |= set(some)
                 raise
 
-    def _real_balances(self) -> dict[str, Decimal]:
+    def _real_balances(self) -> dict[str, Balance]:
         found = {} if self._balances is None else {entry.value.user: entry.value for _, entry in self._balances.items()}
         real = {user: balances.of(AccountType.REAL) for user, balances in found.items()}
-        return {user: balance.amount for user, balance in real.items() if balance is not None}
+        return {user: balance for user, balance in real.items() if balance is not None}
 
     async def _lost(self) -> Iterable[Observation]:
         running = {entry.value.user for _, entry in self._bots.items() if entry.value.state.alive}
@@ -204,3 +211,12 @@ class Watch:
 
     async def _hear_candle(self, _: str, candle: Candle) -> None:
         self._feed_lag.hear(self._bus.clock.now().timestamp() - candle.end)
+
+
+def _by_currency(users: Iterable[str], balances: Mapping[str, Balance]) -> dict[str, list[str]]:
+    """Those whose balance is known."""
+    found: dict[str, list[str]] = {}
+    for user in users:
+        if user in balances:
+            found.setdefault(balances[user].currency, []).append(user)
+    return found

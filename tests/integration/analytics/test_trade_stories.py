@@ -4,23 +4,26 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
 
 from libs.bus import Bus
-from libs.bus.topology import BOTS, ORDERS
+from libs.bus.topology import BOTS, DESIRED, ORDERS
 from libs.contracts import admin_rpc as rpc
 from libs.contracts import keys
 from libs.contracts.account import AccountType
-from libs.contracts.admin import OfTrade
-from libs.contracts.bots import BotSignal, Signal
+from libs.contracts.admin import OfTrade, PageOfUser
+from libs.contracts.bots import BotConfig, BotSignal, DesiredBot, Signal
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle
 from libs.contracts.orders import Direction, Order, OrderRecord, OrderState, TradeClosed, TradeOpened
 from libs.contracts.rpc import CANDLES, CandlePage, CandleQuery, Endpoint, ErrorCode, RpcError
+from libs.contracts.trade_context import Trader
 from libs.store import Database
 from libs.store.trades import Trades
+from tests.integration.analytics.books import until
 from tests.integration.analytics.conftest import StartAnalytics
 from tests.integration.numbers import number
 from tests.integration.supabase_server import Person, SupabaseServer
@@ -124,8 +127,17 @@ async def test_a_trade_is_told_with_the_market_around_it(
     opened, closed = a_story(person, account_type=AccountType.REAL)
     asked = await recorded(trades, closed)
     context = await bus.call(rpc.TRADE_CONTEXT, asked)
-    assert context.candles == (), "no gateway, no candles"
-    assert (context.trade.user_email, context.strategy, context.confidence) == (person.email, "mhi", 71)
+    assert (context.market.candles, context.market.indicators) == ((), None), "no gateway, no candles"
+    assert context.user == Trader(user_id=UUID(person.user), email=person.email, full_name="Somebody New")
+    assert (context.trade.user_email, context.strategy.id) == (person.email, "mhi")
+    signal = context.strategy.signal
+    assert (signal.id, signal.direction, signal.confidence, signal.price, signal.timeframe) == (
+        opened.order.correlation_id, opened.order.direction.upper(), 71, 1.0841, None,
+    )  # fmt: skip
+    assert context.trade.bot_mode is None
+    followed = await signalled(bus, opened.order)
+    told = (await bus.call(rpc.TRADE_CONTEXT, asked)).strategy.signal
+    assert (told.at, told.timeframe, told.candle_end) == (followed.at, 60, followed.candle_end)
 
     queries: list[CandleQuery] = []
 
@@ -136,18 +148,51 @@ async def test_a_trade_is_told_with_the_market_around_it(
         return CandlePage(candles=tuple(candle(query, start) for start in starts))
 
     served = await bus.serve("gateway", {CANDLES: candles})
-    context = await bus.call(rpc.TRADE_CONTEXT, asked)
+    market = (await bus.call(rpc.TRADE_CONTEXT, asked)).market
     await served.stop()
     assert {(query.active_id, query.size) for query in queries if query.size} == {(76, 60)}
     at = opened.order.at.timestamp()
-    assert at - 31 * 60 <= context.candles[0].start < at - 29 * 60
-    assert at + 4 * 60 < context.candles[-1].start < at + 7 * 60
-    covering = [one for one in context.candles if one.start <= at < one.end]
-    assert len(covering) == 1
+    assert at - 61 * 60 <= market.candles[0].start < at - 59 * 60
+    assert at + 4 * 60 < market.candles[-1].start < at + 7 * 60
+    [covering] = [one for one in market.candles if one.start <= at < one.end]
+    indicators = market.indicators
+    assert indicators is not None
+    assert indicators.candle_end == covering.start, "nothing of what came after the decision is in them"
+    assert (indicators.rsi14, indicators.bollinger_upper, indicators.ema50) == (
+        100.0,
+        indicators.close,
+        indicators.close,
+    )
+    assert (indicators.macd, indicators.macd_signal, indicators.macd_histogram) == (0, 0, 0)
 
 
 def candle(query: CandleQuery, start: int) -> Candle:
     return msgspec.structs.replace(a_candle(active_id=query.active_id, size=query.size), start=start, end=start + 60)
+
+
+async def test_a_trade_is_told_with_the_mode_of_its_run(
+    bus: Bus, start_analytics: StartAnalytics, supabase_server: SupabaseServer, trades: Trades, person: Person
+) -> None:
+    """Of several commands of that run what was wanted last before it was decided; other runs do not matter."""
+    await bus.ensure(DESIRED)
+    decided = datetime.now(UTC) + timedelta(minutes=1)
+    story = a_story(person, run="run-2")
+    order = msgspec.structs.replace(story[0].order, at=decided)
+    asked = await recorded(trades, msgspec.structs.replace(story[0], order=order))
+    other = await recorded(trades, a_story(person, run="run-3")[0])
+    manual = BotConfig(mode="manual", asset="EURUSD-OTC", account_type=order.account_type)
+    for run, config in (("run-1", BotConfig()), ("run-2", BotConfig()), ("run-2", manual)):
+        desired = DesiredBot(user=person.user, at=decided, run=run, number=1, running=True, config=config)
+        await bus.bucket(DESIRED).put(keys.desired_bot(order.bot), desired)
+    await start_analytics(supabase_server)
+
+    async def told() -> bool:
+        return (await bus.call(rpc.TRADE, asked)).bot_mode == "manual"
+
+    await until(told)
+    rows = (await bus.call(rpc.USER_ACTIVITY, PageOfUser(id=UUID(person.user)))).rows
+    assert [row.action for row in rows] == ["bot_configured", "bot_started", "bot_started"], "all that came meanwhile"
+    assert (await bus.call(rpc.TRADE, other)).bot_mode is None
 
 
 @pytest.mark.parametrize("endpoint", [rpc.TRADE_CONTEXT, rpc.TRADE_TIMELINE], ids=lambda endpoint: endpoint.name)

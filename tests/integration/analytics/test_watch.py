@@ -107,8 +107,8 @@ async def test_dead_letters_are_one_alarm_until_they_are_gone(bus: Bus, raised: 
     assert analytics.logged("bus_error") == [], "it may all that it does"
 
 
-def a_balance(user: str, amount: str) -> Balances:
-    real = Balance(id=1, type=REAL, amount=Decimal(amount), currency="USD")
+def a_balance(user: str, amount: str, currency: str = "USD") -> Balances:
+    real = Balance(id=1, type=REAL, amount=Decimal(amount), currency=currency)
     return Balances(user=user, at=NOW, balances=(real,))
 
 
@@ -123,19 +123,22 @@ async def test_losses_of_a_user_are_alarms_and_others_are_left_alone(
     bus: Bus, books: Books, raised: Raised, start: Start, supabase_server: SupabaseServer
 ) -> None:
     person, lucky = await supabase_server.sign_up(), await supabase_server.sign_up()
-    for each in (person, lucky):
-        await bus.bucket(ACCOUNTS).put(keys.balance(each.user), a_balance(each.user, "80"))
+    await bus.bucket(ACCOUNTS).put(keys.balance(person.user), a_balance(person.user, "80"))
+    await bus.bucket(ACCOUNTS).put(keys.balance(lucky.user), a_balance(lucky.user, "80000", "JPY"))
     await trade(books, person, "-10")
-    settings = {"PREGAO_ALERT_LOSS_STREAK": "3", "PREGAO_ALERT_PLATFORM_DRAWDOWN": "0"}
+    settings = {"PREGAO_ALERT_LOSS_STREAK": "3", "PREGAO_ALERT_PLATFORM_DRAWDOWN": "20"}
     analytics = await start(**settings)
     for profit in ("-5", "-5", "-2"):
         await trade(books, person, profit)
-        await trade(books, lucky, "5")
+        await trade(books, lucky, "5000")
     await books.settled(person, 4)
     await eventually(lambda: len(raised.about(person)) == 2, timeout=30)
     first = {alert.kind: alert for alert in raised.about(person)}
     assert sorted(first) == ["drawdown_user", "loss_streak"]
     assert first["drawdown_user"].type == "drawdown"
+    await eventually(lambda: raised.of("drawdown_platform"), timeout=20)
+    [together] = raised.of("drawdown_platform")
+    assert (together.details["currency"], together.details["lost"]) == ("USD", "22.00"), "yen are no dollars"
     await analytics.kill()
     await start(**settings)
     await trade(books, person, "30")

@@ -80,13 +80,13 @@ def test_a_drawdown_is_of_what_the_account_was_worth_at_its_best(
 
 def test_of_an_account_whose_worth_nobody_knows_nothing_is_said() -> None:
     assert list(Drawdown(15, 10).users([a_risk("-100", "0")], {})) == []
-    assert list(Drawdown(15, 10).platform(Decimal(-5), Decimal(0), Decimal(0))) == []
+    assert list(Drawdown(15, 10).platform(Decimal(-5), Decimal(0), Decimal(0), "USD")) == []
     assert list(Drawdown(15, 10).users([a_risk("40", "40")], {"u": Decimal(100)})) == [], "it is at its best"
     assert list(Drawdown(0, 0).users([a_risk("-100", "0")], {"u": Decimal(1)})) == []
 
 
 def test_the_platform_is_the_sum_of_its_users() -> None:
-    [seen] = Drawdown(15, 10).platform(Decimal(-150), Decimal(50), Decimal(1800))
+    [seen] = Drawdown(15, 10).platform(Decimal(-150), Decimal(50), Decimal(1800), "BRL")
     assert seen.value == pytest.approx(10.0)
     assert (seen.severity, seen.limit.raise_at) == (Severity.CRITICAL, 10)
 
