@@ -30,8 +30,9 @@ from libs.bus.lease import Lease
 from libs.bus.mirror import Mirror, OnChange
 from libs.bus.past import Stored, read_past
 from libs.bus.requests import Requests
+from libs.bus.suspects import Suspects
 from libs.bus.tail import OnMessage, Tail
-from libs.bus.topology import LEASES, Bucket, Storage, Stream
+from libs.bus.topology import LEASES, SUSPECTS, Bucket, Storage, Stream
 from libs.contracts.clock import Clock
 from libs.contracts.codec import decode, encode
 from libs.contracts.rpc import Endpoint
@@ -275,7 +276,8 @@ class Bus:
 
     async def consume(self, spec: Consumer, handler: BatchHandler) -> Consumption:
         """Start a durable consumer; see Consumer for what happens to a batch whose handler raises."""
-        consumption = Consumption(self._client, self._jetstream, spec, handler, self._give_up)
+        suspects = Suspects(self.bucket(SUSPECTS), spec.stream, spec.durable)
+        consumption = Consumption(self._client, self._jetstream, spec, handler, suspects, self._give_up)
         await consumption.start()
         return consumption
 

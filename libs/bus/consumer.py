@@ -23,6 +23,7 @@ from prometheus_client import Counter
 from libs.bus.errors import BusError, BusUnavailable, Poison, Unavailable
 from libs.bus.jetstream import MESSAGE_ID, JetStream
 from libs.bus.origin import origin
+from libs.bus.suspects import DEATHS, Suspects
 from libs.contracts import subjects
 from libs.contracts.codec import Message, decode, encode
 
@@ -58,7 +59,8 @@ class Consumer:
     """Seconds to wait for a batch to fill once its first message is there."""
     ack_wait: float = 10.0
     max_deliver: int = 8
-    """Tries before a message that keeps failing is set aside (an Unavailable failure does not set aside)."""
+    """Tries before a message that keeps failing is set aside (an Unavailable failure does not set aside). What comes
+    more often may be what processes die at (`suspects`)."""
     backoff: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
     """Seconds before the second, third, … try."""
     max_ack_pending: int = 2000
@@ -113,10 +115,12 @@ class Consumption:
         jetstream: JetStream,
         spec: Consumer,
         handler: BatchHandler,
+        suspects: Suspects,
         failed: Callable[[], None],
     ) -> None:
         """`failed` is told if it ends by an error of ours: a process that reads nothing must not look well."""
         self._failed = failed
+        self._suspects = suspects
         self._client = client
         self._jetstream = jetstream
         self._spec = spec
@@ -272,7 +276,22 @@ class Consumption:
 
     async def _process(self, batch: list[Msg]) -> None:
         async with self._in_progress(batch):
-            await self._settle(batch)
+            suspects = [message for message in batch if origin(message.reply).attempt > self._spec.max_deliver]
+            if suspects:
+                await self._settle_suspects(suspects)
+                batch = [message for message in batch if origin(message.reply).attempt <= self._spec.max_deliver]
+            if batch:
+                await self._settle(batch)
+
+    async def _settle_suspects(self, messages: list[Msg]) -> None:
+        """One at which processes died is set aside; the others are handled."""
+        for chunk in await self._suspects.chunks(messages):
+            if chunk.times >= DEATHS:
+                await self._set_aside(chunk.messages[0], Poison(f"{chunk.times} processes ended while it was handled"))
+            else:
+                await self._suspects.begin(chunk)
+                await self._settle(list(chunk.messages))
+            await self._suspects.end(chunk)
 
     async def _settle(self, batch: list[Msg]) -> None:
         """Acknowledge it, or hand it back. If some message of it is bad, half by half: the others go through."""

@@ -31,6 +31,7 @@ from libs.bus.topology import (
     SESSIONS,
     SIGNALS,
     STREAMS,
+    SUSPECTS,
     TRADES,
     VISITS,
     Bucket,
@@ -88,7 +89,7 @@ _NEEDS = {
     "analytics": _Needs(
         uses=(
             TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS, EXPORT_JOBS, ACCOUNTS, BOTS,
-            DESIRED, LEASES, PLATFORM, ALARMS,
+            DESIRED, LEASES, PLATFORM, ALARMS, SUSPECTS,
         ),
         appends=(
             "ledger.>", "alert.>", "operators.*", "scanner.ranking", "export.*.*", "$KV.exports.*",
@@ -104,7 +105,7 @@ _NEEDS = {
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(
-        uses=(CRM, DEAD_LETTERS, LEASES),
+        uses=(CRM, DEAD_LETTERS, LEASES, SUSPECTS),
         appends=("crm.event.>", "$KV.leases.crm.>"),
         consumers=("crm-segments", "crm-scoring"),
         serves=("rpc.crm.>",),
@@ -145,6 +146,8 @@ def permissions(user: str) -> Permissions:
     if DEAD_LETTERS in needs.uses:
         consumers = (user, *needs.consumers)
         publish += [subjects.dead_letter("*", consumer) for consumer in consumers]
+        if SUSPECTS in needs.uses:
+            publish += [f"$KV.{SUSPECTS.name}.{consumer}.>" for consumer in consumers]
         subscribe += [subjects.replay("*", consumer) for consumer in consumers]
     return Permissions(tuple(publish), tuple(subscribe), allow_responses=bool(needs.serves))
 

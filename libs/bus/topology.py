@@ -86,6 +86,7 @@ ALARMS = Bucket("alarms", 16 * _MIB)
 RATES = Bucket("rates", 64 * _MIB, max_age=120.0)
 ANSWERS = Bucket("answers", 256 * _MIB, max_age=_DAY)
 EXPORT_JOBS = Bucket("exports", 16 * _MIB, max_age=_HOUR)
+SUSPECTS = Bucket("suspects", 16 * _MIB, max_age=_DAY)
 SESSIONS = Bucket("sessions", 16 * _MIB, max_age=_DAY)
 
 _FIRST = "{{wildcard(1)}}"
@@ -135,5 +136,6 @@ BUCKETS = (
     RATES,
     ANSWERS,
     EXPORT_JOBS,
+    SUSPECTS,
     SESSIONS,
 )

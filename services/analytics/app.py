@@ -18,6 +18,7 @@ from libs.bus.topology import (
     OPERATORS,
     PLATFORM,
     SIGNALS,
+    SUSPECTS,
     TRADES,
     VISITS,
 )
@@ -48,7 +49,7 @@ from services.analytics.watch.watch import Watch
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
     await bus.ensure(TRADES, LEDGER, ALERTS, OPERATORS, SIGNALS, DEAD_LETTERS, EXPORTS)
-    await bus.ensure(VISITS, ALARMS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM)
+    await bus.ensure(VISITS, ALARMS, EXPORT_JOBS, ACCOUNTS, BOTS, DESIRED, LEASES, PLATFORM, SUSPECTS)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with sending(settings, bus) as sinks, await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)

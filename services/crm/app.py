@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.bus.topology import CRM, DEAD_LETTERS, LEASES
+from libs.bus.topology import CRM, DEAD_LETTERS, LEASES, SUSPECTS
 from libs.service import Service
 from libs.store import Database
 from libs.store.crm.contacts import Contacts, CustomFields
@@ -34,7 +34,7 @@ from services.crm.settings import Settings
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(CRM, DEAD_LETTERS, LEASES)
+    await bus.ensure(CRM, DEAD_LETTERS, LEASES, SUSPECTS)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)

@@ -1,12 +1,14 @@
 """Storing events, and the durable consumers that read them."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from libs.bus import Bus, BusError, BusUnavailable, Consumer, Delivery, Poison, Unavailable
+from libs.bus import Bus, BusError, BusUnavailable, Consumer, DeadLetter, Delivery, Poison, Unavailable
+from libs.bus.suspects import DEATHS
 from libs.bus.topology import DEAD_LETTERS, TRADES, Bucket, Stream
 from libs.contracts.orders import OrderState, TradeOpened
 from libs.contracts.subjects import trade
@@ -197,6 +199,46 @@ async def test_a_message_that_keeps_failing_is_set_aside_after_its_tries(bus: Bu
     await consumption.stop()
     await undertaker.stop()
     assert reader.attempts == [(1, 1), (1, 2), (1, 3)]
+
+
+class Death(BaseException):
+    """Of a process, as far as its consumer knows: it neither acknowledges nor hands back."""
+
+
+async def test_a_message_at_which_processes_die_is_set_aside_and_the_others_are_handled(
+    bus: Bus, connect: Connect
+) -> None:
+    """The whole batch comes again each time, until it is known which of them it is."""
+    await store(bus, 1, 2, 3, 4, 5)
+    spec = replace(FAST, durable="analytics", ack_wait=0.3, max_deliver=1)
+    handled: list[int] = []
+    died = asyncio.Event()
+
+    async def die_at_3(batch: list[Delivery]) -> None:
+        numbers = [delivery.decode(TradeOpened).order.sequence for delivery in batch]
+        if 3 in numbers:
+            died.set()
+            raise Death
+        handled.extend(numbers)
+
+    async def there() -> list[DeadLetter]:
+        return [letter async for letter in bus.dead_letters().all()]
+
+    deaths = 0
+    while len(handled) < 4 or not await there():
+        process = await connect("analytics")
+        consumption = await process.consume(spec, die_at_3)
+        while not died.is_set() and (len(handled) < 4 or not await there()):
+            await asyncio.sleep(0.02)
+        deaths += died.is_set()
+        died.clear()
+        with suppress(BaseExceptionGroup):
+            await consumption.stop()
+        await process.close()
+    [letter] = await there()
+    assert (letter.consumer, sorted(handled)) == ("analytics", [1, 2, 4, 5])
+    assert "ended while it was handled" in letter.reason
+    assert deaths == 1 + 2 + DEATHS, "with all of them, with five, with two, and alone"
 
 
 async def test_slow_work_is_not_given_to_another(bus: Bus, connect: Connect) -> None:
