@@ -39,7 +39,8 @@ class Alert(Message, frozen=True, kw_only=True):
 
     @property
     def type(self) -> AlertType:
-        return _TYPES.get(self.kind, AlertType.CUSTOM)
+        """Of many alarms of one kind, which are told as one, that kind's."""
+        return _TYPES.get(self.kind.removesuffix("_many"), AlertType.CUSTOM)
 
 
 class AlertRecorded(Message, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ _TYPES = {
     "ledger_row_unknown": AlertType.ERROR,
     "loss_streak": AlertType.DRAWDOWN,
     "market_not_available": AlertType.DISCONNECT,
+    "nats_stores_nothing": AlertType.DISCONNECT,
     "order_overdue": AlertType.ERROR,
     "order_unknown": AlertType.ERROR,
     "orders_rejected": AlertType.ERROR,
