@@ -225,16 +225,17 @@ async def test_a_message_at_which_processes_die_is_set_aside_and_the_others_are_
         return [letter async for letter in bus.dead_letters().all()]
 
     deaths = 0
-    while len(handled) < 4 or not await there():
-        process = await connect("analytics")
-        consumption = await process.consume(spec, die_at_3)
-        while not died.is_set() and (len(handled) < 4 or not await there()):
-            await asyncio.sleep(0.02)
-        deaths += died.is_set()
-        died.clear()
-        with suppress(BaseExceptionGroup):
-            await consumption.stop()
-        await process.close()
+    async with asyncio.timeout(40):
+        while len(handled) < 4 or not await there():
+            process = await connect("analytics")
+            consumption = await process.consume(spec, die_at_3)
+            while not died.is_set() and (len(handled) < 4 or not await there()):
+                await asyncio.sleep(0.02)
+            deaths += died.is_set()
+            died.clear()
+            with suppress(BaseExceptionGroup):
+                await consumption.stop()
+            await process.close()
     [letter] = await there()
     assert (letter.consumer, sorted(handled)) == ("analytics", [1, 2, 4, 5])
     assert "ended while it was handled" in letter.reason
