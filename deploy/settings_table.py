@@ -10,6 +10,7 @@ from libs.service import ProcessSettings, ServiceSettings, SupabaseSettings
 from services.analytics.settings import Settings as Analytics
 from services.bot_runtime.settings import Settings as BotRuntime
 from services.broker_gateway.settings import Settings as BrokerGateway
+from services.crm.settings import Settings as Crm
 from services.paper_broker.settings import Settings as PaperBroker
 from services.socket_edge.settings import Settings as SocketEdge
 
@@ -26,6 +27,7 @@ _SECTIONS: tuple[tuple[str, type[BaseSettings]], ...] = (
     ("broker-gateway", BrokerGateway),
     ("bot-runtime", BotRuntime),
     ("analytics", Analytics),
+    ("crm", Crm),
     ("socket-edge", SocketEdge),
     ("paper-broker", PaperBroker),
 )

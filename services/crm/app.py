@@ -13,6 +13,7 @@ from libs.store.crm.outbox import OutboxRows
 from libs.store.crm.privacy import Privacy
 from libs.store.crm.scoring import Scoring
 from libs.store.crm.segments import Segments
+from libs.store.crm.templates import Templates
 from libs.store.crm.users import CrmUsers
 from services.crm.answering import Answers, answering
 from services.crm.contacts.desk import ContactDesk
@@ -29,6 +30,7 @@ from services.crm.segments import membership as segment_membership
 from services.crm.segments.desk import SegmentDesk
 from services.crm.segments.membership import Membership
 from services.crm.settings import Settings
+from services.crm.templates.desk import TemplateDesk
 
 
 @asynccontextmanager
@@ -55,6 +57,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             SegmentDesk(segments, contacts, fields, membership.changed),
             ScoringDesk(scoring, service.clock),
             ImportDesk(imports, fields, segments, importing.started),
+            TemplateDesk(Templates(database), fields, settings.sender),
         )
         answers: Answers = {}
         for desk in desks:

@@ -24,6 +24,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/crm/scoring-rules": {"name": "Opened", "event": "mail_opened", "delta": 1},
     "PUT /api/crm/scoring-rules/{id}": {"name": "Opened", "event": "mail_opened", "delta": 1},
     "PUT /api/crm/score-thresholds": {"scores": [50]},
+    "POST /api/crm/templates": {"name": "Welcome", "subject": "Welcome", "html": "<p>Hello</p>"},
     "POST /api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
 }
 """Where an empty body is not."""

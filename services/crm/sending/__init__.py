@@ -1,0 +1,1 @@
+"""What is queued is handed to who delivers it."""

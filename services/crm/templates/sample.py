@@ -1,0 +1,64 @@
+"""Somebody made up, and what tags stand for with them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from libs.contracts.crm.contacts import CustomField
+from libs.contracts.crm.templates import MergeTag
+
+SAMPLE: Mapping[str, Any] = {
+    "id": "00000000-0000-0000-0000-000000000000", "email": "ana.souza@example.com", "phone": "+5511987654321",
+    "first_name": "Ana", "last_name": "Souza", "name": "Ana Souza", "locale": "pt-BR",
+    "timezone": "America/Sao_Paulo", "status": "customer", "score": 42,
+    "trading": {
+        "account_type": "demo", "balance": "10000.00", "real_balance": "250.00", "bot_running": True,
+        "last_trade_at": "2026-11-27T12:00:00+00:00", "last_real_trade_at": "2026-11-26T12:00:00+00:00",
+        "trades": 120, "real_trades": 12,
+    },
+}  # fmt: skip
+_LINKS = {
+    "unsubscribe": "https://example.com/unsubscribe",
+    "preferences": "https://example.com/preferences",
+    "confirm": "https://example.com/confirm",
+}
+_CUSTOM = {"text": "text", "number": "7", "boolean": "yes", "date": "2026-11-27", "select": "option"}
+
+
+def data_of(
+    recipient: Mapping[str, Any], links: Mapping[str, str], sender: Mapping[str, str], queued: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What tags are looked up in. `queued`: the data of a mail; its `links` and `campaign` are known by those names."""
+    contact = {name: value for name, value in recipient.items() if name not in ("custom", "trading")}
+    more = queued.get("links")
+    return {
+        "contact": contact,
+        "custom": recipient.get("custom") or {},
+        "trading": recipient.get("trading") or {},
+        "links": {**(more if isinstance(more, Mapping) else {}), **links},
+        "sender": sender,
+        "campaign": queued.get("campaign") or {},
+        "data": queued,
+    }
+
+
+def sample_links(queued: Mapping[str, Any]) -> dict[str, str]:
+    """Those that lead nowhere; without what is queued with the mail."""
+    given = queued.get("links")
+    return {name: link for name, link in _LINKS.items() if not isinstance(given, Mapping) or name not in given}
+
+
+def merge_tags(fields: Iterable[CustomField], sender: Mapping[str, str]) -> tuple[MergeTag, ...]:
+    told = [("contact", {name: value for name, value in SAMPLE.items() if name != "trading"})]
+    told += [
+        ("trading", SAMPLE["trading"]),
+        ("links", _LINKS),
+        ("sender", dict(sender)),
+        ("campaign", {"name": "News"}),
+    ]
+    plain = [(f"{space}.{key}", str(value)) for space, values in told for key, value in values.items()]
+    plain += [(f"custom.{field.key}", (field.options or (_CUSTOM[field.type],))[0]) for field in fields]
+    return tuple(MergeTag(name=_words(name), value=f"{{{{{name}}}}}", sample=sample) for name, sample in plain)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(".", ": ")
