@@ -13,13 +13,14 @@ from msgspec import UNSET, Meta, UnsetType, field
 from libs.contracts.admin import Rows
 from libs.contracts.codec import Message
 from libs.contracts.crm.common import By, Gone, ListQuery, Name, Of, OfBy
+from libs.contracts.pattern import END
 from libs.contracts.rpc import Endpoint, ErrorCode
 from libs.contracts.rpc import Nothing as Empty
 
 Policy = Literal["lenient", "strict"]
 """What becomes of a tag that has no value and no default: nothing is written, or the mail is not sent."""
 Category = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00]*$")]
-Line = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00\r\n]*$")]
+Line = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00\r\n]*" + END)]
 Html = Annotated[str, Meta(max_length=500_000, pattern=r"^[^\x00]*$")]
 PlainText = Annotated[str, Meta(max_length=200_000, pattern=r"^[^\x00]*$")]
 Design = dict[str, Any]
