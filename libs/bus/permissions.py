@@ -105,8 +105,8 @@ _NEEDS = {
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(
-        uses=(CRM, DEAD_LETTERS, LEASES, SUSPECTS),
-        appends=("crm.event.>", "$KV.leases.crm.>"),
+        uses=(CRM, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS),
+        appends=("crm.event.>", "operators.campaign", "$KV.leases.crm.>"),
         consumers=("crm-segments", "crm-scoring"),
         serves=("rpc.crm.>",),
     ),

@@ -86,6 +86,7 @@ ALL_DEAD_LETTERS = "dlq.>"
 OPERATORS_ALERT = operators("alert")
 OPERATORS_LOG = operators("log")
 OPERATORS_USER = operators("user")
+OPERATORS_CAMPAIGN = operators("campaign")
 VISITS = "visits"
 ALL_BOT_STATES = "bot.*.*.*"
 ALL_BOT_STATUSES = f"bot.{keys.bot_status(keys.EVERY_BOT)}"
@@ -106,3 +107,5 @@ NEWS_LOG = news("operators", "log")
 """…LogRecorded."""
 NEWS_USER = news("operators", "user")
 """UserActed: for operators, not for that user."""
+NEWS_CAMPAIGN = news("operators", "campaign")
+"""CampaignProgress, for operators."""

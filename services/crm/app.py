@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from libs.bus.topology import CRM, DEAD_LETTERS, LEASES, SUSPECTS
+from libs.bus.topology import CRM, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS
 from libs.service import Service
 from libs.store import Database
+from libs.store.crm.campaigns import Campaigns
 from libs.store.crm.contacts import Contacts, CustomFields
+from libs.store.crm.forms import Forms
 from libs.store.crm.imports import Imports
 from libs.store.crm.outbox import OutboxRows
 from libs.store.crm.privacy import Privacy
@@ -16,12 +18,18 @@ from libs.store.crm.segments import Segments
 from libs.store.crm.templates import Templates
 from libs.store.crm.users import CrmUsers
 from services.crm.answering import Answers, answering
+from services.crm.campaigns.desk import CampaignDesk
+from services.crm.campaigns.steps import Steps
+from services.crm.campaigns.worker import CampaignWorker
 from services.crm.contacts.desk import ContactDesk
 from services.crm.contacts.fields import FieldDesk
 from services.crm.contacts.privacy import PrivacyDesk
 from services.crm.contacts.users import Users
+from services.crm.forms.care import FormCare
+from services.crm.forms.desk import FormDesk
 from services.crm.imports.desk import ImportDesk
 from services.crm.imports.worker import ImportWorker
+from services.crm.links import Links
 from services.crm.outbox import Outbox
 from services.crm.scoring import points as scoring_points
 from services.crm.scoring.desk import ScoringDesk
@@ -36,7 +44,7 @@ from services.crm.templates.desk import TemplateDesk
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(CRM, DEAD_LETTERS, LEASES, SUSPECTS)
+    await bus.ensure(CRM, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS)
     secret_key = settings.supabase_secret_key.get_secret_value()
     async with await Database.connect(settings.supabase_url, secret_key) as database:
         service.health.add("database", database.reachable)
@@ -49,6 +57,10 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         points = Points(scoring, outbox.nudge)
         imports = Imports(database)
         importing = ImportWorker(bus, imports, fields, outbox.nudge)
+        forms, links = Forms(database), Links(secret_key, service.clock)
+        care = FormCare(forms, outbox.nudge)
+        campaigns = Campaigns(database)
+        sending = CampaignWorker(bus, Steps(campaigns, service.clock, outbox.nudge))
         desks = (
             users,
             ContactDesk(contacts),
@@ -58,6 +70,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             ScoringDesk(scoring, service.clock),
             ImportDesk(imports, fields, segments, importing.started),
             TemplateDesk(Templates(database), fields, settings.sender),
+            CampaignDesk(campaigns, service.clock, sending.moved),
+            FormDesk(forms, links, f"{settings.mail_public_url}/api/crm/public/confirmations/"),
         )
         answers: Answers = {}
         for desk in desks:
@@ -72,6 +86,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(membership.run(), "segments")
         service.background(points.run(), "scores")
         service.background(importing.run(), "imports")
+        service.background(care.run(), "forms")
+        service.background(sending.run(), "campaigns")
         yield
         await served.stop()
         await asyncio.gather(*(each.stop() for each in followed))

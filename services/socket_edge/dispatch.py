@@ -19,6 +19,7 @@ from services.socket_edge import credentials, middleware, wire
 from services.socket_edge.credentials import Origins
 from services.socket_edge.download import Download
 from services.socket_edge.errors import ApiError, forbidden, not_connected, of_rpc
+from services.socket_edge.html_page import Page
 from services.socket_edge.identity import Identity, TokenVerifier
 from services.socket_edge.limits import Limits
 from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
@@ -44,13 +45,18 @@ class Call(Generic[Query, Body]):
     query: Query
     body: Body
     address: str = ""
-    """The client's."""
+    """The client's, as are, on public routes,…"""
+    origin: str = ""
+    """…what its browser says it is on the page of, if anything,…"""
+    agent: str = ""
+    """…and what it calls itself."""
 
 
 Admitted = Callable[[], bool]
 Said = Message | Sequence[Struct]
-Handler = Callable[[Call[Any, Any]], Awaitable[Said | Download] | Said]
-"""Only what changes nothing may answer a file: others are answered from a record when they are asked again. A handler
+Handler = Callable[[Call[Any, Any]], Awaitable[Said | Download | Page] | Said]
+"""Only what changes nothing may answer a file: others are answered from a record when they are asked again, but for
+pages, which are answered anew. A handler
 that answers from memory is no coroutine; what it was asked may be answered again without being read (`repeats`)."""
 
 
@@ -81,7 +87,10 @@ class Gate:
         address = self._limits.address(request)
         if route.access is Access.PUBLIC:
             await self._limits.of_stranger(route.rate, address)
-            return Call("", _query(request, route), await _body(request, route.body), address)
+            return Call(
+                "", _query(request, route), await _body(request, route.body), address,
+                request.headers.get("Origin", ""), request.headers.get("User-Agent", ""),
+            )  # fmt: skip
         await self._limits.of_address(route.rate, address)
         caller = await self._caller(request, route)
         if caller is not None:
@@ -183,13 +192,13 @@ def _endpoint(
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def endpoint(request: web.Request) -> web.StreamResponse:
         call = await gate.admit(request, route)
-        key = request.headers.get(IDEMPOTENCY_KEY) if route.changes else None
+        key = request.headers.get(IDEMPOTENCY_KEY) if route.changes and not route.files else None
         if key is None:
             answering = handler(call)
             answered = await answering if isinstance(answering, Awaitable) else answering
             if answered is answering and (admitted := gate.again(request, route, call)) is not None:
                 request[AGAIN] = Again(admitted, partial(handler, call), middleware.measure(request, 200))
-            if isinstance(answered, Download):
+            if isinstance(answered, Download | Page):
                 return answered.response()
             return _response(request, route, 200, wire.encode(answered))
 

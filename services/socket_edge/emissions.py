@@ -74,6 +74,9 @@ USER_ACTIVATED = Emission("user:activated", told.AdminUser, "Somebody's suspensi
 USER_SUSPENDED = Emission("user:suspended", told.AdminSuspension, "Somebody was suspended", ADMIN)
 USER_ROLE = Emission("user:roleUpdated", told.AdminRole, "Somebody was appointed or dismissed", ADMIN)
 USER_PASSWORD = Emission("user:passwordReset", told.AdminUser, "Somebody was sent a recovery e-mail", ADMIN)
+CAMPAIGN_PROGRESS = Emission(
+    "campaign:progress", told.AdminCampaign, "A campaign is further, or in another state", ADMIN
+)
 METRICS = Emission("metrics:update", told.MetricsUpdate, "Figures of now; about every two seconds", ADMIN)
 ERROR_ADMIN = Emission("error", told.Refused, "Something this client emitted was refused", ADMIN)
 

@@ -20,7 +20,10 @@ from services.socket_edge.wire import JSON, vary
 log = structlog.get_logger()
 
 SOCKETS = "/socket.io/"
+FOR_ALL_PAGES = "/api/crm/public/"
+"""Asked from pages of others, which each form lists: it is answered without regard to who asks."""
 REQUEST_ID = "X-Request-Id"
+_ORIGIN = "Access-Control-Allow-Origin"
 _USABLE_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE, OPTIONS",
@@ -85,11 +88,12 @@ def cross_origin(origins: Origins) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         origin = request.headers.get("Origin", "")
-        if request.path.startswith(SOCKETS) or not origins.allow(origin, request.host):
+        for_all = bool(origin) and request.path.startswith(FOR_ALL_PAGES)
+        if request.path.startswith(SOCKETS) or not (for_all or origins.allow(origin, request.host)):
             return await handler(request)
         preflight = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
         response = web.Response(status=204, headers=_PREFLIGHT) if preflight else await handler(request)
-        response.headers.update(_allowing(origin))
+        response.headers.update({_ORIGIN: origin} if for_all else _allowing(origin))
         vary(response, "Origin")
         return response
 
@@ -98,7 +102,7 @@ def cross_origin(origins: Origins) -> Middleware:
 
 def _allowing(origin: str) -> dict[str, str]:
     return {
-        "Access-Control-Allow-Origin": origin,
+        _ORIGIN: origin,
         "Access-Control-Allow-Credentials": "true",
         "Access-Control-Expose-Headers": f"{REQUEST_ID}, Content-Disposition, ETag, Retry-After",
     }

@@ -10,6 +10,7 @@ from libs.contracts import subjects
 from libs.contracts.alerts import AlertRecorded
 from libs.contracts.bots import BotState, BotStatus
 from libs.contracts.codec import decode
+from libs.contracts.crm.campaigns import CampaignProgress, Progress
 from libs.contracts.ids import BotId
 from libs.contracts.logs import LogRecorded
 from libs.contracts.orders import TradeRecorded
@@ -20,6 +21,7 @@ from services.socket_edge.line import SLOTS
 from services.socket_edge.payloads import (
     AdminAlert,
     AdminBot,
+    AdminCampaign,
     AdminLog,
     AdminRole,
     AdminSuspension,
@@ -75,6 +77,8 @@ class OperatorEvents:
                 self._alert(stored, decode(stored.data, AlertRecorded))
             elif stored.subject == subjects.NEWS_LOG:
                 self._log(stored, decode(stored.data, LogRecorded))
+            elif stored.subject == subjects.NEWS_CAMPAIGN:
+                self._campaign(stored, decode(stored.data, CampaignProgress))
             elif stored.subject == subjects.NEWS_USER:
                 self._user(stored, decode(stored.data, UserActed))
         except msgspec.DecodeError as error:
@@ -149,6 +153,19 @@ class OperatorEvents:
             created_at=entry.at,
         )
         self._fanout.deliver_to(list(self._sids), emissions.LOG_NEW, told)
+
+    def _campaign(self, stored: Stored, progress: CampaignProgress) -> None:
+        counts = {name: getattr(progress, name) for name in Progress.__struct_fields__}
+        told = AdminCampaign(
+            timestamp=progress.at,
+            seq=_seq(stored),
+            campaign_id=str(progress.id),
+            name=progress.name,
+            status=progress.status,
+            why=progress.why,
+            stats=Progress(**counts),
+        )
+        self._fanout.deliver_to(list(self._sids), emissions.CAMPAIGN_PROGRESS, told)
 
     def _user(self, stored: Stored, acted: UserActed) -> None:
         common: dict[str, Any] = {

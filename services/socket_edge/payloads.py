@@ -8,6 +8,7 @@ from libs.contracts.account import AccountType
 from libs.contracts.alerts import AlertType, Severity
 from libs.contracts.bots import Activity, BotState
 from libs.contracts.codec import Message
+from libs.contracts.crm.campaigns import CampaignStatus, Progress
 from libs.contracts.logs import LogLevel, LogOrigin
 from libs.contracts.orders import TradeResult
 from services.socket_edge.responses import CandleOut
@@ -266,6 +267,15 @@ class AdminLog(OperatorEvent, frozen=True, kw_only=True, rename=_OF_ALERTS):
     message: str
     metadata: dict[str, Any]
     created_at: datetime
+
+
+class AdminCampaign(OperatorEvent, frozen=True, kw_only=True, rename="camel"):
+    campaign_id: str
+    name: str
+    status: CampaignStatus
+    why: str | None
+    """It is paused or has failed by itself."""
+    stats: Progress
 
 
 class HealthChange(Message, frozen=True, kw_only=True, rename={"before": "from", "now": "to"}):

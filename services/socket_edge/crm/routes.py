@@ -7,6 +7,7 @@ from services.socket_edge.crm import (
     campaigns,
     contacts,
     exports,
+    forms,
     imports,
     integrations,
     privacy,
@@ -20,7 +21,9 @@ from services.socket_edge.crm.shape import Handlers
 from services.socket_edge.export_links import ExportLinks
 from services.socket_edge.route import Route
 
-_PARTS = (stats, contacts, imports, privacy, segments, scoring, workflows, campaigns, templates, integrations)
+_PARTS = (
+    stats, contacts, imports, privacy, segments, scoring, forms, workflows, campaigns, templates, integrations,
+)  # fmt: skip
 
 ALL: tuple[Route[Any, Any], ...] = tuple(
     value for part in (*_PARTS, exports) for value in vars(part).values() if isinstance(value, Route)

@@ -25,9 +25,30 @@ BODIES: dict[str, dict[str, object]] = {
     "PUT /api/crm/scoring-rules/{id}": {"name": "Opened", "event": "mail_opened", "delta": 1},
     "PUT /api/crm/score-thresholds": {"scores": [50]},
     "POST /api/crm/templates": {"name": "Welcome", "subject": "Welcome", "html": "<p>Hello</p>"},
+    "POST /api/crm/campaigns": {
+        "name": "News",
+        "template_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+        "segment_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    },
+    "POST /api/crm/campaigns/{id}/schedule": {"at": "2036-01-01T09:00:00Z"},
+    "POST /api/crm/campaigns/{id}/winner": {"subject": 0},
+    "POST /api/crm/forms": {
+        "name": "News",
+        "topic": "news",
+        "consent_text": "Yes",
+        "template_id": "01890a5d-ac96-774b-bcce-b302099a8057",
+    },
+    "POST /api/crm/public/forms/{id}/submissions": {"email": "somebody@example.test", "consent": True},
     "POST /api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
 }
 """Where an empty body is not."""
 
-PATHS = {"{key}": "plan", "{channel}": "email", "{hash}": "0" * 64, "{tag}": "vip", "{number}": "7"}
+PATHS = {
+    "{key}": "plan",
+    "{channel}": "email",
+    "{hash}": "0" * 64,
+    "{tag}": "vip",
+    "{number}": "7",
+    "{token}": f"v1.{'0' * 8}.{'0' * 32}.1.{'0' * 32}",
+}
 """What can be in their braces, where an id cannot."""

@@ -18,6 +18,7 @@ from libs.contracts.ids import new_id
 from libs.contracts.platform import BarredUser
 from services.socket_edge import admin_routes, routes
 from services.socket_edge.crm import exports as crm_exports
+from services.socket_edge.crm import forms as crm_forms
 from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.crm.stats import STATS as CRM_STATS
 from services.socket_edge.emissions import ADMIN, NAMESPACES, REQUEST_METRICS, REQUESTS
@@ -157,7 +158,7 @@ async def test_only_administrators_act_for_others(callers: Callers, route: Route
 
 HERE = (
     CRM_STATS, crm_exports.EXPORT, crm_exports.FILE, crm_exports.PERSONAL, crm_exports.PERSONAL_FILE,
-    admin_routes.EXPORT_FILE, admin_routes.HEALTH,
+    crm_forms.ASK, admin_routes.EXPORT_FILE, admin_routes.HEALTH,
 )  # fmt: skip
 HANDED_ON = [
     route for route in (*admin_routes.ALL, *crm_routes.ALL) if "/ssid/" not in route.path and route not in HERE

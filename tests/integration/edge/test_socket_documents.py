@@ -1,14 +1,18 @@
 """The Socket.IO document, and whether what is sent is what it says."""
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import jsonschema_rs
 import pytest
 import socketio
 
-from libs.contracts import admin_rpc, rpc
+from libs.contracts import admin_rpc, rpc, subjects
 from libs.contracts.account import SessionState
 from libs.contracts.bots import Activity
+from libs.contracts.crm.campaigns import CampaignProgress
+from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge.emissions import EMISSIONS, NAMESPACES, REQUESTS
 from tests.integration.edge.backend import BROKER, EURUSD, HISTORY, Backend
@@ -90,6 +94,8 @@ async def test_all_that_is_sent_is_as_documented(
     await backend.session(user, SessionState.CONNECTED)
     await raise_alarm(backend, user)
     await act_on(backend, user, user)
+    told = CampaignProgress(id=UUID(new_id()), name="News", status="sending", why=None, at=datetime.now(UTC), sent=3)
+    await backend.crm.append(subjects.OPERATORS_CAMPAIGN, told, id=str(told.id))
     served = await backend.analytics.serve("analytics", {admin_rpc.REALTIME: figures})
     backend.refusals[rpc.CANDLES.name] = RpcError(ErrorCode.BROKER_UNREACHABLE, "no broker")
     await hears.show("GBPUSD-OTC")

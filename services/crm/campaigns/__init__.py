@@ -1,0 +1,1 @@
+"""Campaigns, and what lets them go on."""

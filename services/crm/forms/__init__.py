@@ -1,0 +1,1 @@
+"""Forms, and who has confirmed what was sent with them."""

@@ -1,0 +1,267 @@
+"""Campaigns as they go: who gets them, how fast, what stops them, and that nobody gets one twice."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from libs.contracts.ids import new_id
+from tests.integration.crm.campaigns.books import DAY, Books
+from tests.integration.postgres_server import PostgresServer
+
+
+@pytest.fixture
+def books(postgres: PostgresServer) -> Books:
+    """Nothing waits that others have queued."""
+    books = Books(postgres)
+    books.ask("delete from public.crm_mail_out; delete from public.crm_campaigns")
+    return books
+
+
+def mails_of(books: Books, campaign: str) -> list[str]:
+    """Whom they are for."""
+    return books.ask("select contact_id from public.crm_mail_out where campaign_id = :'id' order by 1", id=campaign)
+
+
+def test_who_is_in_the_segment_when_it_starts_gets_it(books: Books) -> None:
+    willing, left_out, later = books.contacts(3), books.contacts(2), books.contacts(1)
+    silent, gone = books.contacts(1, consent=""), books.contacts(1, consent="unsubscribed")
+    segment, excluded = books.segment(*willing, *left_out, *silent, *gone), books.segment(*left_out)
+    campaign = books.campaign(segment, excluded_segments=[excluded])
+    books.join(segment, *later)
+    [pinned] = books.ask(
+        "select template_version_id, template_id from public.crm_campaigns where id = :'id'", id=campaign
+    )
+    version, _, template = pinned.partition("\t")
+    books.version(template)
+    assert books.step(campaign) == {"released": 5, "status": "sending", "idle": 0}
+    assert books.step(campaign)["released"] == 0
+    sent = books.send()
+    assert sorted(mail["contact_id"] for mail in sent) == sorted(willing)
+    assert {mail["template_version_id"] for mail in sent} == {version}
+    assert {(mail["class"], mail["topic"]) for mail in sent} == {("marketing", "news")}
+    assert books.step(campaign)["status"] == "sent"
+    stats = books.told("select public.crm_campaign_stats(:'id')", id=campaign)
+    assert (stats["recipients"], stats["sent"], stats["skipped"], stats["waiting"]) == (5, 3, 2, 0)
+    assert stats["why"] == {"no_consent": 1, "unsubscribed": 1}
+
+
+def test_whoever_leaves_between_the_queue_and_the_sender_gets_nothing(books: Books) -> None:
+    contacts = books.contacts(2)
+    campaign = books.campaign(books.segment(*contacts))
+    books.step(campaign)
+    books.ask("select public.crm_erase_contact(:'id', 'boss')", id=contacts[0])
+    books.ask("select private.crm_record_consent(:'id', 'email', '*', 'unsubscribed', 'test')", id=contacts[1])
+    assert books.send() == []
+    assert books.step(campaign)["status"] == "sent"
+    stats = books.told("select public.crm_campaign_stats(:'id')", id=campaign)
+    assert (stats["sent"], stats["skipped"], stats["why"]) == (0, 2, {"deleted": 1, "unsubscribed": 1})
+
+
+def test_nobody_gets_more_than_the_cap(books: Books) -> None:
+    segment = books.segment(*books.contacts(1))
+    for _ in range(3):
+        books.step(books.campaign(segment))
+        books.send()
+    last = books.campaign(segment)
+    books.step(last)
+    assert books.told("select public.crm_campaign_stats(:'id')", id=last)["why"] == {"frequency_cap": 1}
+
+
+def test_workers_at_the_same_time_take_everybody_once(books: Books) -> None:
+    contacts = books.contacts(120, domain="one.test")
+    campaign = books.campaign(books.segment(*contacts))
+    with ThreadPoolExecutor(6) as workers:
+        released = sum(step["released"] for step in workers.map(lambda _: books.step(campaign, 11), range(18)))
+    assert released == 120
+    assert mails_of(books, campaign) == sorted(contacts)
+
+
+def test_of_contacts_that_become_one_only_one_is_written_to(books: Books) -> None:
+    kept, gone, other = books.contacts(3)
+    campaign = books.campaign(books.segment(kept, gone, other))
+    books.step(campaign, most=1)
+    [first] = mails_of(books, campaign)
+    rest = [each for each in (kept, gone, other) if each != first]
+    books.ask("select public.crm_merge_contacts(:'one', :'two', 'boss')", one=rest[0], two=first)
+    books.step(campaign)
+    assert mails_of(books, campaign) == sorted(rest)
+
+
+def test_it_goes_no_faster_than_it_may(books: Books) -> None:
+    segment = books.segment(*books.contacts(10, domain="slow.test"))
+    campaign = books.campaign(segment, per_hour=4, per_domain_hour=60)
+    assert [books.step(campaign)["released"] for _ in range(2)] == [4, 0]
+    books.later(campaign, 3601)
+    assert books.step(campaign)["released"] == 4
+    assert books.ask("select distinct spacing from public.crm_mail_out where campaign_id = :'id'", id=campaign) == [
+        "60"
+    ]
+    assert len(books.send()) == 1, "the domain is left alone for a minute"
+
+
+def test_the_first_days_are_small(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(15)), warm_up={"first_day": 2, "growth": 2.5})
+    days = []
+    for _ in range(4):
+        days.append([books.step(campaign)["released"], books.step(campaign)["released"]])
+        books.send()
+        books.later(campaign, DAY)
+    assert days == [[2, 0], [5, 0], [8, 0], [0, 0]]
+    assert books.status(campaign) == ("sent", "")
+
+
+def test_what_is_paused_waits_and_what_is_cancelled_never_goes(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(6)))
+    books.step(campaign, most=4)
+    taken = books.take(1)
+    assert books.move(campaign, "pause")["campaign"]["status"] == "paused"
+    books.finish(taken, "retry", after=0)  # the sender could not: it comes back
+    assert books.take() == []
+    assert books.step(campaign) == {"released": 0, "status": "paused", "idle": 0}
+    assert books.move(campaign, "pause")["outcome"] == "conflict"
+    books.move(campaign, "resume")
+    assert len(books.send(2)) == 2
+    taken = books.take(1)
+    assert books.move(campaign, "cancel")["campaign"]["status"] == "cancelled"
+    books.finish(taken, "retry", after=0)
+    assert books.take() == []
+    assert books.step(campaign)["released"] == 0
+    assert books.counts(campaign, "recipients", "sent", "skipped", "waiting", "queued") == (6, 2, 4, 0, 0)
+    for verb in ("send", "schedule", "resume", "pause", "cancel"):
+        assert books.move(campaign, verb)["outcome"] == "conflict", verb
+
+
+def test_the_better_subject_goes_to_the_others(books: Books) -> None:
+    contacts = books.contacts(200)
+    campaign = books.campaign(books.segment(*contacts), subjects=["One", "Two"], test_share=40)
+    books.step(campaign)
+    tried = books.send()
+    assert 50 < len(tried) < 110
+    assert books.step(campaign)["released"] == 0, "the others wait"
+    by_subject = Counter(mail["subject"] for mail in tried)
+    assert set(by_subject) == {"One", "Two"}
+    assert min(by_subject.values()) > 15
+    two = [mail for mail in tried if mail["subject"] == "Two"]
+    books.mark(two[:3], "clicked_at")
+    books.mark([mail for mail in tried if mail["subject"] == "One"], "opened_at")  # but nobody clicked
+    books.later(campaign, 3601)
+    books.step(campaign)
+    rest = books.send()
+    assert {mail["subject"] for mail in rest} == {"Two"}
+    assert sorted(mail["contact_id"] for mail in (*tried, *rest)) == sorted(contacts)
+    assert books.step(campaign)["status"] == "sent"
+    variants = books.told("select public.crm_campaign_stats(:'id')", id=campaign)["variants"]
+    assert [(one["subject"], one["sent"], one["clicked"]) for one in variants] == [
+        ("One", by_subject["One"], 0), ("Two", 200 - by_subject["One"], 3),
+    ]  # fmt: skip
+
+
+def test_who_gets_which_subject_does_not_change(books: Books) -> None:
+    contacts = books.contacts(30)
+    campaign = books.campaign(books.segment(*contacts), subjects=["One", "Two", "Three"])
+    books.step(campaign)
+    sent = {mail["contact_id"]: mail["subject"] for mail in books.send()}
+    variants = books.ask(
+        "select contact_id, variant from public.crm_campaign_recipients where campaign_id = :'id'", id=campaign
+    )
+    assert {line.split("\t")[0]: ("One", "Two", "Three")[int(line.split("\t")[1])] for line in variants} == sent
+
+
+def test_somebody_may_say_which_subject_is_better(books: Books) -> None:
+    campaign = books.campaign(
+        books.segment(*books.contacts(40)), subjects=["One", "Two"], test_share=30, winner_metric="manual"
+    )
+    books.step(campaign)
+    books.send()
+    books.later(campaign, 30 * DAY)
+    assert books.step(campaign)["released"] == 0
+    choose = "select public.crm_choose_subject(:'id', :'place'::integer, 'boss')"
+    assert books.told(choose, id=campaign, place="2")["outcome"] == "invalid"
+    assert books.told(choose, id=campaign, place="0")["campaign"]["winner"] == 0
+    assert books.told(choose, id=campaign, place="1")["outcome"] == "conflict"
+    books.step(campaign)
+    assert {mail["subject"] for mail in books.send()} == {"One"}
+
+
+def test_what_does_harm_stops_by_itself(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(100)))
+    books.step(campaign, most=60)
+    books.send(4, "failed", bounced=True, error="550")
+    books.send(56)
+    books.step(campaign)
+    assert books.status(campaign) == ("paused", "bounces")
+    assert books.counts(campaign, "sent", "bounced", "waiting") == (56, 4, 40)
+    books.move(campaign, "resume")  # somebody has looked: what was before does not count any more
+    books.step(campaign)
+    assert books.status(campaign) == ("sending", "")
+    books.mark(books.send(40)[:2], "complained_at")
+    books.step(campaign)
+    assert books.status(campaign) == ("paused", "complaints")
+
+
+@pytest.mark.parametrize(("late", "wanted"), [(10, ("sent", "")), (4000, ("failed", "missed"))])
+def test_it_starts_at_its_time_or_not_at_all(books: Books, late: int, wanted: tuple[str, str]) -> None:
+    campaign = books.campaign(books.segment(), started=False)
+    books.move(campaign, "schedule")
+    due = "select public.crm_campaigns_due(0)"
+    move = "update public.crm_campaigns set scheduled_at = now() - make_interval(secs => :'late') where id = :'id'"
+    books.ask(move, id=campaign, late="-60")
+    assert books.ask(due) == []
+    assert books.step(campaign)["status"] == "scheduled"
+    books.ask(move, id=campaign, late=str(late))
+    assert books.ask(due) == [campaign]
+    books.step(campaign)
+    assert books.status(campaign) == wanted
+
+
+def test_what_it_needs_is_there_or_it_does_not_start(books: Books) -> None:
+    segment, excluded = books.segment(*books.contacts(1)), books.segment()
+    campaign = books.campaign(segment, started=False, excluded_segments=[excluded])
+    drop = "select public.crm_drop_segment(:'id', 'boss') ->> 'outcome'"
+    assert [books.ask(drop, id=each) for each in (segment, excluded)] == [["used"], ["used"]]
+    [template] = books.ask("select template_id from public.crm_campaigns where id = :'id'", id=campaign)
+    books.version(template, ready=False)
+    assert books.move(campaign, "send")["message"].startswith("`template_id`")
+    books.ask(
+        "update public.crm_campaigns set status = 'scheduled', scheduled_at = now() where id = :'id'", id=campaign
+    )
+    books.step(campaign)
+    assert books.status(campaign) == ("failed", "template")
+    assert mails_of(books, campaign) == []
+
+
+def test_what_is_news_is_told_once(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(2)))
+    books.ask("delete from public.crm_outbox")
+    for _ in range(3):
+        books.step(campaign)
+    books.send()
+    books.step(campaign)
+    told = books.ask("select payload from public.crm_outbox where subject = 'operators.campaign' order by number")
+    news = [json.loads(each) for each in told]
+    assert [(one["status"], one["queued"], one["sent"]) for one in news] == [
+        ("sending", 2, 0), ("sending", 0, 2), ("sent", 0, 2),
+    ]  # fmt: skip
+
+
+def test_a_campaign_that_stands_still_is_noticed(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(1)))
+    books.step(campaign)
+    books.later(campaign, 900)
+    books.ask(
+        "update public.crm_mail_out set due_at = now() - interval '1 minute' where campaign_id = :'id'", id=campaign
+    )
+    assert books.step(campaign)["idle"] > 890
+    assert books.move(campaign, "pause")["outcome"] == "done"
+    assert books.step(campaign)["idle"] == 0, "nobody waits for it"
+
+
+def test_hostile_words_stay_words(books: Books) -> None:
+    name = f"'); drop table crm_campaigns; -- {new_id()}"
+    campaign = books.campaign(books.segment(*books.contacts(1)), name=name, subjects=["{{links.x}}'", "%s"])
+    books.step(campaign)
+    [mail] = books.send()
+    assert mail["data"] == {"campaign": {"name": name}}
+    assert mail["subject"] in ("{{links.x}}'", "%s")
