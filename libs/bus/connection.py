@@ -47,6 +47,7 @@ _PING_INTERVAL = 5
 _CONNECT_TIMEOUT = 30.0
 _ATTEMPT_TIMEOUT = 2.0
 _CLOSE_TIMEOUT = 5.0
+_ABANDON_TIMEOUT = 1.0
 _ROUND_TRIP_TIMEOUT = 5.0
 _AS_DECLARED = Storage()
 _REFUSED = "authorization violation"
@@ -80,7 +81,7 @@ class Bus:
         self.clock = clock
         self._client = client
         self._requests = Requests(client)
-        self._jetstream = JetStream(client, self._requests, storage)
+        self._jetstream = JetStream(client, self._requests, storage, clock)
         self._followers: set[Mirror[Any] | Tail] = set()
         self._on_closed: Callable[[], None] | None = None
         self._connected_once = False
@@ -116,8 +117,9 @@ class Bus:
 
         async def report(error: Exception) -> None:
             await _report(error)
-            if not bus._connected_once and _REFUSED in str(error).lower():
-                # It would go on asking with the same password; an error raised here ends its `connect`.
+            refused = _REFUSED in str(error).lower() or isinstance(error, ssl.SSLCertVerificationError)
+            if refused and not bus._connected_once:
+                # It would go on asking in the same way; an error raised here ends its `connect`.
                 raise error
 
         try:
@@ -142,7 +144,9 @@ class Bus:
                 await bus._requests.open()
         except (NatsError, TimeoutError, OSError) as error:
             bus._closing = True
-            await client.close()  # it leaves the socket of its last try open
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ABANDON_TIMEOUT):
+                    await client.close()  # it leaves the socket of its last try open; of TLS, it waits for ever
             raise BusUnavailable(f"cannot connect to NATS at {url} as {user}: {error!r}") from error
         bus._connected_once = True
         return bus

@@ -215,6 +215,8 @@ class Consumption:
 
     async def _retry(self, error: Exception) -> None:
         log.warning("consumer_retries", consumer=self._spec.durable, error=repr(error))
+        if isinstance(error, BusUnavailable):
+            self._jetstream.standstill.unanswered()
         await asyncio.sleep(1.0)
 
     async def _next_batch(self) -> list[Msg]:
@@ -228,6 +230,7 @@ class Consumption:
         if first is None:
             self._wanted = 0
             return []
+        self._jetstream.standstill.answered()
         self._taking = True
         batch = [first] if self._take(first) else []
         while batch and len(batch) < self._spec.batch and self._wanted > 0:

@@ -15,14 +15,20 @@ from nats.js.errors import APIError, NotFoundError
 from libs.bus.cancellation import Cancellable
 from libs.bus.errors import BusError, BusUnavailable
 from libs.bus.requests import Requests
+from libs.bus.standstill import Standstill
 from libs.bus.topology import DEDUPE_WINDOW, Bucket, Source, Storage, Stream
+from libs.contracts.clock import Clock
 
 MESSAGE_ID = "Nats-Msg-Id"
 TIME_TO_LIVE = "Nats-TTL"
 EXPECTED_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 OPERATION = "KV-Operation"
 
-_WRONG_LAST_SEQUENCE = 10071
+_WRONG_LAST_SEQUENCE = (10071, 10164)
+"""By what is stored; by what another server of the cluster is about to store."""
+_NOT_NOW = (0, 10006, 10007, 10008, 10009, 10158)
+"""Of a cluster that is without a leader for a moment (what raft says has no number), or where our own try before this
+one is under way."""
 
 
 class _Refusal(msgspec.Struct):
@@ -55,7 +61,8 @@ _decode_ack = msgspec.json.Decoder(_Ack).decode
 class JetStream:
     """Storing messages and declaring streams over one connection."""
 
-    def __init__(self, client: Client, requests: Requests, storage: Storage) -> None:
+    def __init__(self, client: Client, requests: Requests, storage: Storage, clock: Clock) -> None:
+        self.standstill = Standstill(client, clock)
         self._requests = requests
         self._storage = storage
         self.api: JetStreamContext = client.jetstream(timeout=5.0)
@@ -69,12 +76,17 @@ class JetStream:
         try:
             reply = await self._requests.ask(subject, data, timeout, headers)
         except (NatsError, TimeoutError) as error:
+            self.standstill.unanswered()
             raise BusUnavailable(f"{subject}: not confirmed ({type(error).__name__})") from error
         ack = _decode_ack(reply.data)
         if ack.error is None:
+            self.standstill.answered()
             return ack.seq
-        if ack.error.err_code == _WRONG_LAST_SEQUENCE:
+        if ack.error.err_code in _WRONG_LAST_SEQUENCE:
             raise WrongSequence(f"{subject}: {ack.error.description}")
+        if ack.error.err_code in _NOT_NOW:
+            self.standstill.unanswered()
+            raise BusUnavailable(f"{subject}: not confirmed ({ack.error.description})")
         raise BusError(f"{subject}: {ack.error.description} ({ack.error.err_code})")
 
     async def last(self, stream: str, subject: str, timeout: float) -> api.RawStreamMsg | None:
