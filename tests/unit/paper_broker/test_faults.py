@@ -50,14 +50,16 @@ def faults(world: World) -> Faults:
 async def test_a_delayed_reply_comes_late_and_the_position_is_there_at_once(
     world: World, client: Client, faults: Faults
 ) -> None:
+    loop = asyncio.get_running_loop()
     faults.arm(DelayReply(user=USER, seconds=0.2))
+    sent = loop.time()
     send(client, world)
     assert options(client) == []
     assert len(world.broker.positions.open(USER)) == 1
-    await asyncio.sleep(0.1)
-    assert options(client) == []
-    await asyncio.sleep(0.2)
-    assert [reply["msg"]["act"] for reply in options(client)] == [76]
+    while not (replies := options(client)):
+        await asyncio.sleep(0.01)
+    assert loop.time() >= sent + 0.2
+    assert [reply["msg"]["act"] for reply in replies] == [76]
 
 
 async def test_the_events_of_a_delayed_order_do_not_wait_for_the_reply(
