@@ -53,10 +53,17 @@ class Account:
         balances = Balances(user=self._user, at=NOW + timedelta(seconds=second), balances=(demo,))
         await self._accounts.put(keys.balance(self._user), balances)
 
-    async def bot(self, label: str, second: int = 0, state: BotState = BotState.RUNNING) -> None:
+    async def bot(
+        self,
+        label: str,
+        second: int = 0,
+        state: BotState = BotState.RUNNING,
+        account_type: AccountType = AccountType.DEMO,
+    ) -> None:
+        at = NOW + timedelta(seconds=second)
         status = BotStatus(
-            id=new_id(), user=self._user, at=NOW + timedelta(seconds=second), run="run-1", number=1,
-            state=state, activity=Activity.ANALYZING, label=label, config=BotConfig(), started_at=NOW,
+            id=new_id(), user=self._user, at=at, run="run-1", number=1, state=state, activity=Activity.ANALYZING,
+            label=label, config=BotConfig(account_type=account_type), started_at=at,
         )  # fmt: skip
         await self._bots.put(keys.bot_status(status.bot), status)
 
@@ -173,7 +180,11 @@ async def test_the_chosen_account_is_shown_while_no_bot_runs(
     assert await shown() == ("real", False)
     await account.bot("Analyzing", 2)
     assert await shown() == ("demo", True)
-    await account.bot("Stopped", 3, BotState.STOPPED)
+    await account.bot("Analyzing", 3, account_type=AccountType.REAL)
+    assert await shown() == ("real", True), "of two that run the later"
+    await account.bot("Stopped", 4, BotState.STOPPED, AccountType.REAL)
+    assert await shown() == ("demo", True)
+    await account.bot("Stopped", 5, BotState.STOPPED)
     assert await shown() == ("real", False)
-    await account.chooses(AccountType.DEMO, 4)
+    await account.chooses(AccountType.DEMO, 6)
     assert await shown() == ("demo", False)
