@@ -114,8 +114,8 @@ class TradeFigures:
         self._database = database
 
     async def work_out(self, accounts: Sequence[AccountType], first: date, last: date, at_most: int) -> int:
-        """Add up days whose trades changed since that was done, the newest first; how many they were. Questions about
-        everybody do so by themselves, and wait for it."""
+        """Add up days, and put results of weeks in a row, whose trades changed since that was done, the newest first;
+        how many days or weeks they were. Questions about everybody do so by themselves, and wait for it."""
         days = {"first_day": first.isoformat(), "last_day": last.isoformat(), "at_most": at_most}
         return int(str(await self._database.call("work_out_days", accounts=list(accounts), **days)))
 

@@ -152,17 +152,23 @@ def naive_exposure(told: Told, day: date) -> tuple[float, float, Decimal, int]:
     return at_risk, stake_seconds, most, most_open
 
 
-def naive_streaks(told: Told, person: Person) -> Streaks:
-    own = sorted((one for one in told if one[0].order.user == person.user), key=lambda one: one[0].position.opened_at)
-    results = [closed.settlement.result.value for _, closed in own if closed.settlement.profit]
-    runs = [(result, len(list(group))) for result, group in groupby(results)]
-    return Streaks(
-        wins=results.count("WIN"),
-        losses=results.count("LOSS"),
-        runs=len(runs),
-        longest_win=max((length for result, length in runs if result == "WIN"), default=0),
-        longest_loss=max((length for result, length in runs if result == "LOSS"), default=0),
-    )
+def naive_streaks(told: Told) -> list[Streaks]:
+    """Of each user and account, in any order."""
+    found = []
+    ordered = sorted(told, key=lambda one: (one[0].order.user, one[0].order.account_type, one[0].position.opened_at))
+    for _, own in groupby(ordered, key=lambda one: (one[0].order.user, one[0].order.account_type)):
+        results = [closed.settlement.result.value for _, closed in own if closed.settlement.profit]
+        runs = [(result, len(list(group))) for result, group in groupby(results)]
+        found.append(
+            Streaks(
+                wins=results.count("WIN"),
+                losses=results.count("LOSS"),
+                runs=len(runs),
+                longest_win=max((length for result, length in runs if result == "WIN"), default=0),
+                longest_loss=max((length for result, length in runs if result == "LOSS"), default=0),
+            )
+        )
+    return sorted((one for one in found if one.runs), key=repr)
 
 
 def some_trades(chance: random.Random, people: Sequence[Person], day: date, count: int) -> Told:
@@ -196,10 +202,7 @@ async def test_it_is_what_adding_up_naively_gives(
     assert (exposure.seconds_at_risk, exposure.stake_seconds, exposure.most_at_risk, exposure.most_open) == (
         naive_exposure(told, day)
     )  # fmt: skip
-    key = repr
-    assert sorted(await figures.streaks(of(day)), key=key) == sorted(
-        [naive_streaks(told, owner), naive_streaks(told, stranger)], key=key
-    )
+    assert sorted(await figures.streaks(of(day)), key=repr) == naive_streaks(told)
     heat = await figures.heat(of(day), 2)
     [cell] = [one for one in heat if one.weekday]
     assert (cell.weekday, cell.hour, cell.trades) == (1, 0, 40)
@@ -267,6 +270,11 @@ async def agree(figures: TradeFigures, there: Told, timed: set[str], day: date) 
         assert totals.slippage_mean == pytest.approx(fmean(slips))
         assert totals.slippage_p50 == pytest.approx(nearest_rank(slips, 0.5), rel=0.01)
         assert totals.slippage_p99 == pytest.approx(nearest_rank(slips, 0.99), rel=0.01)
+        for before, after in ((0, 0), (1, 1), (0, -1), (-2, 1), (-2, -2)):
+            first, last = day - timedelta(days=before), day + timedelta(days=6 + after)
+            period = Selection(accounts=accounts, user=None, first=first, last=last)
+            own = [one for one in mine if first <= one[0].position.opened_at.date() <= last]
+            assert sorted(await figures.streaks(period), key=repr) == naive_streaks(own), (first, last)
         told = await figures.exposure(of(day, accounts=accounts))
         at_risk, stake_seconds, most, most_open = naive_exposure(mine, day)
         assert (told.most_at_risk, told.most_open) == (most, most_open)

@@ -1,6 +1,8 @@
 """Reports as files: what is on which page."""
 
+import base64
 import re
+import zlib
 from typing import Any
 
 import msgspec
@@ -13,6 +15,22 @@ from tests.unit.analytics.pdf.reports import a_report, some_figures
 
 def pages(file: bytes) -> int:
     return len(re.findall(rb"/Type /Page\b", file))
+
+
+def words(file: bytes) -> list[str]:
+    """What is written on each page."""
+    streams = re.findall(rb"/ASCII85Decode.*?stream\r?\n(.*?)~>endstream", file, re.DOTALL)
+    drawn = [zlib.decompress(base64.a85decode(stream)) for stream in streams]
+    return [b"\n".join(re.findall(rb"\((.*?)\) Tj", page)).decode("latin-1") for page in drawn if b" Tj" in page]
+
+
+def test_each_page_says_which_it_is_and_the_charts_are_there() -> None:
+    first, charts, *tables = words(typeset(a_report(200)))
+    many = 2 + len(tables)
+    for number, page in enumerate((first, charts, *tables), 1):
+        assert f"{number} of {many}" in page
+    for title in ("Equity", "Drawdown", "Win rate by asset", "By weekday and hour"):
+        assert title in charts.splitlines(), title
 
 
 def test_a_report_is_a_file_with_a_title() -> None:
