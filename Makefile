@@ -15,8 +15,8 @@ help:
 	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
 	@echo 'make test     unit, integration and end-to-end tests'
 	@echo 'make test-browser what a trader sees, in a real Chromium'
-	@echo 'make chaos    N random schedules of faults from seed SEED on; ROUNDS of trouble for a cluster of NATS; BOTS bots for'
-	@echo '              MINUTES while processes die'
+	@echo 'make chaos    N random schedules of faults from seed SEED on; ROUNDS of trouble for a cluster of NATS; RUNS of a'
+	@echo '              workflow under FAULTS; BOTS bots for MINUTES while processes die'
 	@echo 'make lint     ruff, mypy, import-linter'
 	@echo 'make bench    all figures, or those of ONLY=name'
 	@echo 'make setup    the virtual environment alone'
@@ -57,10 +57,13 @@ MINUTES ?= 10
 ROUNDS ?= 10
 BOTS ?= 200
 SEED ?= 1
+RUNS ?= 1000
+FAULTS ?= 50
 chaos: export PREGAO_CHAOS_SEED = $(SEED)
 chaos: setup
 	PREGAO_CHAOS_SCHEDULES=$(N) $(BIN)/pytest tests/integration/broker_gateway/test_fault_schedules.py -vv
 	PREGAO_CLUSTER_ROUNDS=$(ROUNDS) $(BIN)/pytest tests/integration/cluster -vv
+	PREGAO_CHAOS_RUNS=$(RUNS) PREGAO_CHAOS_FAULTS=$(FAULTS) $(BIN)/pytest tests/integration/crm/workflows/test_faults.py -vv
 	PREGAO_CHAOS_MINUTES=$(MINUTES) PREGAO_CHAOS_BOTS=$(BOTS) $(BIN)/pytest tests/integration/day -vv
 
 lint: setup

@@ -34,6 +34,7 @@ from libs.bus.topology import (
     SUSPECTS,
     TRADES,
     VISITS,
+    WORKFLOWS,
     Bucket,
     Stream,
 )
@@ -105,9 +106,9 @@ _NEEDS = {
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(
-        uses=(CRM, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS),
-        appends=("crm.event.>", "operators.campaign", "$KV.leases.crm.>"),
-        consumers=("crm-segments", "crm-scoring"),
+        uses=(CRM, WORKFLOWS, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS),
+        appends=("crm.event.>", "operators.campaign", "wf.sched.*", "wf.due.*", "alert.warning", "$KV.leases.crm.>"),
+        consumers=("crm-segments", "crm-scoring", "crm-workflows", "crm-workflows-due"),
         serves=("rpc.crm.>",),
     ),
     "edge": _Needs(

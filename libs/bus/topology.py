@@ -36,11 +36,13 @@ class Stream:
     name: str
     subjects: tuple[str, ...]
     max_age: float
-    """Seconds."""
+    """Seconds; 0: for ever."""
     max_bytes: int
     max_per_subject: int = -1
     keep_new: bool = True
     """When full: refuse what is new (True) or drop what is old (False)."""
+    timers: bool = False
+    """Whether messages may say that they are to be told later (ADR-51), and how long they are kept themselves."""
     sources: tuple[Source, ...] = ()
 
 
@@ -71,6 +73,11 @@ OPERATORS = Stream("OPERATORS", ("operators.*",), _DAY, 64 * _MIB, keep_new=Fals
 SIGNALS = Stream("SIGNALS", ("scanner.signal.*.*", "scanner.ranking"), 6 * _HOUR, 512 * _MIB, keep_new=False)
 EXPORTS = Stream("EXPORTS", ("export.*.*",), _HOUR, 512 * _MIB, max_per_subject=1)
 CRM = Stream("CRM", (subjects.ALL_CRM_EVENTS,), 7 * _DAY, 512 * _MIB, keep_new=False)
+WORKFLOWS = Stream(
+    "WORKFLOWS", (subjects.ALL_RUN_TIMERS, subjects.ALL_DUE_RUNS), 0, 512 * _MIB, keep_new=False, timers=True
+)
+"""Without an age: a timer that is older than its stream keeps messages would never be told. A stream of timers cannot
+refuse when it is full; those that it drops are found in the database."""
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
@@ -122,7 +129,7 @@ NEWS = Stream(
 """All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
-STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, CRM, DEAD_LETTERS, NEWS)
+STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, CRM, WORKFLOWS, DEAD_LETTERS, NEWS)
 BUCKETS = (
     ACCOUNTS,
     DESIRED,

@@ -75,6 +75,10 @@ def crm_event(type: str) -> str:
 
 
 ALL_CRM_EVENTS = "crm.event.>"
+ALL_RUN_TIMERS = "wf.sched.*"
+"""Timers of workflows: what is stored there is told under…"""
+ALL_DUE_RUNS = "wf.due.*"
+"""…this when its time comes. The database writes both, and their tokens are runs."""
 ALL_CANDLES = "market.candle.*.*"
 ALL_CLOSED_CANDLES = "market.closed.*.*"
 ALL_SCANNER_SIGNALS = "scanner.signal.*.*"

@@ -28,6 +28,7 @@ from services.socket_edge.candle_hub import CandleHub
 from services.socket_edge.connection_api import ConnectionApi
 from services.socket_edge.credentials import Origins
 from services.socket_edge.crm import routes as crm_routes
+from services.socket_edge.crm.hooks import Hooks
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Gate, Handler, serve
 from services.socket_edge.documents import serve_documents
@@ -125,7 +126,8 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             del handlers[routes.DISCOVER_ASSETS]
         present = await bus.serve("edge", {})  # so that it is missed when it is gone
         async with _listening(
-            _web_app(gate, Once(bus, secret_key), origins, engine, handlers, _pages(settings)), settings
+            _web_app(gate, Once(bus, secret_key), origins, engine, handlers, Hooks(bus, limits), _pages(settings)),
+            settings,
         ):
             yield
         await present.stop()
@@ -244,6 +246,7 @@ def _web_app(
     origins: Origins,
     engine: Engine,
     handlers: Mapping[Route[Any, Any], Handler],
+    hooks: Hooks,
     pages: Pages | None,
 ) -> web.Application:
     middlewares = [identify, cross_origin(origins), answer_in_json, *([pages.front] if pages is not None else [])]
@@ -251,6 +254,7 @@ def _web_app(
     serve(web_app, gate, once, handlers)
     serve_documents(web_app, handlers, VERSION)
     serve_socket_documents(web_app, VERSION)
+    hooks.serve(web_app)
     engine.server.attach(web_app)
     if pages is not None:
         pages.serve(web_app)

@@ -62,7 +62,7 @@ from (select id from public.crm_contacts offset {} limit 1) one;"""
 
 async def run() -> list[Result]:
     with TemporaryDirectory() as directory:
-        async with _crm(Path(directory)) as bus:
+        async with crm(Path(directory)) as (bus, _):
             results = [Result("crm.import_100k_s", await _import(bus), "s")]
     return results + await asyncio.to_thread(_segments)
 
@@ -111,7 +111,8 @@ def _segments() -> list[Result]:
 
 
 @asynccontextmanager
-async def _crm(directory: Path) -> AsyncIterator[Bus]:
+async def crm(directory: Path) -> AsyncIterator[tuple[Bus, SupabaseServer]]:
+    """The service with everything that it needs."""
     server = SupabaseServer(directory / "supabase")
     await asyncio.to_thread(server.prepare)
     nats = NatsServer(directory)
@@ -119,14 +120,14 @@ async def _crm(directory: Path) -> AsyncIterator[Bus]:
     bus = await Bus.connect(
         nats.url, ADMIN, nats.passwords[ADMIN], service=ADMIN, instance="bench", clock=SystemClock()
     )
-    crm = ServiceProcess("services.crm", nats.environment("crm") | server.environment, directory / "crm.log")
+    process = ServiceProcess("services.crm", nats.environment("crm") | server.environment, directory / "crm.log")
     try:
         await bus.ensure(*STREAMS, *BUCKETS)
         server.start()
-        await crm.start()
-        yield bus
+        await process.start()
+        yield bus, server
     finally:
-        await crm.stop()
+        await process.stop()
         await bus.close()
         server.stop()
         nats.kill()

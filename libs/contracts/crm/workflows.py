@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from libs.contracts.admin import Rows, Text
 from libs.contracts.codec import Message
-from libs.contracts.crm.common import ListQuery, Name
+from libs.contracts.crm.common import By, ListQuery, Name, Of, OfBy
 from libs.contracts.rpc import Endpoint, ErrorCode
 
 EventType = Literal[
@@ -26,7 +26,7 @@ class Problem(Message, frozen=True, kw_only=True, omit_defaults=True):
     """Something that keeps a flow from being published."""
 
     code: str
-    """Of `services/crm/workflows/checks.py` and the modules beside it, as crm-and-reliability §B1 names them."""
+    """Of `services/crm/workflows/checks.py` and the modules beside it; docs/workflows.md has them."""
     message: str
     node_id: str = ""
     edge_id: str = ""
@@ -44,7 +44,7 @@ class WorkflowSettings(Message, frozen=True, kw_only=True, forbid_unknown_fields
     max_visits: Annotated[int, Meta(ge=1, le=1000)] = 50
     """…as has one that comes to a node more often."""
     runs_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
-    """With more the workflow is paused, and operators are told…"""
+    """With more the workflow is paused, and operators are told; a clock lets in no more…"""
     failure_percent: Annotated[int, Meta(ge=1, le=100)] = 20
     """…as they are when more of the runs that ended within an hour have failed, once twenty have ended."""
 
@@ -103,29 +103,23 @@ class WorkflowVersion(Message, frozen=True, kw_only=True):
     checksum: str
     published_by: str
     published_at: datetime
-    workflow_definition: dict[str, Any]
     settings: WorkflowSettings
 
 
-class OfWorkflow(Message, frozen=True, kw_only=True):
-    id: UUID
+class VersionDetail(WorkflowVersion, frozen=True, kw_only=True):
+    workflow_definition: dict[str, Any]
 
 
-class CreateWorkflow(Message, frozen=True, kw_only=True):
-    by: str
-    """The administrator, as the edge has verified."""
+class OfVersion(Of, frozen=True, kw_only=True):
+    number: Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class CreateWorkflow(By, frozen=True, kw_only=True):
     workflow: NewWorkflow
 
 
-class ChangeWorkflow(Message, frozen=True, kw_only=True):
-    by: str
-    id: UUID
+class ChangeWorkflow(OfBy, frozen=True, kw_only=True):
     change: WorkflowChange
-
-
-class ActOnWorkflow(Message, frozen=True, kw_only=True):
-    by: str
-    id: UUID
 
 
 class FlowToCheck(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -154,20 +148,23 @@ _KNOWN = (ErrorCode.NOT_FOUND,)
 _STATE = (ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
 
 WORKFLOWS = Endpoint("crm", "workflows", ListQuery, Rows[Workflow])
-WORKFLOW = Endpoint("crm", "workflow", OfWorkflow, WorkflowDetail, _KNOWN)
+WORKFLOW = Endpoint("crm", "workflow", Of, WorkflowDetail, _KNOWN)
 CREATE_WORKFLOW = Endpoint("crm", "create_workflow", CreateWorkflow, WorkflowDetail)
 CHANGE_WORKFLOW = Endpoint("crm", "change_workflow", ChangeWorkflow, WorkflowDetail, _STATE)
-DELETE_WORKFLOW = Endpoint("crm", "delete_workflow", ActOnWorkflow, Workflow, _STATE)
+DUPLICATE_WORKFLOW = Endpoint("crm", "duplicate_workflow", OfBy, WorkflowDetail, _KNOWN)
+"""A draft of its own."""
+DROP_WORKFLOW = Endpoint("crm", "drop_workflow", OfBy, Workflow, _STATE)
 """Refused while a run of it goes on."""
 CHECK_FLOW = Endpoint("crm", "check_flow", FlowToCheck, Checked)
-ACTIVATE_WORKFLOW = Endpoint("crm", "activate_workflow", ActOnWorkflow, Activated, _STATE)
+ACTIVATE_WORKFLOW = Endpoint("crm", "activate_workflow", OfBy, Activated, _STATE)
 """Publishes it, if it does something else than what is published, and lets it run."""
-PAUSE_WORKFLOW = Endpoint("crm", "pause_workflow", ActOnWorkflow, Workflow, _STATE)
+PAUSE_WORKFLOW = Endpoint("crm", "pause_workflow", OfBy, Workflow, _STATE)
 """Nothing begins, and runs stand still."""
-RESUME_WORKFLOW = Endpoint("crm", "resume_workflow", ActOnWorkflow, Workflow, _STATE)
+RESUME_WORKFLOW = Endpoint("crm", "resume_workflow", OfBy, Workflow, _STATE)
 """As it was published last."""
-CANCEL_WORKFLOW = Endpoint("crm", "cancel_workflow", ActOnWorkflow, Workflow, _STATE)
+CANCEL_WORKFLOW = Endpoint("crm", "cancel_workflow", OfBy, Workflow, _STATE)
 """Pauses it, and ends all runs of it."""
-WORKFLOW_VERSIONS = Endpoint("crm", "workflow_versions", OfWorkflow, Rows[WorkflowVersion], _KNOWN)
-RENEW_HOOK_SECRET = Endpoint("crm", "renew_hook_secret", ActOnWorkflow, HookSecret, _KNOWN)
+WORKFLOW_VERSIONS = Endpoint("crm", "workflow_versions", Of, Rows[WorkflowVersion], _KNOWN)
+WORKFLOW_VERSION = Endpoint("crm", "workflow_version", OfVersion, VersionDetail, _KNOWN)
+RENEW_HOOK_SECRET = Endpoint("crm", "renew_hook_secret", OfBy, HookSecret, _KNOWN)
 """What calls from outside that begin it are signed with; the one before is valid no longer."""

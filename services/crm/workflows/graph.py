@@ -1,6 +1,7 @@
 """What runs: made once of what the canvas drew, and kept with the published version."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,9 +18,9 @@ class Retry(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     backoff_seconds: Annotated[int, Meta(ge=1, le=86400)] = 60
     """Before the second try; doubled before each further one."""
 
-    def delay(self, attempt: int) -> int:
-        """Seconds after a try that failed; the first is 1."""
-        return min(self.backoff_seconds << (attempt - 1), 7 * 86400)
+    def after(self, attempt: int) -> timedelta:
+        """How long after a try that failed; the first is 1."""
+        return timedelta(seconds=min(self.backoff_seconds << (attempt - 1), 7 * 86400))
 
 
 class Handling(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ def wrong_with(told: p.Params, known: Known) -> Iterator[tuple[str, str]]:
         if name.removeprefix(rules.CUSTOM) not in known.custom_fields:
             yield "unknown_ref", f"there is no field {name}"
     segments = {str(each) for each in known.segments}
-    for named in _segments(told):
+    for named in segments_in(told):
         if named not in segments:
             yield "unknown_ref", f"there is no segment {named}"
 
@@ -50,7 +50,8 @@ def _custom_fields(told: p.Params) -> Iterator[str]:
     return (name for name in names if name.startswith(rules.CUSTOM))
 
 
-def _segments(told: p.Params) -> Iterator[str]:
+def segments_in(told: p.Params) -> Iterator[str]:
+    """Ids of those that conditions mention."""
     for leaf in _leaves(told):
         if leaf.field == "segments" and leaf.value is not None:
             yield from (str(value) for value in (leaf.value if isinstance(leaf.value, tuple) else (leaf.value,)))

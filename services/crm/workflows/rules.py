@@ -13,9 +13,12 @@ from libs.contracts.pattern import END
 MAX_DEPTH = 5
 MAX_LEAVES = 50
 
-CONTACT_FIELDS = frozenset(
-    ("email", "phone", "first_name", "last_name", "name", "locale", "timezone", "source", "status", "score")
-)
+CONTACT_FIELDS = frozenset((
+    "email", "phone", "first_name", "last_name", "name", "locale", "timezone", "source", "status", "score", "is_user",
+    "created_at", "last_seen_at", "account_type", "bot_running", "balance", "real_balance", "balance_band", "trades",
+    "real_trades", "losses_in_a_row", "last_trade_at", "last_real_trade_at", "first_deposit_at",
+))  # fmt: skip
+"""Its own, and of who trades. Times are ISO 8601, and compare as text."""
 SET_FIELDS = frozenset(("tags", "segments"))
 """Of several values: what is said of one holds when it holds for any of them."""
 CUSTOM, EVENT = "custom.", "event."

@@ -15,6 +15,7 @@ from services.socket_edge.crm import (
     segments,
     stats,
     templates,
+    workflow_runs,
     workflows,
 )
 from services.socket_edge.crm.shape import Handlers
@@ -22,7 +23,8 @@ from services.socket_edge.export_links import ExportLinks
 from services.socket_edge.route import Route
 
 _PARTS = (
-    stats, contacts, imports, privacy, segments, scoring, forms, workflows, campaigns, templates, integrations,
+    stats, contacts, imports, privacy, segments, scoring, forms, workflows, workflow_runs, campaigns, templates,
+    integrations,
 )  # fmt: skip
 
 ALL: tuple[Route[Any, Any], ...] = tuple(

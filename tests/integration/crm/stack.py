@@ -27,7 +27,7 @@ from tests.integration.service_process import ServiceProcess
 from tests.integration.supabase_server import Person, SupabaseServer
 from tests.ports import free_port
 
-_LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class CrmStack:
 
     async def events(self, contact: str, *types: str) -> list[CrmEvent]:
         """What was told of it so far, of these types."""
-        told = await self.bus.past(CRM, ALL_CRM_EVENTS, CrmEvent, _LONG_AGO)
+        told = await self.bus.past(CRM, ALL_CRM_EVENTS, CrmEvent, LONG_AGO)
         return [one for one in told if str(one.contact_id) == contact and (not types or one.type in types)]
 
     async def until_told(self, contact: str, type: str, many: int = 1) -> list[CrmEvent]:

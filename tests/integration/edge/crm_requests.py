@@ -39,6 +39,10 @@ BODIES: dict[str, dict[str, object]] = {
         "template_id": "01890a5d-ac96-774b-bcce-b302099a8057",
     },
     "POST /api/crm/public/forms/{id}/submissions": {"email": "somebody@example.test", "consent": True},
+    "POST /api/crm/workflows": {"name": "Welcome"},
+    "POST /api/crm/workflows/check": {"workflow_definition": {"nodes": [], "edges": []}},
+    "POST /api/crm/workflows/{id}/execute": {"contacts": ["01890a5d-ac96-774b-bcce-b302099a8057"]},
+    "POST /api/crm/workflows/{id}/dry-run": {"contact": "01890a5d-ac96-774b-bcce-b302099a8057"},
     "POST /api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
 }
 """Where an empty body is not."""

@@ -1,0 +1,87 @@
+"""Calls from outside that begin workflows (Standard Webhooks). Who cannot sign learns nothing, not even which there
+are."""
+
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from libs.contracts.clock import Clock
+from libs.contracts.crm import workflow_runs as rpc
+from libs.contracts.rpc import ErrorCode, RpcError
+from libs.store.crm.runs import Entry, Runs
+from services.crm.answering import Answer, not_found
+from services.crm.workflows.kinds import read_params
+from services.crm.workflows.params import Hook
+
+BEGINS = "whsec_"
+"""What secrets begin with; the rest is base64."""
+_OFF = 300
+"""Seconds that a call's time may be off."""
+
+
+def new_secret(random: bytes) -> str:
+    return BEGINS + b64encode(random).decode()
+
+
+def signed(secret: str, call: rpc.HookCall) -> bool:
+    """By the very text that came; of several signatures one must be right."""
+    key = b64decode(secret.removeprefix(BEGINS))
+    content = f"{call.event_id}.{call.timestamp}.{call.body}".encode()
+    right = b64encode(hmac.new(key, content, hashlib.sha256).digest())
+    given = [each[3:].encode() for each in call.signature.split(" ") if each.startswith("v1,")]
+    return any(hmac.compare_digest(right, each) for each in given)
+
+
+class HookDesk:
+    """Raises RpcError: NOT_FOUND, INVALID_REQUEST."""
+
+    def __init__(self, runs: Runs, clock: Clock, due: Callable[[], None]) -> None:
+        """`due()`: runs are due."""
+        self._runs = runs
+        self._clock = clock
+        self._due = due
+
+    def endpoints(self) -> dict[Any, Answer]:
+        return {rpc.HOOK: self.call}
+
+    async def call(self, call: rpc.HookCall) -> rpc.Hooked:
+        hook = await self._runs.hook(call.id)
+        if hook is None or not self._in_time(call.timestamp) or not signed(hook.secret, call):
+            raise not_found("workflow")
+        data = _read(call.body)
+        told = read_params("trigger", hook.params)
+        address = _at(data, told.email_field if isinstance(told, Hook) else "email")
+        contact = await self._runs.contact_by_email(address) if isinstance(address, str) else None
+        if contact is None:
+            return rpc.Hooked(began=False)
+        event = {name: value for name, value in data.items() if isinstance(value, str | int | float | bool)}
+        entry = Entry(
+            workflow=call.id, version=hook.version, contact=contact, key=f"hook:{call.event_id}", node=hook.node,
+            event={**event, "type": "webhook"},
+        )  # fmt: skip
+        began = await self._runs.enter([entry])
+        self._due()
+        return rpc.Hooked(began=bool(began))
+
+    def _in_time(self, timestamp: str) -> bool:
+        try:
+            return abs(self._clock.now().timestamp() - int(timestamp)) <= _OFF
+        except ValueError:
+            return False
+
+
+def _read(body: str) -> Mapping[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise RpcError(ErrorCode.INVALID_REQUEST, "The body is no JSON object") from None
+
+
+def _at(data: Any, path: str) -> Any:
+    for name in path.split("."):
+        data = data.get(name) if isinstance(data, Mapping) else None
+    return data

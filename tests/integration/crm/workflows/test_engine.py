@@ -1,0 +1,322 @@
+"""What each kind of node does with a real contact, and what begins, wakes and stops runs."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import time
+from base64 import b64decode, b64encode
+from typing import Any
+
+import aiohttp
+import pytest
+
+from libs.bus.topology import ALERTS
+from libs.contracts.alerts import Alert
+from libs.contracts.ids import new_id
+from libs.contracts.subjects import ALL_ALERTS
+from libs.store.crm.runs import Runs
+from tests.integration.crm.sending.rows import a_version
+from tests.integration.crm.stack import LONG_AGO, CrmStack
+from tests.integration.crm.workflows.drawn import a_workflow, edge, ended, enrol, line, node, run_of, way
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+async def first_run(crm: CrmStack, workflow: str, many: int = 1) -> str:
+    """The newest, once so many have begun."""
+    async with asyncio.timeout(20):
+        while (page := await crm.ask("GET", f"workflows/{workflow}/executions"))["total"] < many:
+            await asyncio.sleep(0.05)
+        return str(page["data"][0]["id"])
+
+
+async def a_template(crm: CrmStack) -> str:
+    version = await a_version(crm.supabase)
+    [row] = await crm.supabase.as_service("GET", f"/rest/v1/crm_email_template_versions?id=eq.{version}")
+    return str(row["template_id"])
+
+
+async def queued(crm: CrmStack, run: str) -> list[dict[str, Any]]:
+    """Mails of a run, once there are any."""
+    async with asyncio.timeout(20):
+        path = f"/rest/v1/crm_mail_out?run_id=eq.{run}&order=created_at"
+        while not (rows := await crm.supabase.as_service("GET", path)):
+            await asyncio.sleep(0.05)
+        return list(rows)
+
+
+async def finish(crm: CrmStack, mail: str, state: str, error: str | None = None) -> None:
+    """As its sender does."""
+    row = {"state": state, "error": error}
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_mail_out?id=eq.{mail}", row)
+
+
+async def test_what_happens_to_a_contact_begins_a_run_once(crm: CrmStack) -> None:
+    tag = new_id()[:20]
+    trigger = {"event": "tag_added", "tag": tag}
+    workflow = await a_workflow(
+        crm, line(node("note", "create_note", {"text": "Hello"}), trigger=trigger), re_entry="always"
+    )
+    other = await a_workflow(crm, line(trigger={"event": "tag_added", "tag": f"{tag}-2"}))
+    contact = await crm.contact(tags=[tag])
+    found = await ended(crm, workflow, await first_run(crm, workflow))
+    assert (found["contact_id"], way(found)) == (contact["id"], [("begin", "out"), ("note", "out"), ("end", None)])
+    notes = (await crm.ask("GET", f"contacts/{contact['id']}/activities?type=note"))["data"]
+    assert [note["data"]["text"] for note in notes] == ["Hello"]
+    await crm.ask("DELETE", f"contacts/{contact['id']}/tags/{tag}")
+    await crm.ask("PUT", f"contacts/{contact['id']}/tags/{tag}")
+    await first_run(crm, workflow, 2)
+    assert (await crm.ask("GET", f"workflows/{other}/executions"))["total"] == 0
+
+
+async def test_effects_are_seen_by_the_conditions_behind_them(crm: CrmStack) -> None:
+    segment = (await crm.ask("POST", "segments", {"name": new_id(), "kind": "static"}))["data"]["id"]
+    rule = {"op": "and", "children": [
+        {"field": "tags", "cmp": "eq", "value": "vip"}, {"field": "score", "cmp": "gte", "value": 5},
+        {"field": "segments", "cmp": "eq", "value": segment}, {"field": "status", "cmp": "eq", "value": "customer"},
+        {"field": "event.plan", "cmp": "eq", "value": "gold"}, {"field": "bot_running", "cmp": "eq", "value": False},
+    ]}  # fmt: skip
+    drawn = line(
+        node("tag", "add_tag", {"tag": "VIP"}), node("score", "add_score", {"points": 5}),
+        node("put", "add_to_segment", {"segment_id": segment}),
+        node("set", "update_contact", {"fields": {"status": "customer", "locale": "pt-BR"}}),
+        node("task", "create_task", {"text": "Call", "due_in_seconds": 60}),
+    )  # fmt: skip
+    drawn["nodes"] += [node("is", "condition", {"rule": rule}), node("won", "goal", {"name": "Won"})]
+    drawn["edges"][-1:] = [edge("task", "is"), edge("is", "won", "true"), edge("is", "end", "false")]
+    contact = await crm.contact()
+    workflow = await a_workflow(crm, drawn)
+    [run] = await enrol(crm, workflow, contact["id"], plan="gold")
+    found = await ended(crm, workflow, run)
+    assert (found["outcome"], way(found)[-2:]) == ("goal", [("is", "true"), ("won", None)])
+    now = (await crm.ask("GET", f"contacts/{contact['id']}"))["data"]
+    assert (now["tags"], now["score"], now["status"], now["locale"]) == (["vip"], 5, "customer", "pt-BR")
+    figures = (await crm.ask("GET", f"workflows/{workflow}/stats"))["data"]
+    assert figures["runs"] == {"completed": 1}
+    assert [(one["node_id"], one["branches"]) for one in figures["nodes"] if one["node_id"] == "is"] == [
+        ("is", {"true": 1})
+    ]
+
+
+async def test_a_mail_is_queued_once_and_its_result_waited_for(crm: CrmStack) -> None:
+    mail = {"template_id": await a_template(crm), "topic": "news"}
+    workflow = await a_workflow(crm, line(node("mail", "send_email", mail)))
+    contacts = [(await crm.contact())["id"] for _ in range(2)]
+    one, other = await enrol(crm, workflow, *contacts)
+    for run, state, left in ((one, "sent", "done"), (other, "skipped", "skipped")):
+        [row] = await queued(crm, run)
+        assert (row["key"], row["class"], row["topic"]) == (f"wf:{run}:mail:1:1", "marketing", "news")
+        assert (await run_of(crm, workflow, run, "waiting", "completed"))["node"] in ("mail", "end")
+        await finish(crm, row["id"], state, "no_consent" if state == "skipped" else None)
+        found = await ended(crm, workflow, run)
+        assert (found["outcome"], found["log"][1]["state"]) == ("exit", left)
+        assert len(await queued(crm, run)) == 1
+
+
+async def test_what_fails_is_tried_again_and_then_goes_its_own_way(crm: CrmStack) -> None:
+    told = {"template_id": await a_template(crm), "topic": "news"}
+    retry = {"retry": {"max_attempts": 2, "backoff_seconds": 1}, "on_error": "error_handle"}
+    drawn = line(node("mail", "send_email", told, **retry))
+    drawn["nodes"].append(node("sorry", "add_tag", {"tag": "unreachable"}))
+    drawn["edges"] += [edge("mail", "sorry", "error"), edge("sorry", "end")]
+    workflow = await a_workflow(crm, drawn)
+    contact = await crm.contact()
+    [run] = await enrol(crm, workflow, contact["id"])
+    keys = []
+    for attempt in (1, 2):
+        async with asyncio.timeout(20):
+            while len(rows := await queued(crm, run)) < attempt:
+                await asyncio.sleep(0.05)
+        keys.append(rows[-1]["key"])
+        await finish(crm, rows[-1]["id"], "failed", "550 no such user")
+    assert keys == [f"wf:{run}:mail:1:1", f"wf:{run}:mail:1:2"]
+    found = await ended(crm, workflow, run)
+    assert way(found) == [("begin", "out"), ("mail", "error"), ("sorry", "out"), ("end", None)]
+    assert (found["log"][1]["state"], found["log"][1]["attempt"], found["log"][1]["error"]) == (
+        "failed",
+        2,
+        "550 no such user",
+    )
+
+
+async def test_what_does_not_fit_fails_the_run_with_its_reason_and_changes_nothing(crm: CrmStack) -> None:
+    key = f"n{new_id()[-8:]}"
+    await crm.ask("POST", "custom-fields", {"key": key, "label": "A number", "type": "number"})
+    fields = {"fields": {f"custom.{key}": "many", "status": "customer"}}
+    workflow = await a_workflow(
+        crm, line(node("set", "update_contact", fields), node("tag", "add_tag", {"tag": "late"}))
+    )
+    contact = await crm.contact()
+    [run] = await enrol(crm, workflow, contact["id"])
+    found = await ended(crm, workflow, run)
+    assert (found["status"], found["error"]) == ("failed", f"`custom_fields.{key}` must be a number")
+    assert [(step["node_id"], step["state"]) for step in found["log"]] == [("begin", "done"), ("set", "failed")]
+    now = (await crm.ask("GET", f"contacts/{contact['id']}"))["data"]
+    assert (now["status"], now["tags"]) == ("lead", [])
+
+
+async def test_an_event_is_waited_for_until_it_comes_or_time_is_over(crm: CrmStack) -> None:
+    waits = {"event": "tag_added", "tag": "go"}
+    workflow = await a_workflow(crm, line(node("wait", "wait_for_event", {**waits, "timeout_seconds": 3600})))
+    short = await a_workflow(crm, line(node("wait", "wait_for_event", {**waits, "timeout_seconds": 1})))
+    contact = await crm.contact()
+    [run] = await enrol(crm, workflow, contact["id"])
+    await run_of(crm, workflow, run, "waiting")
+    await crm.ask("PUT", f"contacts/{contact['id']}/tags/no")
+    await crm.ask("PUT", f"contacts/{contact['id']}/tags/go")
+    assert way(await ended(crm, workflow, run))[1] == ("wait", "event")
+    [run] = await enrol(crm, short, contact["id"])
+    assert way(await ended(crm, short, run))[1] == ("wait", "timeout")  # what came before does not count
+
+
+async def test_what_comes_while_a_run_is_late_is_not_missed(crm: CrmStack) -> None:
+    """It is about to wait, and stands still; the event comes; then it goes on."""
+    waits = {"event": "tag_added", "tag": "go", "timeout_seconds": 3600}
+    drawn = line(node("delay", "delay", {"seconds": 1}), node("wait", "wait_for_event", waits))
+    workflow = await a_workflow(crm, drawn)
+    contact = await crm.contact()
+    [run] = await enrol(crm, workflow, contact["id"])
+    await run_of(crm, workflow, run, "waiting")
+    await crm.ask("POST", f"workflows/{workflow}/pause")
+    await asyncio.sleep(1.1)  # its time comes and nobody looks
+    await crm.ask("PUT", f"contacts/{contact['id']}/tags/go")
+    await crm.until_told(contact["id"], "tag_added")
+    await crm.ask("POST", f"workflows/{workflow}/resume")
+    assert way(await ended(crm, workflow, run))[2] == ("wait", "event")
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs"),
+    [({"re_entry": "once"}, 1), ({"re_entry": "always"}, 3), ({"re_entry": "only_if_not_running"}, 1),
+     ({"re_entry": "once_per_window", "window_seconds": 3600}, 1)],
+)  # fmt: skip
+async def test_who_may_enter_again(crm: CrmStack, settings: dict[str, Any], runs: int) -> None:
+    workflow = await a_workflow(crm, line(node("wait", "delay", {"seconds": 3600})), **settings)
+    contact = await crm.contact()
+    for _ in range(3):
+        await enrol(crm, workflow, contact["id"])
+    assert (await crm.ask("GET", f"workflows/{workflow}/executions"))["total"] == runs
+
+
+async def test_who_goes_round_too_often_has_failed(crm: CrmStack) -> None:
+    drawn = line(node("wait", "delay", {"seconds": 1}))
+    rule = {"field": "tags", "cmp": "eq", "value": "out"}
+    drawn["nodes"] += [node("is", "condition", {"rule": rule}), node("back", "jump", {"to": "wait"})]
+    drawn["edges"][-1:] = [edge("wait", "is"), edge("is", "end", "true"), edge("is", "back", "false")]
+    workflow = await a_workflow(crm, drawn, max_visits=2)
+    [run] = await enrol(crm, workflow, (await crm.contact())["id"])
+    found = await ended(crm, workflow, run)
+    assert (found["status"], found["error"]) == ("failed", "more than 2 visits of one node")
+
+
+async def test_a_workflow_that_begins_too_often_is_paused_and_operators_are_told(crm: CrmStack) -> None:
+    workflow = await a_workflow(crm, line(), runs_per_minute=2)
+    contacts = [(await crm.contact())["id"] for _ in range(4)]
+    assert len(await enrol(crm, workflow, *contacts)) == 2
+    found = (await crm.ask("GET", f"workflows/{workflow}"))["data"]
+    assert (found["status"], found["paused_because"]) == ("paused", "it began more often in a minute than it may")
+    async with asyncio.timeout(20):
+        while True:
+            alerts = await crm.bus.past(ALERTS, ALL_ALERTS, Alert, LONG_AGO)
+            if [one.kind for one in alerts if one.details.get("workflow") == workflow]:
+                break
+            await asyncio.sleep(0.05)
+
+
+async def test_a_workflow_whose_runs_fail_is_paused(crm: CrmStack) -> None:
+    key = f"n{new_id()[-8:]}"
+    await crm.ask("POST", "custom-fields", {"key": key, "label": "A number", "type": "number"})
+    workflow = await a_workflow(crm, line(node("set", "update_contact", {"fields": {f"custom.{key}": "many"}})))
+    contacts = [(await crm.contact())["id"] for _ in range(20)]
+    await enrol(crm, workflow, *contacts)
+    async with asyncio.timeout(20):
+        while (found := (await crm.ask("GET", f"workflows/{workflow}"))["data"])["status"] != "paused":
+            await asyncio.sleep(0.05)
+    assert found["paused_because"] == "too many of its runs fail"
+
+
+async def test_a_clock_lets_in_everybody_of_a_segment_once(crm: CrmStack) -> None:
+    segment = (await crm.ask("POST", "segments", {"name": new_id(), "kind": "static"}))["data"]["id"]
+    contacts = [(await crm.contact())["id"] for _ in range(3)]
+    await crm.ask("POST", f"segments/{segment}/contacts", {"contacts": contacts})
+    trigger = {"event": "schedule", "cron": "0 9 * * *", "zone": "America/Sao_Paulo", "segment_id": segment}
+    workflow = await a_workflow(crm, line(trigger=trigger))
+    path = f"/rest/v1/crm_workflow_schedules?workflow_id=eq.{workflow}"
+    [schedule] = await crm.supabase.as_service("GET", path)
+    assert "12:00:00" in schedule["due_at"]
+    await crm.supabase.as_service("PATCH", path, {"due_at": "2026-01-01T12:00:00Z"})
+    await first_run(crm, workflow, 3)
+    [after] = await crm.supabase.as_service("GET", path)
+    assert (after["due_at"], after["firing_at"]) == (schedule["due_at"], None)
+    assert (await crm.ask("GET", f"workflows/{workflow}/executions"))["total"] == 3
+
+
+async def test_who_is_erased_is_on_the_way_no_longer(crm: CrmStack) -> None:
+    workflow = await a_workflow(crm, line(node("wait", "delay", {"seconds": 3600})))
+    contact = await crm.contact()
+    [run] = await enrol(crm, workflow, contact["id"], name="Somebody")
+    await run_of(crm, workflow, run, "waiting")
+    await crm.ask("DELETE", f"contacts/{contact['id']}")
+    found = await ended(crm, workflow, run)
+    assert (found["status"], found["outcome"]) == ("cancelled", "erased")
+    [row] = await crm.supabase.as_service("GET", f"/rest/v1/crm_workflow_runs?id=eq.{run}")
+    assert row["event"] == {}
+
+
+async def test_who_walked_from_an_older_place_changes_nothing(crm: CrmStack) -> None:
+    workflow = await a_workflow(
+        crm, line(node("wait", "delay", {"seconds": 3600}), node("tag", "add_tag", {"tag": "x"}))
+    )
+    contact = await crm.contact()
+    [run] = await enrol(crm, workflow, contact["id"])
+    await run_of(crm, workflow, run, "waiting")
+    late = {
+        "run": run, "contact": contact["id"], "seq": 0, "place": {"status": "completed", "node": "end", "attempt": 1},
+        "steps": [{"node": "tag", "visit": 1, "kind": "add_tag", "state": "done", "attempt": 1, "handle": "out",
+                   "effect": {"do": "add_tag", "tag": "x"}, "key": "k"}],
+    }  # fmt: skip
+    assert await Runs(crm.database).commit([late]) == ("stale",)
+    assert (await crm.ask("GET", f"contacts/{contact['id']}"))["data"]["tags"] == []
+
+
+def signed(secret: str, body: bytes, event: str, at: float) -> dict[str, str]:
+    content = f"{event}.{int(at)}.".encode() + body
+    digest = hmac.new(b64decode(secret.removeprefix("whsec_")), content, hashlib.sha256).digest()
+    return {
+        "webhook-id": event, "webhook-timestamp": str(int(at)), "webhook-signature": f"v1,{b64encode(digest).decode()}",
+    }  # fmt: skip
+
+
+async def test_a_signed_call_from_outside_lets_in_once(crm: CrmStack) -> None:
+    contact = await crm.contact()
+    trigger = {"event": "webhook", "email_field": "who.address"}
+    rule = {"field": "event.plan", "cmp": "eq", "value": "gold"}
+    drawn = line(node("tag", "add_tag", {"tag": "called"}), trigger=trigger)
+    drawn["nodes"].append(node("is", "condition", {"rule": rule}))
+    drawn["edges"][:1] = [edge("begin", "is"), edge("is", "tag", "true"), edge("is", "end", "false")]
+    workflow = await a_workflow(crm, drawn, re_entry="always")
+    secret = (await crm.ask("POST", f"workflows/{workflow}/hook-secret"))["data"]["secret"]
+    body = json.dumps({"who": {"address": contact["email"].upper()}, "plan": "gold"}).encode()
+
+    async def call(headers: dict[str, str], id_: str = workflow) -> tuple[int, Any]:
+        url = f"{crm.edge.url}/api/crm/hooks/{id_}"
+        async with aiohttp.ClientSession() as http, http.post(url, data=body, headers=headers) as response:
+            return response.status, await response.json()
+
+    now = time.time()
+    right = signed(secret, body, "evt_1", now)
+    assert await call(right) == (200, {"success": True, "began": True})
+    assert await call(right) == (200, {"success": True, "began": False})
+    for wrong in (
+        signed(secret, body + b" ", "evt_2", now), signed(secret, body, "evt_2", now - 301),
+        {**right, "webhook-id": "evt_3"}, {**right, "webhook-signature": "v1,"},
+    ):  # fmt: skip
+        assert (await call(wrong))[0] == 404
+    assert (await call(signed(secret, body, "evt_4", now), new_id()))[0] == 404
+    assert (await call({}))[0] == 400
+    found = await ended(crm, workflow, await first_run(crm, workflow))
+    assert way(found)[1:3] == [("is", "true"), ("tag", "out")]
+    again = (await crm.ask("POST", f"workflows/{workflow}/hook-secret"))["data"]["secret"]
+    assert again != secret
+    assert (await call(signed(secret, body, "evt_5", now)))[0] == 404
