@@ -1,7 +1,7 @@
-"""Days whose trades changed are added up before somebody asks, who then would wait for it."""
+"""Days whose trades changed are added up before somebody asks, who then would wait for it. Not today, which changes all
+the time: that is added up when somebody asks."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import date, timedelta
 
 import structlog
@@ -14,9 +14,9 @@ from services.analytics.turns import take_turns
 
 _EVERY = 60.0
 """Seconds."""
-_DAYS = 366
+_WEEKS = 53
 _PAUSE = 0.1
-"""After each of them: a database that does one thing after the other has others to answer, too."""
+"""After each week that had to be: a database that does one thing after the other has others to answer, too."""
 _ACCOUNTS = ((AccountType.REAL,), (AccountType.DEMO,), (AccountType.DEMO, AccountType.REAL))
 
 log = structlog.get_logger()
@@ -34,17 +34,17 @@ class DaysWorkedOut:
         await take_turns(self._bus, "days", self.turn, _EVERY)
 
     async def turn(self) -> None:
-        """All of a year's that have to be; what cannot be is logged."""
-        last = self._bus.clock.now().date()
-        first = last - timedelta(days=_DAYS)
+        """Of a year, each at most once, however fast it changes; what cannot be is logged."""
+        yesterday = self._bus.clock.now().date() - timedelta(days=1)
+        monday = yesterday - timedelta(days=yesterday.weekday())
         try:
-            for accounts in _ACCOUNTS:
-                while await self._one(accounts, first, last):
-                    pass
+            for back in range(_WEEKS):
+                first = monday - timedelta(weeks=back)
+                await self._week(first, min(first + timedelta(days=6), yesterday))
         except StoreError as error:
             log.warning("days_not_worked_out", error=str(error))
 
-    async def _one(self, accounts: Sequence[AccountType], first: date, last: date) -> bool:
-        worked_out = await self._figures.work_out(accounts, first, last, at_most=1)
-        await asyncio.sleep(_PAUSE)
-        return worked_out > 0
+    async def _week(self, first: date, last: date) -> None:
+        for accounts in _ACCOUNTS:
+            if await self._figures.work_out(accounts, first, last, at_most=7):
+                await asyncio.sleep(_PAUSE)

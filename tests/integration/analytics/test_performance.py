@@ -150,12 +150,13 @@ async def test_figures_of_nothing_are_null_and_of_nobody_an_error(
 async def test_days_are_worked_out_before_somebody_asks(
     bus: Bus, database: Database, trades: Trades, person: Person
 ) -> None:
-    """Of this year; whoever asks finds nothing to do."""
-    for back in (0, 40):
+    """Of this year until yesterday; whoever asks finds nothing to do."""
+    yesterday = bus.clock.now().date() - timedelta(days=1)
+    for back in (1, 40):
         day = bus.clock.now().date() - timedelta(days=back)
         await trade(trades, person, day, 0, "8.20")
         await trade(trades, person, day, 0, "8.20", account_type=AccountType.DEMO)
     figures = TradeFigures(database)
     await DaysWorkedOut(bus, figures).turn()
     for accounts in ((AccountType.REAL,), (AccountType.DEMO,), (AccountType.REAL, AccountType.DEMO)):
-        assert await figures.work_out(accounts, day, bus.clock.now().date(), 1) == 0
+        assert await figures.work_out(accounts, day, yesterday, 1) == 0
