@@ -2,6 +2,7 @@
 the time: that is added up when somebody asks."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import structlog
@@ -13,10 +14,13 @@ from libs.store.trade_figures import TradeFigures
 from services.analytics.turns import take_turns
 
 _EVERY = 60.0
-"""Seconds."""
-_WEEKS = 53
+"""Seconds, also until the first time: a process that starts has the ledger to catch up with."""
+_DAYS = 366
+_STEP = 91
+"""Whole weeks, from Monday to Sunday, are put in a row only within one of these."""
+_AT_ONCE = 7
 _PAUSE = 0.1
-"""After each week that had to be: a database that does one thing after the other has others to answer, too."""
+"""After so many: a database that does one thing after the other has others to answer, too."""
 _ACCOUNTS = ((AccountType.REAL,), (AccountType.DEMO,), (AccountType.DEMO, AccountType.REAL))
 
 log = structlog.get_logger()
@@ -31,20 +35,24 @@ class DaysWorkedOut:
 
     async def run(self) -> None:
         """Until cancelled."""
+        await asyncio.sleep(_EVERY)
         await take_turns(self._bus, "days", self.turn, _EVERY)
 
     async def turn(self) -> None:
-        """Of a year, each at most once, however fast it changes; what cannot be is logged."""
-        yesterday = self._bus.clock.now().date() - timedelta(days=1)
-        monday = yesterday - timedelta(days=yesterday.weekday())
+        """All of a year's that have to be, the newest first; what cannot be is logged."""
+        last = self._bus.clock.now().date() - timedelta(days=1)
+        sunday = last + timedelta(days=6 - last.weekday())
         try:
-            for back in range(_WEEKS):
-                first = monday - timedelta(weeks=back)
-                await self._week(first, min(first + timedelta(days=6), yesterday))
+            for back in range(0, _DAYS, _STEP):
+                end = sunday - timedelta(days=back)
+                for accounts in _ACCOUNTS:
+                    await self._step(accounts, end - timedelta(days=_STEP - 1), min(end, last))
         except StoreError as error:
             log.warning("days_not_worked_out", error=str(error))
 
-    async def _week(self, first: date, last: date) -> None:
-        for accounts in _ACCOUNTS:
-            if await self._figures.work_out(accounts, first, last, at_most=7):
-                await asyncio.sleep(_PAUSE)
+    async def _step(self, accounts: Sequence[AccountType], first: date, last: date) -> None:
+        """What changes all the while is not followed: the next turn comes."""
+        for _ in range(_STEP // _AT_ONCE):
+            if await self._figures.work_out(accounts, first, last, _AT_ONCE) < _AT_ONCE:
+                break
+            await asyncio.sleep(_PAUSE)
