@@ -210,6 +210,19 @@ class CampaignStats(Progress, frozen=True, kw_only=True):
     variants: tuple[Variant, ...] = ()
 
 
+class Preflight(Message, frozen=True, kw_only=True):
+    """As it would be if it started now."""
+
+    recipients: int
+    reached: int
+    """Of them, if nobody has had enough of others meanwhile."""
+    why: dict[str, int]
+    """Of the others, how many for which reason."""
+    missing: dict[str, int]
+    """By tag of the template, such as `contact.first_name`, of how many recipients nothing is known that it stands for:
+    they get its default, or nothing there."""
+
+
 class RecipientsQuery(Of, frozen=True, kw_only=True, rename="camel"):
     state: Literal["waiting", "queued", "skipped"] | None = None
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
@@ -244,6 +257,7 @@ RESUME_CAMPAIGN = Endpoint("crm", "resume_campaign", OfBy, Campaign, _BOTH, time
 CANCEL_CAMPAIGN = Endpoint("crm", "cancel_campaign", OfBy, Campaign, _BOTH, timeout=15.0)
 CHOOSE_SUBJECT = Endpoint("crm", "choose_subject", ChooseSubject, Campaign, _BOTH)
 CAMPAIGN_STATS = Endpoint("crm", "campaign_stats", Of, CampaignStats, (_NOT_FOUND,))
+PREFLIGHT = Endpoint("crm", "campaign_preflight", Of, Preflight, (_NOT_FOUND,), timeout=15.0)
 RECIPIENTS = Endpoint("crm", "campaign_recipients", RecipientsQuery, Rows[Recipient], (_NOT_FOUND,))
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from libs.contracts.crm.campaigns import Campaign, CampaignsQuery, CampaignStats, CampaignStatus, Recipient
+from libs.contracts.crm.campaigns import Campaign, CampaignsQuery, CampaignStats, CampaignStatus, Preflight, Recipient
 from libs.store.database import Database
 from libs.store.rows import read_optional, read_value
 
@@ -96,6 +96,9 @@ class Campaigns:
 
     async def stats(self, campaign: UUID) -> CampaignStats | None:
         return read_optional(await self._database.call("crm_campaign_stats", campaign=str(campaign)), CampaignStats)
+
+    async def preflight(self, campaign: UUID) -> Preflight | None:
+        return read_optional(await self._database.call("crm_campaign_preflight", campaign=str(campaign)), Preflight)
 
     async def recipients(
         self, campaign: UUID, state: str | None, limit: int, behind: UUID | None

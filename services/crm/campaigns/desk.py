@@ -50,6 +50,7 @@ class CampaignDesk:
             rpc.CANCEL_CAMPAIGN: self._moving("cancel"),
             rpc.CHOOSE_SUBJECT: self.choose,
             rpc.CAMPAIGN_STATS: self.stats,
+            rpc.PREFLIGHT: self.preflight,
             rpc.RECIPIENTS: self.recipients,
         }
 
@@ -104,6 +105,12 @@ class CampaignDesk:
         if stats is None:
             raise not_found("campaign")
         return stats
+
+    async def preflight(self, query: Of) -> rpc.Preflight:
+        found = await self._campaigns.preflight(query.id)
+        if found is None:
+            raise not_found("campaign")
+        return found
 
     async def recipients(self, query: rpc.RecipientsQuery) -> Rows[rpc.Recipient]:
         try:

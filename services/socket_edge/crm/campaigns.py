@@ -7,7 +7,7 @@ from services.socket_edge.admin_answers import Data
 from services.socket_edge.crm.shape import Done, Handlers, Listed, change, done, listed, of_by, read, told
 from services.socket_edge.dispatch import Call
 from services.socket_edge.requests import Nothing
-from services.socket_edge.route import Rate
+from services.socket_edge.route import Access, Rate, Route
 
 _ONE = "campaigns/{id}"
 _CHANGE = "Change a campaign that has not started"
@@ -24,6 +24,10 @@ RESUME = change("POST", f"{_ONE}/resume", "Go on with it", Of, Nothing, Done[rpc
 CANCEL = change("POST", f"{_ONE}/cancel", "Send no more of it, ever", Of, Nothing, Done[rpc.Campaign])
 CHOOSE = change("POST", f"{_ONE}/winner", "Say which subject the others get", Of, rpc.Choice, Done[rpc.Campaign])
 STATS = read(f"{_ONE}/stats", "How far it is and what came of it, counted now", Of, Data[rpc.CampaignStats])
+PREFLIGHT = Route(
+    "GET", f"/api/crm/{_ONE}/preflight", "Whom it would reach now, and what is not known of them", Of, Nothing,
+    (Data[rpc.Preflight],), Access.ADMIN, Rate.COSTLY,
+)  # fmt: skip
 RECIPIENTS = read(f"{_ONE}/recipients", "Whom it is for", rpc.RecipientsQuery, Listed[rpc.Recipient])
 
 
@@ -54,5 +58,6 @@ def handlers(bus: Bus) -> Handlers:
         CANCEL: done(bus, rpc.CANCEL_CAMPAIGN, of_by, "Campaign cancelled"),
         CHOOSE: done(bus, rpc.CHOOSE_SUBJECT, chosen, "Subject chosen"),
         STATS: told(bus, rpc.CAMPAIGN_STATS),
+        PREFLIGHT: told(bus, rpc.PREFLIGHT),
         RECIPIENTS: listed(bus, rpc.RECIPIENTS),
     }

@@ -72,7 +72,8 @@ async def test_a_campaign_from_its_birth_to_its_end(crm: CrmStack) -> None:
     assert (await crm.ask("DELETE", path))["data"] == {"id": made["id"]}
     for method, route, body in (
         ("GET", path, None), ("PATCH", path, {}), ("DELETE", path, None), ("GET", f"{path}/stats", None),
-        ("GET", f"{path}/recipients", None), ("POST", f"{path}/winner", {"subject": 0}),
+        ("GET", f"{path}/recipients", None), ("GET", f"{path}/preflight", None),
+        ("POST", f"{path}/winner", {"subject": 0}),
         ("POST", f"{path}/schedule", {"at": "2036-01-01T00:00:00Z"}),
         *(("POST", f"{path}/{verb}", None) for verb in ("send", "pause", "resume", "cancel")),
     ):  # fmt: skip
@@ -123,6 +124,8 @@ async def test_operators_see_how_far_it_is(crm: CrmStack) -> None:
         crm.edge.url, auth={"token": crm.boss.token}, transports=["websocket"], namespaces=["/admin"]
     )
     before = (await crm.ask("GET", "stats"))["data"]["activeCampaigns"]
+    would = (await crm.ask("GET", f"{path}/preflight"))["data"]
+    assert would == {"recipients": 4, "reached": 3, "why": {"no_consent": 1}, "missing": {}}
     started = (await crm.ask("POST", f"{path}/send"))["data"]
     assert (started["status"], started["stats"]["recipients"]) == ("sending", 4)
     assert (await crm.ask("GET", "stats"))["data"]["activeCampaigns"] >= before

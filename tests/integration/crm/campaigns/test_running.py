@@ -15,7 +15,7 @@ from tests.integration.postgres_server import PostgresServer
 def books(postgres: PostgresServer) -> Books:
     """Nothing waits that others have queued."""
     books = Books(postgres)
-    books.ask("delete from public.crm_mail_out; delete from public.crm_campaigns")
+    books.ask("delete from public.crm_mail_out; delete from public.crm_mail_pace; delete from public.crm_campaigns")
     return books
 
 
@@ -57,6 +57,28 @@ def test_whoever_leaves_between_the_queue_and_the_sender_gets_nothing(books: Boo
     assert books.step(campaign)["status"] == "sent"
     stats = books.told("select public.crm_campaign_stats(:'id')", id=campaign)
     assert (stats["sent"], stats["skipped"], stats["why"]) == (0, 2, {"deleted": 1, "unsubscribed": 1})
+
+
+def test_before_it_starts_it_is_known_whom_it_reaches(books: Books) -> None:
+    known, silent, gone, excluded = [
+        books.contacts(1, consent)[0] for consent in ("subscribed", "", "unsubscribed", "")
+    ]
+    campaign = books.campaign(
+        books.segment(known, silent, gone, excluded), started=False, excluded_segments=[books.segment(excluded)]
+    )
+    books.ask("update public.crm_contacts set first_name = 'Ada' where id = :'id'", id=known)
+    books.ask("select private.crm_suppress('email', email, 'x') from public.crm_contacts where id = :'id'", id=gone)
+    books.ask(
+        """update public.crm_email_template_versions set variables = string_to_array(:'tags', ',')
+        where template_id = (select template_id from public.crm_campaigns where id = :'id')""",
+        tags="contact.first_name,custom.plan,links.unsubscribe",
+        id=campaign,
+    )
+    assert books.told("select public.crm_campaign_preflight(:'id')", id=campaign) == {
+        "recipients": 3, "reached": 1, "why": {"no_consent": 1, "suppressed": 1},
+        "missing": {"contact.first_name": 2, "custom.plan": 3},
+    }  # fmt: skip
+    assert books.move(campaign, "send")["campaign"]["stats"]["recipients"] == 3
 
 
 def test_nobody_gets_more_than_the_cap(books: Books) -> None:
