@@ -20,13 +20,15 @@ from libs.service.settings import PREFIX
 DATABASE_URL = f"{PREFIX}DATABASE_URL"
 _BUS_PASSWORD = f"{PREFIX}NATS_PASSWORD"
 _SESSION_KEYS = f"{PREFIX}SESSION_KEYS"
+_CRM_KEYS = f"{PREFIX}CRM_KEYS"
 _PAPER_TOKEN = f"{PREFIX}PAPER_API_TOKEN"
 
 
 def secrets(told: Mapping[str, str]) -> list[dict[str, Any]]:
     """Raises CannotStart that names everything that must be told and is not."""
     passwords = {user: nats_password() for user in (*USERS, ADMIN, "sys")}
-    known = {_SESSION_KEYS: generate().session_key, **told}
+    made = generate()
+    known = {_SESSION_KEYS: made.session_key, _CRM_KEYS: made.crm_key, **told}
     given = {
         name: _of(service.settings, known | ({_BUS_PASSWORD: passwords[name]} if name in passwords else {}))
         for name, service in SERVICES.items()

@@ -41,6 +41,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     admin: Login
     nats: Nats
     paper_broker: PaperBroker
+    mail_url: str
+    """The page with every mail that was caught."""
     health: dict[str, str]
     """URL by process; 200 when it can do its work."""
     logs: str
@@ -70,6 +72,7 @@ def banner(facts: Facts) -> str:
         ("Supabase", f"{facts.supabase_url}   key {facts.supabase_publishable_key}"),
         ("demo log-in", f"{facts.demo.email} / {facts.demo.password}"),
         ("admin log-in", f"{facts.admin.email} / {facts.admin.password}"),
+        ("mails", facts.mail_url),
         ("logs", f"{facts.logs}/"),
     )
     lines = ["", "Pregão is running.", *(f"  {name:<18} {value}" for name, value in rows)]

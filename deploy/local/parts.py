@@ -57,18 +57,19 @@ class Parts:
         self.broker_ws_url = f"ws://{HOST}:{settings.paper_port}/echo/websocket"
         self.broker_api_url = f"http://{HOST}:{settings.paper_port}"
         self.broker_session_url = f"{self.broker_api_url}/sessions"
+        self.mail_url = f"http://{HOST}:{settings.mail_page_port}"
         self.broker_control_url = f"{self.broker_api_url}/control"
 
     def infrastructure(self) -> tuple[Part, ...]:
         """What the services stand on; it is started before them and outlives them."""
-        return (self._nats(), self._supabase_server(), self._paper_broker())
+        return (self._nats(), self._supabase_server(), self._paper_broker(), self._mailbox())
 
     def services(self) -> tuple[Part, ...]:
         return (
             self._service("gateway", "broker_gateway", self._broker()),
             self._service("bots", "bot_runtime"),
             self._service("analytics", "analytics", self._supabase()),
-            self._service("crm", "crm", self._supabase()),
+            self._service("crm", "crm", self._supabase() | self._crm()),
             self._service("edge", "socket_edge", self._supabase() | self._edge(), ports=("edge_port",)),
         )
 
@@ -99,6 +100,16 @@ class Parts:
             "PREGAO_PAPER_CONTROL": "true",
         }
         return self._process("paper-broker", "paper_broker", "paper_health_port", told, ports=("paper_port",))
+
+    def _mailbox(self) -> Part:
+        settings = self._settings
+        told = (str(self._directory / "mail"), str(settings.mail_port), str(settings.mail_page_port))
+        return Part(
+            name="mailbox",
+            command=(sys.executable, "-m", "deploy.local.mailbox", *told),
+            health=f"{self.mail_url}/",
+            settings=(variable("mail_port"), variable("mail_page_port")),
+        )
 
     def _service(
         self, name: str, package: str, told: Mapping[str, str] | None = None, ports: tuple[str, ...] = ()
@@ -154,6 +165,15 @@ class Parts:
             "PREGAO_SUPABASE_URL": self.supabase.url,
             "PREGAO_SUPABASE_PUBLISHABLE_KEY": self._secrets.supabase_publishable_key,
             "PREGAO_SUPABASE_SECRET_KEY": self._secrets.supabase_secret_key,
+        }
+
+    def _crm(self) -> dict[str, str]:
+        return {
+            "PREGAO_CRM_KEYS": self._secrets.crm_key,
+            "PREGAO_MAIL_SMTP_HOST": HOST,
+            "PREGAO_MAIL_SMTP_PORT": str(self._settings.mail_port),
+            "PREGAO_MAIL_SMTP_SECURITY": "none",
+            "PREGAO_MAIL_PUBLIC_URL": self.edge_url,
         }
 
     def _edge(self) -> dict[str, str]:

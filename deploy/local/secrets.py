@@ -22,6 +22,8 @@ class Secrets(msgspec.Struct, frozen=True, kw_only=True):
     """Bearer token of the broker's session API."""
     session_key: str = msgspec.field(default_factory=lambda: base64.b64encode(token_bytes(32)).decode())
     """What broker-gateway encrypts session ids with."""
+    crm_key: str = msgspec.field(default_factory=lambda: token_urlsafe(48))
+    """What links in mails are signed with, and secrets of the CRM are sealed with."""
     demo_password: str
     admin_password: str
 

@@ -44,6 +44,10 @@ class LocalSettings(BaseSettings):
     """/health and /metrics of socket-edge."""
     paper_health_port: Port = 4106
     """/health and /metrics of the paper broker."""
+    mail_port: Port = 1025
+    """SMTP that catches every mail…"""
+    mail_page_port: Port = 8025
+    """…and the page to read them."""
     start_timeout: float = Field(default=90.0, gt=0)
     """Seconds in which nats, supabase and the paper broker must be healthy, and then once more the services."""
 

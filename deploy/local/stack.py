@@ -92,6 +92,7 @@ def _facts(
             control_url=parts.broker_control_url,
             api_token=secrets.broker_api_token,
         ),
+        mail_url=parts.mail_url,
         health={part.name: part.health for part in all_parts},
         logs=str(settings.directory / "logs"),
         pids={part.name: pids[part.name] for part in all_parts},

@@ -15,6 +15,7 @@ from libs.bus.topology import (
     BUCKETS,
     CATALOGUE,
     CRM,
+    CRM_SEEN,
     DEAD_LETTERS,
     DESIRED,
     EXPORT_JOBS,
@@ -24,6 +25,7 @@ from libs.bus.topology import (
     LEDGER,
     MARKET,
     NEWS,
+    NOTICES,
     OPERATORS,
     ORDERS,
     PLATFORM,
@@ -106,9 +108,12 @@ _NEEDS = {
         serves=("rpc.analytics.>",),
     ),
     "crm": _Needs(
-        uses=(CRM, WORKFLOWS, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS),
-        appends=("crm.event.>", "operators.campaign", "wf.sched.*", "wf.due.*", "alert.warning", "$KV.leases.crm.>"),
-        consumers=("crm-segments", "crm-scoring", "crm-workflows", "crm-workflows-due"),
+        uses=(CRM, CRM_SEEN, NOTICES, WORKFLOWS, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS),
+        appends=(
+            "crm.event.>", "crm.seen.*", "notice.*", "operators.campaign", "wf.sched.*", "wf.due.*", "alert.warning",
+            "$KV.leases.crm.>",
+        ),
+        consumers=("crm-segments", "crm-scoring", "crm-seen", "crm-workflows", "crm-workflows-due"),
         serves=("rpc.crm.>",),
     ),
     "edge": _Needs(

@@ -78,6 +78,8 @@ WORKFLOWS = Stream(
 )
 """Without an age: a timer that is older than its stream keeps messages would never be told. A stream of timers cannot
 refuse when it is full; those that it drops are found in the database."""
+NOTICES = Stream("NOTICES", (subjects.ALL_NOTICES,), _DAY, 64 * _MIB, keep_new=False)
+CRM_SEEN = Stream("CRM_SEEN", (subjects.ALL_CRM_SEEN,), _DAY, 128 * _MIB, keep_new=False)
 DEAD_LETTERS = Stream("DLQ", ("dlq.>",), 30 * _DAY, 256 * _MIB)
 
 ACCOUNTS = Bucket("accounts", 64 * _MIB, republish="account")
@@ -123,13 +125,29 @@ NEWS = Stream(
         ),
         _of_bucket(ACCOUNTS, {keys.session("*"): subjects.NEWS_SESSION, keys.balance("*"): subjects.NEWS_BALANCE}),
         Source(LEDGER.name, ((subjects.ALL_LEDGER, subjects.news(_FIRST, subjects.NEWS_TRADE)),)),
+        Source(NOTICES.name, ((subjects.ALL_NOTICES, subjects.news(_FIRST, subjects.NEWS_NOTICE)),)),
         Source(OPERATORS.name, ((subjects.operators("*"), subjects.news("operators", _FIRST)),)),
     ),
 )
 """All that browsers are told, of everybody, in one order: the sequence of a message here is the same on every edge, and
 what a browser missed while it was away can be read again. Also while no edge runs."""
 
-STREAMS = (MARKET, TRADES, LEDGER, VISITS, ALERTS, OPERATORS, SIGNALS, EXPORTS, CRM, WORKFLOWS, DEAD_LETTERS, NEWS)
+STREAMS = (
+    MARKET,
+    TRADES,
+    LEDGER,
+    VISITS,
+    ALERTS,
+    OPERATORS,
+    SIGNALS,
+    EXPORTS,
+    CRM,
+    CRM_SEEN,
+    NOTICES,
+    WORKFLOWS,
+    DEAD_LETTERS,
+    NEWS,
+)
 BUCKETS = (
     ACCOUNTS,
     DESIRED,

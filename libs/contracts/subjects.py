@@ -74,11 +74,23 @@ def crm_event(type: str) -> str:
     return f"crm.event.{type}"
 
 
+def notice(user: str) -> str:
+    """What the CRM tells a user in the application."""
+    return f"notice.{user}"
+
+
+def crm_seen(kind: str) -> str:
+    """Of mails; `kind` is open or click."""
+    return f"crm.seen.{kind}"
+
+
 ALL_CRM_EVENTS = "crm.event.>"
 ALL_RUN_TIMERS = "wf.sched.*"
 """Timers of workflows: what is stored there is told under…"""
 ALL_DUE_RUNS = "wf.due.*"
 """…this when its time comes. The database writes both, and their tokens are runs."""
+ALL_NOTICES = notice("*")
+ALL_CRM_SEEN = "crm.seen.*"
 ALL_CANDLES = "market.candle.*.*"
 ALL_CLOSED_CANDLES = "market.closed.*.*"
 ALL_SCANNER_SIGNALS = "scanner.signal.*.*"
@@ -105,6 +117,7 @@ NEWS_SCORE = "score"
 NEWS_SIGNAL = "signal"
 NEWS_SESSION = "session"
 NEWS_BALANCE = "balance"
+NEWS_NOTICE = "notice"
 NEWS_ALERT = news("operators", "alert")
 """AlertRecorded, of no user in particular; as is…"""
 NEWS_LOG = news("operators", "log")

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
-from libs.bus.topology import CRM, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS, WORKFLOWS
+from libs.bus.topology import CRM, CRM_SEEN, DEAD_LETTERS, LEASES, NOTICES, OPERATORS, SUSPECTS, WORKFLOWS
 from libs.service import Service
 from libs.store import Database
 from libs.store.crm.campaigns import Campaigns
@@ -39,8 +39,11 @@ from services.crm.scoring.points import Points
 from services.crm.segments import membership as segment_membership
 from services.crm.segments.desk import SegmentDesk
 from services.crm.segments.membership import Membership
+from services.crm.sending.sending import sending
 from services.crm.settings import Settings
 from services.crm.templates.desk import TemplateDesk
+from services.crm.tracking import seen as tracking_seen
+from services.crm.tracking.bounces import Bounces, listening
 from services.crm.workflows import engine as workflow_engine
 from services.crm.workflows import triggers as workflow_triggers
 from services.crm.workflows.desk import WorkflowDesk
@@ -54,9 +57,10 @@ from services.crm.workflows.triggers import Triggers
 @asynccontextmanager
 async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
     bus = service.bus
-    await bus.ensure(CRM, WORKFLOWS, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS)
+    await bus.ensure(CRM, CRM_SEEN, NOTICES, WORKFLOWS, DEAD_LETTERS, LEASES, OPERATORS, SUSPECTS)
     secret_key = settings.supabase_secret_key.get_secret_value()
-    async with await Database.connect(settings.supabase_url, secret_key) as database:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(await Database.connect(settings.supabase_url, secret_key))
         service.health.add("database", database.reachable)
         outbox = Outbox(bus, OutboxRows(database))
         service.health.add("outbox", outbox.flowing)
@@ -70,13 +74,14 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         forms, links = Forms(database), Links(secret_key, service.clock)
         care = FormCare(forms, outbox.nudge)
         campaigns = Campaigns(database)
-        sending = CampaignWorker(bus, Steps(campaigns, service.clock, outbox.nudge))
         workflows, runs = Workflows(database), Runs(database)
         programs = Programs(runs)
         engine = Engine(runs, programs, outbox.nudge)
         triggers = Triggers(runs, programs, engine.nudge)
         schedules = Schedules(runs, programs, service.clock, engine.nudge)
         workflow_desk = WorkflowDesk(workflows, service.clock, engine.nudge)
+        campaigning = CampaignWorker(bus, Steps(campaigns, service.clock, outbox.nudge))
+        sender = await stack.enter_async_context(sending(settings, secret_key, bus, database, outbox))
         desks = (
             users,
             ContactDesk(contacts),
@@ -85,12 +90,13 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             SegmentDesk(segments, contacts, fields, membership.changed),
             ScoringDesk(scoring, service.clock),
             ImportDesk(imports, fields, segments, importing.started),
-            TemplateDesk(Templates(database), fields, settings.sender),
-            CampaignDesk(campaigns, service.clock, sending.moved),
+            TemplateDesk(Templates(database), fields, settings.sender, sender.trials),
+            CampaignDesk(campaigns, service.clock, campaigning.moved),
             FormDesk(forms, links, f"{settings.mail_public_url}/api/crm/public/confirmations/"),
             workflow_desk,
             RunDesk(runs, workflows, workflow_desk.compiled, service.clock, engine.nudge),
             HookDesk(runs, service.clock, engine.nudge),
+            *sender.desks,
         )
         answers: Answers = {}
         for desk in desks:
@@ -101,6 +107,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             await bus.consume(scoring_points.CONSUMER, points.follow),
             await bus.consume(workflow_triggers.CONSUMER, triggers.follow),
             await bus.consume(workflow_engine.CONSUMER, engine.follow),
+            await bus.consume(tracking_seen.CONSUMER, sender.seen.follow),
         ]
         service.background(outbox.run(), "outbox")
         service.background(users.run(), "users")
@@ -108,9 +115,19 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(points.run(), "scores")
         service.background(importing.run(), "imports")
         service.background(care.run(), "forms")
-        service.background(sending.run(), "campaigns")
         service.background(engine.run(), "workflows")
         service.background(schedules.run(), "schedules")
-        yield
+        service.background(campaigning.run(), "campaigns")
+        service.background(sender.mails.run(), "mails")
+        service.background(sender.webhooks.run(), "webhooks")
+        async with _returns(settings, sender.bounces):
+            yield
         await served.stop()
         await asyncio.gather(*(each.stop() for each in followed))
+
+
+def _returns(settings: Settings, bounces: Bounces) -> AbstractAsyncContextManager[None]:
+    """What comes back is listened for where there is an address that it comes back to."""
+    if not settings.mail_bounce_domain:
+        return nullcontext()
+    return listening(bounces, settings.mail_bounce_host, settings.mail_bounce_port)

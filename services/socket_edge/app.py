@@ -29,6 +29,7 @@ from services.socket_edge.connection_api import ConnectionApi
 from services.socket_edge.credentials import Origins
 from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.crm.hooks import Hooks
+from services.socket_edge.crm.mail_pages import MailPages
 from services.socket_edge.dependencies import Dependencies
 from services.socket_edge.dispatch import Gate, Handler, serve
 from services.socket_edge.documents import serve_documents
@@ -126,7 +127,16 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             del handlers[routes.DISCOVER_ASSETS]
         present = await bus.serve("edge", {})  # so that it is missed when it is gone
         async with _listening(
-            _web_app(gate, Once(bus, secret_key), origins, engine, handlers, Hooks(bus, limits), _pages(settings)),
+            _web_app(
+                gate,
+                Once(bus, secret_key),
+                origins,
+                engine,
+                handlers,
+                Hooks(bus, limits),
+                MailPages(bus, limits),
+                _pages(settings),
+            ),
             settings,
         ):
             yield
@@ -247,6 +257,7 @@ def _web_app(
     engine: Engine,
     handlers: Mapping[Route[Any, Any], Handler],
     hooks: Hooks,
+    mail_pages: MailPages,
     pages: Pages | None,
 ) -> web.Application:
     middlewares = [identify, cross_origin(origins), answer_in_json, *([pages.front] if pages is not None else [])]
@@ -255,6 +266,7 @@ def _web_app(
     serve_documents(web_app, handlers, VERSION)
     serve_socket_documents(web_app, VERSION)
     hooks.serve(web_app)
+    mail_pages.serve(web_app)
     engine.server.attach(web_app)
     if pages is not None:
         pages.serve(web_app)

@@ -47,6 +47,7 @@ PNL_UPDATE = Emission("pnl_update", told.PnlUpdate, "How the run stands after a 
 BOT_STATUS = Emission("bot_status", told.BotStatusEvent, "What the bot does, as a word")
 STATUS_UPDATE = Emission("bot:status-update", told.StatusUpdateEvent, "The same for people; follows `bot_status`")
 BALANCE_UPDATE = Emission("balance:update", told.BalanceUpdate, "A balance has changed")
+NOTIFICATION = Emission("notification", told.Notification, "The platform has something to say to this user")
 HISTORY = Emission("historical-candles", list[CandleOut], "Past candles, ascending, after `subscribe-candles`")
 SUBSCRIBED = Emission("subscribed", told.Subscribed, "The history was sent, updates follow")
 CANDLE_UPDATE = Emission("candle-update", CandleOut, "The subscribed feed's newest candle, nine times a second at most")

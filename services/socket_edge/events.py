@@ -4,11 +4,13 @@ from datetime import datetime
 
 from libs.contracts.account import Balances
 from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotSignal, BotStatus
+from libs.contracts.crm.notices import Notice
 from libs.contracts.orders import Order, TradeClosed, TradeOpened, TradeRecorded
 from libs.contracts.score import Score
 from services.socket_edge.emissions import (
     BALANCE_UPDATE,
     BOT_STATUS,
+    NOTIFICATION,
     PNL_UPDATE,
     POSITION_CLOSED,
     POSITION_OPENED,
@@ -22,6 +24,7 @@ from services.socket_edge.payloads import (
     BalanceAmount,
     BalanceUpdate,
     BotStatusEvent,
+    Notification,
     PnlUpdate,
     PositionClosed,
     PositionOpened,
@@ -127,6 +130,11 @@ def of_signal(signal: BotSignal) -> News:
 def of_balances(balances: Balances) -> News:
     update = BalanceUpdate(balances=amounts(balances), timestamp=balances.at, user_id=balances.user)
     return News(((BALANCE_UPDATE, update),))
+
+
+def of_notice(notice: Notice) -> News:
+    told = Notification(id=notice.id, title=notice.title, body=notice.body, timestamp=notice.at, user_id=notice.user)
+    return News(((NOTIFICATION, told),))
 
 
 def amounts(balances: Balances) -> tuple[BalanceAmount, ...]:

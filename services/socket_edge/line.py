@@ -18,6 +18,7 @@ from libs.contracts import subjects
 from libs.contracts.account import Balances, SessionState, SessionStatus
 from libs.contracts.bots import BotSignal, BotStatus
 from libs.contracts.codec import decode
+from libs.contracts.crm.notices import Notice
 from libs.contracts.orders import TradeRecorded
 from libs.contracts.score import Score
 from services.socket_edge import events
@@ -39,6 +40,7 @@ _TYPES: dict[str, type[msgspec.Struct]] = {
     subjects.NEWS_SIGNAL: BotSignal,
     subjects.NEWS_SESSION: SessionStatus,
     subjects.NEWS_BALANCE: Balances,
+    subjects.NEWS_NOTICE: Notice,
 }
 
 
@@ -113,6 +115,8 @@ class Line:
             case Balances():
                 self.latest[Balances] = message
                 return events.of_balances(message)
+            case Notice():
+                return None if self._repeated(message.id) else events.of_notice(message)
             case SessionStatus():
                 self.latest[SessionStatus] = message
                 return self._of_session(message)

@@ -102,6 +102,14 @@ class BalanceUpdate(Event, frozen=True, kw_only=True, rename="camel"):
     balances: tuple[BalanceAmount, ...]
 
 
+class Notification(Event, frozen=True, kw_only=True, rename="camel"):
+    """Plain text: to be shown as such."""
+
+    id: str
+    title: str
+    body: str
+
+
 class TradeNew(Event, frozen=True, kw_only=True, rename="camel"):
     """A position was opened."""
 

@@ -27,7 +27,7 @@ class Integration(Message, frozen=True, kw_only=True):
 
     id: str
     name: str
-    type: Literal["email", "sms", "webhook"]
+    type: Literal["email", "sms", "push", "webhook"]
     status: Literal["active", "inactive"]
     configured: bool
     settings_set: tuple[str, ...] = ()

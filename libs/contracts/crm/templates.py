@@ -12,7 +12,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from libs.contracts.admin import Rows
 from libs.contracts.codec import Message
-from libs.contracts.crm.common import By, Gone, ListQuery, Name, Of, OfBy
+from libs.contracts.crm.common import By, Email, Gone, ListQuery, Name, Of, OfBy
 from libs.contracts.pattern import END
 from libs.contracts.rpc import Endpoint, ErrorCode
 from libs.contracts.rpc import Nothing as Empty
@@ -130,6 +130,20 @@ class RenderTemplate(OfBy, frozen=True, kw_only=True):
     wanted: RenderWanted
 
 
+class TrialWanted(RenderWanted, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    to: Email
+    """An administrator's own address, that was confirmed."""
+
+
+class TryTemplate(OfBy, frozen=True, kw_only=True):
+    wanted: TrialWanted
+
+
+class TrialSent(Message, frozen=True, kw_only=True):
+    to: str
+    version: int
+
+
 class Rendered(Message, frozen=True, kw_only=True):
     """To be shown in a sandboxed frame of another origin, and nowhere else."""
 
@@ -161,6 +175,8 @@ CHANGE_TEMPLATE = Endpoint(
 DROP_TEMPLATE = Endpoint("crm", "drop_template", OfBy, Gone, (_NOT_FOUND, _CONFLICT))
 COPY_TEMPLATE = Endpoint("crm", "copy_template", OfBy, WholeTemplate, (_NOT_FOUND,))
 RENDER_TEMPLATE = Endpoint("crm", "render_template", RenderTemplate, Rendered, (_NOT_FOUND,), timeout=10.0)
+TRY_TEMPLATE = Endpoint("crm", "try_template", TryTemplate, TrialSent, (_NOT_FOUND, _CONFLICT), timeout=30.0)
+"""CONFLICT: no mail server is configured, or it does not take the mail."""
 MERGE_TAGS = Endpoint("crm", "merge_tags", Empty, Rows[MergeTag])
 
 

@@ -16,8 +16,9 @@ from libs.store.crm.contacts import CustomFields
 from libs.store.crm.templates import TemplateOutcome, Templates
 from services.crm.answering import Answer, not_found
 from services.crm.templates import cleaning, mjml, sample
-from services.crm.templates.compiled import Source, compile_template
+from services.crm.templates.compiled import Source, Written, compile_template
 from services.crm.templates.tags import Missing
+from services.crm.templates.trial import Trials
 
 _LARGEST = 900_000
 """Bytes of all that a version has: it is read in one message."""
@@ -28,11 +29,12 @@ _CONTENT = ("subject", "preheader", "design", "mjml", "html", "text", "policy")
 class TemplateDesk:
     """Raises RpcError: NOT_FOUND, CONFLICT, INVALID_REQUEST."""
 
-    def __init__(self, templates: Templates, fields: CustomFields, sender: Mapping[str, str]) -> None:
+    def __init__(self, templates: Templates, fields: CustomFields, sender: Mapping[str, str], trials: Trials) -> None:
         """`sender`: what templates may say of it: name, email, address."""
         self._templates = templates
         self._fields = fields
         self._sender = sender
+        self._trials = trials
 
     def endpoints(self) -> dict[Any, Answer]:
         return {
@@ -44,6 +46,7 @@ class TemplateDesk:
             rpc.DROP_TEMPLATE: self.drop,
             rpc.COPY_TEMPLATE: self.copy,
             rpc.RENDER_TEMPLATE: self.render,
+            rpc.TRY_TEMPLATE: self.attempt,
             rpc.MERGE_TAGS: self.merge_tags,
         }
 
@@ -97,18 +100,7 @@ class TemplateDesk:
 
     async def render(self, request: rpc.RenderTemplate) -> rpc.Rendered:
         known = await self.one(Of(id=request.id))
-        wanted = request.wanted
-        recipient = sample.SAMPLE if wanted.contact is None else await self._templates.recipient(wanted.contact)
-        if recipient is None:
-            raise not_found("contact")
-        data = sample.data_of(recipient, sample.sample_links(wanted.data), self._sender, wanted.data)
-        try:
-            compiled, _ = compile_template(source_of(known))
-            written = compiled.write(data)
-        except Missing as error:
-            raise RpcError(
-                ErrorCode.INVALID_REQUEST, f"`contact` has no {error}, and the template is strict"
-            ) from error
+        written = await self._written(known, request.wanted)
         return rpc.Rendered(
             subject=written.subject,
             html=written.html,
@@ -116,6 +108,29 @@ class TemplateDesk:
             version=known.version,
             problems=known.problems,
         )
+
+    async def attempt(self, request: rpc.TryTemplate) -> rpc.TrialSent:
+        """By mail, to an administrator."""
+        known = await self.one(Of(id=request.id))
+        if not known.ready:
+            raise RpcError(ErrorCode.CONFLICT, "The template is a draft, which is not sent")
+        outcome = await self._trials.send(request.wanted.to, await self._written(known, request.wanted))
+        if outcome.kind != "sent":
+            raise RpcError(ErrorCode.CONFLICT, f"It was not sent: {outcome.error}")
+        return rpc.TrialSent(to=request.wanted.to, version=known.version)
+
+    async def _written(self, known: rpc.WholeTemplate, wanted: rpc.RenderWanted) -> Written:
+        recipient = sample.SAMPLE if wanted.contact is None else await self._templates.recipient(wanted.contact)
+        if recipient is None:
+            raise not_found("contact")
+        data = sample.data_of(recipient, sample.sample_links(wanted.data), self._sender, wanted.data)
+        try:
+            compiled, _ = compile_template(source_of(known))
+            return compiled.write(data)
+        except Missing as error:
+            raise RpcError(
+                ErrorCode.INVALID_REQUEST, f"`contact` has no {error}, and the template is strict"
+            ) from error
 
     async def merge_tags(self, _: Nothing) -> Rows[rpc.MergeTag]:
         told = sample.merge_tags(await self._fields.all(), self._sender)

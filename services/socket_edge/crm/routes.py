@@ -15,6 +15,7 @@ from services.socket_edge.crm import (
     segments,
     stats,
     templates,
+    webhooks,
     workflow_runs,
     workflows,
 )
@@ -24,7 +25,7 @@ from services.socket_edge.route import Route
 
 _PARTS = (
     stats, contacts, imports, privacy, segments, scoring, forms, workflows, workflow_runs, campaigns, templates,
-    integrations,
+    integrations, webhooks,
 )  # fmt: skip
 
 ALL: tuple[Route[Any, Any], ...] = tuple(

@@ -24,6 +24,10 @@ RENDER = change(
     "POST", f"{_ONE}/render", "The mail that somebody would get; nothing is sent", Of, rpc.RenderWanted,
     Data[rpc.Rendered], Rate.COSTLY,
 )  # fmt: skip
+TRY = change(
+    "POST", f"{_ONE}/test", "Send it to an administrator's own address", Of, rpc.TrialWanted, Done[rpc.TrialSent],
+    Rate.COSTLY,
+)  # fmt: skip
 
 
 def handlers(bus: Bus) -> Handlers:
@@ -33,6 +37,9 @@ def handlers(bus: Bus) -> Handlers:
     async def render(call: Call[Of, rpc.RenderWanted]) -> Data[rpc.Rendered]:
         wanted = rpc.RenderTemplate(by=call.user, id=call.query.id, wanted=call.body)
         return Data(data=await bus.call(rpc.RENDER_TEMPLATE, wanted))
+
+    def tried(call: Call[Of, rpc.TrialWanted]) -> rpc.TryTemplate:
+        return rpc.TryTemplate(by=call.user, id=call.query.id, wanted=call.body)
 
     def created(call: Call[Nothing, rpc.NewTemplate]) -> rpc.CreateTemplate:
         return rpc.CreateTemplate(by=call.user, template=call.body)
@@ -51,4 +58,5 @@ def handlers(bus: Bus) -> Handlers:
         VERSIONS: listed(bus, rpc.VERSIONS),
         COPY: done(bus, rpc.COPY_TEMPLATE, of_by, "Template duplicated"),
         RENDER: render,
+        TRY: done(bus, rpc.TRY_TEMPLATE, tried, "Test mail sent"),
     }

@@ -20,6 +20,7 @@ from libs.contracts.crm.events import CrmEvent
 from libs.contracts.ids import new_id
 from libs.contracts.subjects import ALL_CRM_EVENTS
 from libs.store import Database
+from tests.integration.crm.sending.post_office import PostOffice, open_post_office
 from tests.integration.edge.client import ORIGIN, Edge
 from tests.integration.edge.stack import UNLIMITED
 from tests.integration.nats_server import NatsServer
@@ -28,6 +29,7 @@ from tests.integration.supabase_server import Person, SupabaseServer
 from tests.ports import free_port
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+EVENTS_SECRET = "what who delivers signs with"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class CrmStack:
     supabase: SupabaseServer
     boss: Person
     """Who may use the CRM."""
+    office: PostOffice
+    """Where mails go."""
+    bounce_port: int
+    """Where they come back."""
 
     async def ask(self, method: str, path: str, body: Any = None, status: int = 200) -> Any:
         """The answer to the boss, below /api/crm."""
@@ -81,8 +87,13 @@ async def running(
         await bus.ensure(*STREAMS, *BUCKETS)
         http = await stack.enter_async_context(aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)))
         database = await stack.enter_async_context(await Database.connect(supabase.url, supabase.secret_key))
+        office = await stack.enter_async_context(open_post_office())
+        bounce_port = free_port()
+        mails = mail_settings(office.port, bounce_port)
         crm = ServiceProcess(
-            "services.crm", nats.environment("crm") | supabase.environment | dict(variables), directory / "crm.log"
+            "services.crm",
+            nats.environment("crm") | supabase.environment | mails | dict(variables),
+            directory / "crm.log",
         )
         stack.push_async_callback(crm.stop)
         port = free_port()
@@ -93,4 +104,19 @@ async def running(
         await asyncio.gather(crm.start(), process.start())
         boss = await supabase.sign_up()
         await supabase.appoint(boss, "admin")
-        yield CrmStack(Edge(port, process, http), crm, bus, database, supabase, boss)
+        yield CrmStack(Edge(port, process, http), crm, bus, database, supabase, boss, office, bounce_port)
+
+
+def mail_settings(port: int, bounce_port: int) -> dict[str, str]:
+    return {
+        "PREGAO_MAIL_SMTP_HOST": "127.0.0.1",
+        "PREGAO_MAIL_SMTP_PORT": str(port),
+        "PREGAO_MAIL_SMTP_SECURITY": "none",
+        "PREGAO_MAIL_PACE": "0",
+        "PREGAO_CRM_PRIVATE_TARGETS": "true",
+        "PREGAO_MAIL_BOUNCE_DOMAIN": "bounces.example.test",
+        "PREGAO_MAIL_BOUNCE_HOST": "127.0.0.1",
+        "PREGAO_MAIL_BOUNCE_PORT": str(bounce_port),
+        "PREGAO_MAIL_EVENTS_SECRET": EVENTS_SECRET,
+        "PREGAO_MAIL_PUBLIC_URL": "http://mail.example.test:9999",
+    }

@@ -11,6 +11,7 @@ from libs.bus.topology import ACCOUNTS, BOTS, CATALOGUE, FEEDS
 from libs.contracts import keys, rpc, ssid_rpc, subjects
 from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.bots import Activity, BotConfig, BotState, BotStatus
+from libs.contracts.crm.notices import Notice
 from libs.contracts.crm.stats import CRM_STATS, CrmStats
 from libs.contracts.ids import new_id
 from libs.contracts.market import Candle, Catalogue, Feed, FeedDemand
@@ -133,6 +134,10 @@ class Backend:
         score = a_score(id=new_id(), user=user, at=datetime.now(UTC), **changes)
         await self.bots.bucket(BOTS).put(keys.bot_score(score.bot), score)
         return score
+
+    async def notice(self, user: str) -> None:
+        notice = Notice(id=new_id(), at=datetime.now(UTC), user=user, title="News", body="Something <b>new</b>")
+        await self.crm.append(subjects.notice(user), notice, id=notice.id)
 
     async def opened(self, user: str, order_id: str) -> None:
         event = an_opening(order=an_order(order_id=order_id, user=user))

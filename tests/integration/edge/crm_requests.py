@@ -43,6 +43,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/crm/workflows/check": {"workflow_definition": {"nodes": [], "edges": []}},
     "POST /api/crm/workflows/{id}/execute": {"contacts": ["01890a5d-ac96-774b-bcce-b302099a8057"]},
     "POST /api/crm/workflows/{id}/dry-run": {"contact": "01890a5d-ac96-774b-bcce-b302099a8057"},
+    "POST /api/crm/templates/{id}/test": {"to": "somebody@example.test"},
+    "POST /api/crm/webhooks": {"name": "Ours", "url": "https://receiver.example.test/"},
     "POST /api/crm/integrations/{id}/configure": {"settings": {"api_key": "a-key"}},
 }
 """Where an empty body is not."""

@@ -91,6 +91,7 @@ async def test_all_that_is_sent_is_as_documented(
     await backend.closed(user, "order-1")
     await backend.score(user, order_id="order-1")
     await backend.status(user, Activity.WIN, order_id="order-1")
+    await backend.notice(user)
     await backend.session(user, SessionState.CONNECTED)
     await raise_alarm(backend, user)
     await act_on(backend, user, user)

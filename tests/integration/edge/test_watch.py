@@ -41,6 +41,7 @@ def facts(edge_url: str, supabase: SupabaseServer, person: Person, password: str
         admin=login,
         nats=Nats(url="", monitor_url="", users={}),
         paper_broker=PaperBroker(ws_url="", session_url="", control_url="", api_token=""),
+        mail_url="",
         health={},
         logs="",
         pids={},

@@ -17,6 +17,7 @@ FACTS = Facts(
     admin=Login(email="admin@pregao.test", password="admin-password", user_id="2"),
     nats=Nats(url="nats://127.0.0.1:4222", monitor_url="http://127.0.0.1:8222", users={"edge": "edge-password"}),
     paper_broker=PaperBroker(ws_url="ws://x", session_url="http://x/sessions", control_url="http://x", api_token="t"),
+    mail_url="http://127.0.0.1:8025",
     health={"edge": "http://127.0.0.1:4105/health/ready"},
     logs="/stack/logs",
     pids={"edge": 17},

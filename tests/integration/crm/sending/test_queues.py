@@ -1,29 +1,11 @@
 """What is queued to be sent: once for a key, claimed once, paced by domain, and skipped where it may not be sent."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from libs.contracts.ids import new_id
 from tests.integration.crm.sending.rows import a_contact, a_version, activities, mail, queue_mail
-from tests.integration.supabase_server import SupabaseServer, running
-
-
-@pytest.fixture(scope="module")
-def server_without_senders(
-    migrated_database: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SupabaseServer]:
-    yield from running(migrated_database, tmp_path_factory.mktemp("quiet"))
-
-
-@pytest.fixture
-async def quiet_server(server_without_senders: SupabaseServer) -> SupabaseServer:
-    """Nothing waits that others have queued."""
-    await server_without_senders.as_service("DELETE", "/rest/v1/crm_mail_out?state=in.(queued,sending)")
-    return server_without_senders
+from tests.integration.supabase_server import SupabaseServer
 
 
 async def claim(server: SupabaseServer, at_most: int = 100, lease: float = 60, pace: float = 0) -> tuple[str, Any]:

@@ -226,7 +226,7 @@ def test_a_process_reaches_only_what_it_needs(overlay: str) -> None:
         "gateway": {4222, 443},
         "bots": {4222},
         "analytics": {4222, 443, 587},
-        "crm": {4222, 443},
+        "crm": {4222, 443, 587},
         "edge": {4222, 443},
         "migrate": {5432},
         "nats": {6222},

@@ -1,0 +1,58 @@
+"""What becomes of mails after they were handed over (functions `crm_*`)."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from libs.contracts.crm.tracking import Preferences, Seen
+from libs.store.database import Database
+from libs.store.rows import read_optional, read_value
+
+
+class WrittenMail(msgspec.Struct, frozen=True):
+    template_version_id: UUID
+    data: dict[str, Any]
+    campaign_id: UUID | None
+    contact: dict[str, Any]
+
+
+class Tracking:
+    """Every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def record(self, events: Iterable[Seen]) -> int:
+        """Once, however often they come; how many were news."""
+        told = [msgspec.to_builtins(event) for event in events]
+        return read_value(await self._database.call("crm_record_seen", events=told), int)
+
+    async def written(self, mail: UUID) -> WrittenMail | None:
+        return read_optional(await self._database.call("crm_mail_written", mail=str(mail)), WrittenMail)
+
+    async def preferences(self, mail: UUID) -> Preferences | None:
+        return read_optional(await self._database.call("crm_preferences", mail=str(mail)), Preferences)
+
+    async def choose(self, mail: UUID, topic: str | None, how: str, address: str, *, subscribed: bool) -> bool:
+        """False: there is no such mail."""
+        data = await self._database.call(
+            "crm_choose", mail=str(mail), topic=topic, subscribed=subscribed, how=how, ip=address or None
+        )
+        return read_value(data, bool)
+
+    async def returned(
+        self,
+        mail: UUID,
+        event: str,
+        kind: Literal["delivered", "bounce", "complaint"],
+        why: str = "",
+        *,
+        hard: bool = False,
+    ) -> bool:
+        """False: there is no such mail."""
+        data = await self._database.call(
+            "crm_mail_returned", mail=str(mail), event=event, kind=kind, hard=hard, why=why
+        )
+        return read_value(data, bool)

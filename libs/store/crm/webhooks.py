@@ -1,0 +1,89 @@
+"""Webhooks and what is posted to them."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from libs.contracts.crm.webhooks import Post, PostsQuery, Webhook
+from libs.store.database import Database
+from libs.store.rows import read_rows, read_value
+
+_TABLE = "crm_webhooks"
+_SHOWN = "id,name,url,state,failing_since,created_at"
+_POST = "id,state,status,error,attempts,due_at,sent_at,created_at"
+
+
+class Sealed(msgspec.Struct, frozen=True):
+    url: str
+    secret: str
+
+
+class ClaimedPost(msgspec.Struct, frozen=True):
+    id: UUID
+    webhook_id: UUID
+    url: str
+    secret: str
+    """Sealed."""
+    payload: dict[str, Any]
+    attempts: int
+
+
+class Webhooks:
+    """Every method raises StoreError."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self) -> list[Webhook]:
+        """The newest thousand."""
+        query = self._database.client.table(_TABLE).select(_SHOWN).order("created_at", desc=True).limit(1000)
+        return read_rows(await self._database.execute(query, _TABLE), Webhook)
+
+    async def one(self, id: UUID) -> Webhook | None:
+        query = self._database.client.table(_TABLE).select(_SHOWN).eq("id", str(id))
+        return next(iter(read_rows(await self._database.execute(query, _TABLE), Webhook)), None)
+
+    async def sealed(self, id: UUID) -> Sealed | None:
+        query = self._database.client.table(_TABLE).select("url,secret").eq("id", str(id))
+        return next(iter(read_rows(await self._database.execute(query, _TABLE), Sealed)), None)
+
+    async def create(self, id: UUID, name: str, url: str, secret: str) -> Webhook:
+        row = {"id": str(id), "name": name, "url": url, "secret": secret}
+        query = self._database.client.table(_TABLE).insert(row)
+        return read_rows(await self._database.execute(query, _TABLE), Webhook)[0]
+
+    async def change(self, id: UUID, changes: Mapping[str, Any]) -> Webhook | None:
+        query = self._database.client.table(_TABLE).update(dict(changes)).eq("id", str(id))
+        return next(iter(read_rows(await self._database.execute(query, _TABLE), Webhook)), None)
+
+    async def drop(self, id: UUID) -> bool:
+        query = self._database.client.table(_TABLE).delete().eq("id", str(id))
+        return bool(await self._database.execute(query, _TABLE))
+
+    async def posts(self, query: PostsQuery) -> list[Post]:
+        asked = self._database.client.table("crm_webhook_out").select(_POST).eq("webhook_id", str(query.id))
+        ordered = asked.order("created_at", desc=True).order("id").range(query.offset, query.offset + query.limit - 1)
+        return read_rows(await self._database.execute(ordered, "crm_webhook_out"), Post)
+
+    async def replay(self, webhook: UUID, post: UUID) -> bool:
+        data = await self._database.call("crm_replay_webhook", of_webhook=str(webhook), of_post=str(post))
+        return read_value(data, bool)
+
+    async def claim(self, claim: UUID, most: int, lease: float) -> list[ClaimedPost]:
+        """Those that are due; they are this claim's for `lease` seconds."""
+        data = await self._database.call("crm_claim_webhooks", claim=str(claim), at_most=most, lease=lease)
+        return read_rows(data, ClaimedPost)
+
+    async def finish(
+        self, claim: UUID, post: UUID, outcome: str, status: int | None, why: str | None, after: float, *,
+        gone: bool = False, patience: float,
+    ) -> bool:  # fmt: skip
+        """What became of one: sent, retry (`after` seconds from now) or failed. True: its webhook is disabled now,
+        because it is gone or has taken nothing for `patience` seconds."""
+        data = await self._database.call(
+            "crm_finish_webhook", claim=str(claim), of_post=str(post), outcome=outcome, answered=status, why=why,
+            after=after, gone=gone, patience=patience,
+        )  # fmt: skip
+        return read_value(data, bool)

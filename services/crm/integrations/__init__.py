@@ -1,0 +1,1 @@
+"""Services that send, set up by administrators while everything runs."""

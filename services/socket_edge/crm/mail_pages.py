@@ -1,0 +1,163 @@
+"""Where mails lead: an image, links, and pages on which their readers unsubscribe. For anybody; what may be done is in
+the link, which the CRM alone reads. No page has a script, and nothing but a POST changes anything."""
+
+import html
+from base64 import b64decode
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from libs.bus import Bus, BusError
+from libs.contracts.crm import tracking as rpc
+from libs.contracts.rpc import ErrorCode, RpcError
+from services.socket_edge import wire
+from services.socket_edge.errors import ApiError
+from services.socket_edge.limits import Limits
+from services.socket_edge.route import Rate
+from services.socket_edge.wire import JSON
+
+_PIXEL = b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+_MOST = 256 * 1024
+"""Bytes of what who delivers posts."""
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="robots" content="noindex">
+<meta name="viewport" content="width=device-width,initial-scale=1"><title>{title}</title>
+<style>body{{font:16px/1.5 sans-serif;max-width:32rem;margin:3rem auto;padding:0 1rem}}form{{margin:.5rem 0}}
+button{{font:inherit;padding:.3rem 1rem}}</style></head><body><h1>{title}</h1>{body}</body></html>"""
+_FORM = (
+    '<form method="post">{said}<input type="hidden" name="topic" value="{topic}">'
+    '<button name="subscribed" value="{wanted}">{button}</button></form>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MailPages:
+    bus: Bus
+    limits: Limits
+    home: str = "/"
+    """Where links lead that are not ours."""
+
+    def serve(self, app: web.Application) -> None:
+        app.router.add_get("/m/o/{token}.gif", self._pixel)
+        app.router.add_get("/m/c/{token}", self._link)
+        app.router.add_get("/m/u/{token}", self._ask)
+        app.router.add_post("/m/u/{token}", self._leave)
+        app.router.add_get("/m/p/{token}", self._preferences)
+        app.router.add_post("/m/p/{token}", self._choose)
+        app.router.add_post("/m/events", self._events)
+
+    async def _pixel(self, request: web.Request) -> web.Response:
+        """Always the image, whatever becomes of the rest."""
+        try:
+            await self._admit(request, Rate.POLL)
+            await self.bus.call(rpc.OPENED, _looked(request))
+        except (ApiError, RpcError, BusError):
+            pass
+        headers = {"Cache-Control": "no-store, private", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return web.Response(body=_PIXEL, content_type="image/gif", headers=headers)
+
+    async def _link(self, request: web.Request) -> web.Response:
+        """Nowhere but where the mail's template says."""
+        await self._admit(request, Rate.POLL)
+        try:
+            target = (await self.bus.call(rpc.CLICKED, _looked(request))).url
+        except (RpcError, BusError):
+            target = self.home
+        return web.Response(status=302, headers={"Location": target, "Cache-Control": "no-store, private"})
+
+    async def _ask(self, request: web.Request) -> web.Response:
+        """Mailboxes look at every link: looking unsubscribes nobody."""
+        await self._admit(request, Rate.READ)
+        form = '<form method="post"><button>Unsubscribe</button></form>'
+        return _page("Unsubscribe", f"<p>You will get no more mails of this kind.</p>{form}")
+
+    async def _leave(self, request: web.Request) -> web.Response:
+        """One click (RFC 8058): whatever the form says; no cookie, no log-in, no way round."""
+        address = await self._admit(request, Rate.WRITE)
+        return await self._say(rpc.Choose(token=_token(request), one_click=True, address=address))
+
+    async def _preferences(self, request: web.Request) -> web.Response:
+        await self._admit(request, Rate.READ)
+        try:
+            told = await self.bus.call(rpc.PREFERENCES, rpc.OfMail(token=_token(request)))
+        except RpcError as error:
+            return _refused(error)
+        forms = "".join(
+            _form(each, told.topic) for each in sorted(told.topics, key=lambda one: (one.topic == "*", one.topic))
+        )
+        return _page("Your mails", f"<p>What {html.escape(told.address) or 'you'} may be written of:</p>{forms}")
+
+    async def _choose(self, request: web.Request) -> web.Response:
+        address = await self._admit(request, Rate.WRITE)
+        form = await request.post()
+        topic, subscribed = str(form.get("topic", "")), form.get("subscribed") == "yes"
+        return await self._say(
+            rpc.Choose(
+                token=_token(request), one_click=False, topic=topic or None, subscribed=subscribed, address=address
+            )
+        )
+
+    async def _say(self, choice: rpc.Choose) -> web.Response:
+        """Done only when it is written down."""
+        try:
+            await self.bus.call(rpc.CHOOSE, choice)
+        except RpcError as error:
+            return _refused(error)
+        if choice.subscribed:
+            return _page("Thank you", "<p>You will get these mails.</p>")
+        return _page("Unsubscribed", "<p>You will get no more of these mails.</p>")
+
+    async def _events(self, request: web.Request) -> web.Response:
+        """Of who delivers, signed."""
+        await self._admit(request, Rate.READ)
+        headers = request.headers
+        body = await request.content.read(_MOST + 1)
+        if len(body) > _MOST or not request.content.at_eof():
+            raise ApiError(413, "PAYLOAD_TOO_LARGE", f"More than {_MOST} bytes")
+        told = rpc.MailEvents(
+            id=headers.get("webhook-id", "")[:300],
+            timestamp=headers.get("webhook-timestamp", "")[:30],
+            signature=headers.get("webhook-signature", "")[:1000],
+            body=body.decode(errors="replace"),
+        )
+        noted = await self.bus.call(rpc.MAIL_EVENTS, told)
+        return web.Response(body=wire.encode({"success": True, "events": noted.events}), content_type=JSON)
+
+    async def _admit(self, request: web.Request, rate: Rate) -> str:
+        """The client's address. Raises ApiError 429."""
+        address = self.limits.address(request)
+        await self.limits.of_stranger(rate, address)
+        return address
+
+
+def _token(request: web.Request) -> str:
+    return request.match_info["token"][:200]
+
+
+def _looked(request: web.Request) -> rpc.Looked:
+    agent = request.headers.get("User-Agent", "")[:500]
+    return rpc.Looked(token=_token(request), agent=agent, whole=request.method == "GET")
+
+
+def _form(choice: rpc.TopicChoice, of_mail: str) -> str:
+    named = "Everything" if choice.topic == "*" else choice.topic
+    said = f"{html.escape(named)}{' (this mail)' if choice.topic == of_mail != '*' else ''}: "
+    wanted, button = ("no", "Unsubscribe") if choice.subscribed or choice.topic == "*" else ("yes", "Subscribe")
+    return _FORM.format(said=said, topic=html.escape(choice.topic), wanted=wanted, button=button)
+
+
+def _refused(error: RpcError) -> web.Response:
+    match error.code:
+        case ErrorCode.NOT_FOUND | ErrorCode.INVALID_REQUEST:
+            return _page("This link is not known", "<p>It may have been shortened on its way.</p>", 404)
+        case _:
+            return _page("Not now", "<p>Please try again in a minute.</p>", 503)
+
+
+def _page(title: str, body: str, status: int = 200) -> web.Response:
+    return web.Response(
+        status=status,
+        text=_PAGE.format(title=title, body=body),
+        content_type="text/html",
+        headers={"Content-Security-Policy": _POLICY},
+    )

@@ -1,0 +1,186 @@
+"""Webhooks and services that send, set up by administrators; and templates that are tried by mail."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from libs.contracts.clock import SystemClock
+from libs.contracts.ids import new_id
+from services.crm.sending.signature import check
+from tests.integration.crm.sending.rows import a_contact, a_version, mail, queue_mail, state
+from tests.integration.crm.stack import CrmStack
+from tests.integration.edge.shapes import TIME, WORDS, Like, refusal
+from tests.ports import free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@dataclass
+class Receiver:
+    url: str
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    """In turn; then 200."""
+
+    async def take(self, request: web.Request) -> web.Response:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        self.got.append((headers, await request.read()))
+        return web.Response(status=self.answers.pop(0) if self.answers else 200)
+
+    async def until(self, many: int) -> None:
+        async with asyncio.timeout(20):
+            while len(self.got) < many:
+                await asyncio.sleep(0.05)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def receiver() -> AsyncIterator[Receiver]:
+    app, port = web.Application(), free_port()
+    made = Receiver(f"http://127.0.0.1:{port}/take")
+    app.router.add_post("/take", made.take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    yield made
+    await runner.cleanup()
+
+
+async def queue_post(crm: CrmStack, webhook: str, payload: dict[str, Any]) -> str:
+    told = {"key": new_id(), "url_ref": webhook, "payload": payload}
+    return str(await crm.supabase.as_service("POST", "/rest/v1/rpc/crm_queue_webhook", told))
+
+
+async def posted(crm: CrmStack, id: str, wanted: str) -> dict[str, Any]:
+    async with asyncio.timeout(20):
+        while True:
+            [row] = await crm.supabase.as_service("GET", f"/rest/v1/crm_webhook_out?id=eq.{id}")
+            if row["state"] == wanted:
+                return dict(row)
+            await asyncio.sleep(0.05)
+
+
+async def due(crm: CrmStack, id: str) -> None:
+    past = {"due_at": "2026-01-01T00:00:00Z"}
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_webhook_out?id=eq.{id}", past)
+
+
+async def test_a_webhook_is_posted_to_until_it_takes(crm: CrmStack, receiver: Receiver) -> None:
+    answer = await crm.ask("POST", "webhooks", {"name": "Ours", "url": receiver.url})
+    made = answer["data"]
+    assert made == {
+        "id": made["id"], "name": "Ours", "url": receiver.url, "state": "active", "failing_since": None,
+        "created_at": TIME, "secret": Like(r"whsec_.+"),
+    }  # fmt: skip
+    [row] = await crm.supabase.as_service("GET", f"/rest/v1/crm_webhooks?id=eq.{made['id']}")
+    assert made["secret"] not in row["secret"]
+    path = f"webhooks/{made['id']}"
+    assert "secret" not in (await crm.ask("GET", path))["data"]
+    receiver.answers = [500]
+    queued = await queue_post(crm, made["id"], {"type": "contact.created", "a": 1})
+    await receiver.until(1)
+    row = await posted(crm, queued, "queued")
+    assert (row["status"], row["error"]) == (500, "answered 500")
+    await due(crm, queued)
+    await posted(crm, queued, "sent")
+    for headers, body in receiver.got:
+        now = int(SystemClock().now().timestamp())
+        check(made["secret"], queued, headers["webhook-timestamp"], headers["webhook-signature"], body, now)
+        assert headers["webhook-id"] == queued
+    told = json.loads(receiver.got[-1][1])
+    assert told == {"type": "contact.created", "timestamp": TIME, "data": {"type": "contact.created", "a": 1}}
+    [delivery] = (await crm.ask("GET", f"{path}/deliveries"))["data"]
+    assert (delivery["id"], delivery["state"], delivery["attempts"], delivery["status"]) == (queued, "sent", 2, 200)
+    assert (await crm.ask("POST", f"{path}/deliveries/{queued}/replay"))["data"] == {"id": queued}
+    await receiver.until(3)
+    assert (await crm.ask("POST", f"{path}/test"))["data"] == {"taken": True, "message": "It answered 200"}
+    renewed = (await crm.ask("POST", f"{path}/secret"))["data"]["secret"]
+    assert renewed != made["secret"]
+    receiver.answers = [410]
+    gone = await queue_post(crm, made["id"], {})
+    await posted(crm, gone, "failed")
+    assert (await crm.ask("GET", path))["data"]["state"] == "disabled"
+    assert (await crm.ask("PATCH", path, {"state": "active", "name": "Anew"}))["data"]["state"] == "active"
+    assert made["id"] in {each["id"] for each in (await crm.ask("GET", "webhooks?search=anew"))["data"]}
+    assert (await crm.ask("DELETE", path))["data"] == {"id": made["id"]}
+    for method, at in (("GET", path), ("DELETE", path), ("POST", f"{path}/test"), ("GET", f"{path}/deliveries")):
+        assert await crm.ask(method, at, status=404) == refusal("NOT_FOUND", "There is no such webhook")
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a.test/", "https://user@a.test/", "https://a.test:22/", "no address", "https://a b/"]
+)
+async def test_where_nothing_is_posted(crm: CrmStack, url: str) -> None:
+    assert (await crm.ask("POST", "webhooks", {"name": "Bad", "url": url}, 400))["field"] == "url"
+
+
+async def test_integrations_tell_no_secret(crm: CrmStack) -> None:
+    smtp, *others = (await crm.ask("GET", "integrations"))["data"]
+    assert smtp == {
+        "id": "smtp", "name": WORDS, "type": "email", "status": "active", "configured": True,
+        "settings_set": ["host", "port", "security"],
+    }  # fmt: skip
+    assert [each["id"] for each in others] == ["sms", "push", "webhook"]
+    tested = await crm.ask("POST", "integrations/smtp/test")
+    assert (tested["connectionStatus"], tested["success"]) == ("connected", True)
+    assert (await crm.ask("POST", "integrations/push/test"))["connectionStatus"] == "failed"
+    assert (await crm.ask("GET", "integrations/mailchimp", status=404))["code"] == "NOT_FOUND"
+    for settings, named in (
+        ({"url": "ftp://a"}, "settings.url"), ({"token": "x"}, "settings.url"),
+        ({"url": "https://a.test/", "other": "x"}, "settings.other"),
+    ):  # fmt: skip
+        told = await crm.ask("POST", "integrations/push/configure", {"settings": settings}, 400)
+        assert named in told["error"]
+
+
+async def test_text_messages_go_to_the_provider_that_is_set_up(crm: CrmStack, receiver: Receiver) -> None:
+    settings = {"url": receiver.url, "token": "a-secret-token"}
+    answer = await crm.ask("POST", "integrations/sms/configure", {"settings": settings})
+    assert answer["data"]["settings_set"] == ["token", "url"]
+    assert "a-secret-token" not in json.dumps(answer)
+    [row] = await crm.supabase.as_service("GET", "/rest/v1/crm_integrations?id=eq.sms")
+    assert "a-secret-token" not in json.dumps(row)
+    assert (await crm.ask("POST", "integrations/sms/test"))["connectionStatus"] == "connected"
+    phone = f"+5511{new_id()[-9:].translate(str.maketrans('abcdef', '123456'))}"
+    contact = await a_contact(crm.supabase, phone=phone, first_name="Ana")
+    version = await a_version(crm.supabase, "<p>Hi {{contact.first_name}}</p>")
+    receiver.answers = [503]
+    queued = await queue_mail(crm.supabase, contact, version, **{"class": "transactional"})
+    changed = {"channel": "sms", "domain": "#sms"}
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_mail_out?id=eq.{queued}", changed | {"state": "queued"})
+    pace = {"domain": "#sms", "wakes_at": "2026-01-01T00:00:00Z"}
+    await crm.supabase.request("POST", "/rest/v1/crm_mail_pace?on_conflict=domain", pace, {
+        "apikey": crm.supabase.secret_key, "Prefer": "resolution=merge-duplicates",
+    })  # fmt: skip
+    async with asyncio.timeout(20):
+        while (await mail(crm.supabase, queued))["error"] != "answered 503":
+            await asyncio.sleep(0.05)
+    past = "2026-01-01T00:00:00Z"
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_mail_out?id=eq.{queued}", {"due_at": past})
+    await crm.supabase.as_service("PATCH", "/rest/v1/crm_mail_pace?domain=eq.%23sms", {"wakes_at": past})
+    await state(crm.supabase, queued, "sent")
+    headers, body = receiver.got[-1]
+    assert (headers["authorization"], headers["idempotency-key"]) == ("Bearer a-secret-token", queued)
+    told = json.loads(body)
+    assert (told["to"], told["text"], told["title"]) == (phone, "Hi Ana", "Hello Ana")
+
+
+async def test_a_template_is_tried_on_administrators_only(crm: CrmStack) -> None:
+    page = '<p>Hi {{contact.first_name}}</p><a href="{{links.unsubscribe}}">x</a>'
+    one = (await crm.ask("POST", "templates", {"name": new_id(), "subject": "Try", "html": page}))["data"]
+    path = f"templates/{one['id']}/test"
+    told = await crm.ask("POST", path, {"to": f"{new_id()}@example.test"}, 400)
+    assert told["field"] == "to"
+    stranger = await crm.supabase.sign_up()
+    await crm.ask("POST", path, {"to": stranger.email}, 400)
+    answer = await crm.ask("POST", path, {"to": crm.boss.email.upper()})
+    assert answer["data"] == {"to": crm.boss.email.upper(), "version": 1}
+    [arrived] = crm.office.mails(crm.boss.email.upper())
+    assert arrived["Subject"] == "Try"
+    assert "Hi Ana" in arrived.as_string()
+    assert "/m/o/" not in arrived.as_string()
