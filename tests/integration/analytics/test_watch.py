@@ -177,11 +177,12 @@ async def test_a_database_and_a_service_that_are_gone_are_alarms_until_they_are_
     def missing(service: str) -> list[Alert]:
         return [alert for alert in raised.of("service_missing") if alert.details["service"] == service]
 
-    await bus.subscribe("$SRV.PING.frozen", Beat, hear)
+    heard = await bus.subscribe("$SRV.PING.frozen", Beat, hear)
     await start(own_supabase_server, PREGAO_ALERT_SERVICES="crm,edge,frozen")
     edge = await bus.serve("edge", {})
     own_supabase_server.stop()
     await eventually(lambda: raised.of("database_away") and missing("crm") and missing("frozen"), timeout=30)
+    await heard.stop()  # it is waited for in every turn
     own_supabase_server.start()
     crm = await bus.serve("crm", {})
     await eventually(lambda: len(raised.of("database_away")) == len(missing("crm")) == 2, timeout=30)
