@@ -152,7 +152,7 @@ async def test_days_are_worked_out_before_somebody_asks(
 ) -> None:
     """Of this year until yesterday; whoever asks finds nothing to do."""
     yesterday = bus.clock.now().date() - timedelta(days=1)
-    for back in (1, 40):
+    for back in (1, 200):
         day = bus.clock.now().date() - timedelta(days=back)
         await trade(trades, person, day, 0, "8.20")
         await trade(trades, person, day, 0, "8.20", account_type=AccountType.DEMO)
