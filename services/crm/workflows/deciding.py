@@ -108,6 +108,7 @@ def resumed(told: p.Params, due: Due) -> Decision:
 
 
 def _with_result(due: Due) -> Decision:
+    """Of which nobody knows whether it was sent (`unknown`) counts as sent: it is never sent again."""
     if not due.found:
         return Fail("nobody told in time what became of it", final=True)
     outcome, why = due.found[0].get("outcome"), str(due.found[0].get("error") or "")

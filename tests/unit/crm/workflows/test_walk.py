@@ -63,7 +63,7 @@ def lived(graph: Graph, data: st.DataObject, settings: WorkflowSettings) -> tupl
             return steps, place
         found: Any = None
         if place.waits == "result":
-            outcome = data.draw(st.sampled_from(["sent", "skipped", "failed", None]))
+            outcome = data.draw(st.sampled_from(["sent", "skipped", "failed", "unknown", None]))
             found = outcome and ({"outcome": outcome, "error": None},)
         elif place.waits == "event" and data.draw(st.booleans()):
             found = ({},)
