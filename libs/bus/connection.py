@@ -19,7 +19,7 @@ from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from prometheus_client import Counter
 
-from libs.bus import rpc
+from libs.bus import rpc, tracing
 from libs.bus.consumer import BatchHandler, Consumer, Consumption
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
 from libs.bus.dead_letters import DeadLetters
@@ -205,7 +205,8 @@ class Bus:
                 return
             request_id.set((message.headers or {}).get(REQUEST_ID_HEADER, ""))
             try:
-                await handler(message.subject, decoded)
+                with tracing.received(f"receive {type_.__name__}", message.headers, subject=message.subject):
+                    await handler(message.subject, decoded)
             except Exception:
                 log.exception("handler_failed", subject=message.subject)
 
@@ -236,8 +237,10 @@ class Bus:
         An unconfirmed try is repeated with the same id until the timeout; then BusUnavailable: it may be stored.
         `fields`: headers besides.
         """
-        data = encode(message)
-        sent = {**headers(), **fields, MESSAGE_ID: id}
+        with tracing.span("store", subject=subject):
+            await self._append(subject, encode(message), {**headers(), **fields, MESSAGE_ID: id}, timeout)
+
+    async def _append(self, subject: str, data: bytes, sent: Mapping[str, str], timeout: float) -> None:
         deadline = self.clock.monotonic() + timeout
         while True:
             left = deadline - self.clock.monotonic()

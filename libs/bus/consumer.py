@@ -20,6 +20,7 @@ from nats.errors import Error as NatsError
 from nats.js import api
 from prometheus_client import Counter
 
+from libs.bus import tracing
 from libs.bus.errors import BusError, BusUnavailable, Poison, Unavailable
 from libs.bus.jetstream import MESSAGE_ID, JetStream
 from libs.bus.origin import origin
@@ -312,7 +313,8 @@ class Consumption:
     async def _handle(self, batch: list[Delivery]) -> Exception | None:
         try:
             async with self._handling:
-                await self._handler(batch)
+                with tracing.batch(f"consume {self._spec.durable}", (each.headers for each in batch)):
+                    await self._handler(batch)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message is handed back or set aside
             return error
         return None

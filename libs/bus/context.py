@@ -2,6 +2,8 @@
 
 from contextvars import ContextVar
 
+from libs.bus.tracing import carried
+
 REQUEST_ID_HEADER = "X-Request-Id"
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -10,4 +12,4 @@ request_id: ContextVar[str] = ContextVar("request_id", default="")
 
 def headers() -> dict[str, str]:
     current = request_id.get()
-    return {REQUEST_ID_HEADER: current} if current else {}
+    return {REQUEST_ID_HEADER: current, **carried()} if current else carried()

@@ -17,6 +17,7 @@ from nats.micro.request import ERROR_CODE_HEADER, ERROR_HEADER, Request
 from nats.micro.service import Service
 from prometheus_client import Histogram
 
+from libs.bus import tracing
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
 from libs.bus.requests import Requests, TooManyRequests
 from libs.contracts.codec import decode, encode
@@ -58,7 +59,8 @@ async def call(
         # nats-py would keep the request, and send it when nobody waits for it any more.
         raise RpcError(ErrorCode.UNAVAILABLE, "the message bus is not connected")
     try:
-        reply = await requests.ask(where, encode(request), timeout or endpoint.timeout, headers())
+        with tracing.span(f"call {endpoint.service}.{endpoint.name}"):
+            reply = await requests.ask(where, encode(request), timeout or endpoint.timeout, headers())
     except NoRespondersError as error:
         raise RpcError(ErrorCode.UNAVAILABLE, f"nobody answers {where}") from error
     except ConnectionClosedError as error:
@@ -102,7 +104,8 @@ class Server:
         started = asyncio.get_running_loop().time()
         outcome = "OK"
         try:
-            response = await self._handle(message.data)
+            with tracing.received(f"answer {self._endpoint.service}.{self._endpoint.name}", message.headers):
+                response = await self._handle(message.data)
         except RpcError as error:
             outcome = error.code
             await _refuse(message, error)

@@ -1,6 +1,7 @@
 """Logs: one JSON object per line on standard output, of our code and of the libraries alike.
 
-Every line has `event`, `level`, `timestamp` (UTC), `service`, `instance`, and where they exist `request_id` and `user`.
+Every line has `event`, `level`, `timestamp` (UTC), `service`, `instance`, and where they exist `request_id`, `user` and
+`trace_id`.
 """
 
 import logging
@@ -15,6 +16,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from libs.bus.context import request_id
+from libs.bus.tracing import trace_id
 
 user_id: ContextVar[str] = ContextVar("user_id", default="")
 """The user on whose behalf the current task works."""
@@ -56,6 +58,8 @@ class _Identity:
             value = variable.get()
             if value:
                 event.setdefault(key, value)
+        if trace := trace_id():
+            event.setdefault("trace_id", trace)
         event.update(self._process)
         return event
 

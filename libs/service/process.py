@@ -25,6 +25,7 @@ from libs.service.errors import CannotStart
 from libs.service.health import Health, serve_health
 from libs.service.logging import configure
 from libs.service.settings import ProcessSettings, ServiceSettings, load
+from libs.service.tracing import traced
 
 SettingsT = TypeVar("SettingsT", bound=ProcessSettings)
 T = TypeVar("T")
@@ -132,6 +133,7 @@ async def _main(name: str, settings: SettingsT, app: App[SettingsT]) -> int:
 
 async def _live(settings: SettingsT, app: App[SettingsT], service: Service) -> None:
     async with AsyncExitStack() as stack:
+        stack.enter_context(traced(service.name, service.instance, settings.traces_url, settings.traces_ratio))
         await stack.enter_async_context(serve_health(service.health, settings.health_host, settings.health_port))
         if isinstance(settings, ServiceSettings):
             await _connect(settings, service, stack)

@@ -66,6 +66,10 @@ class ProcessSettings(BaseSettings):
     """Where /health and /metrics listen."""
     health_port: Port = 0
     """0 takes any free port; every service has its own default."""
+    traces_url: str | None = Field(default=None, pattern="^https?://")
+    """Where traces are sent, as OTLP over HTTP: `http://collector:4318/v1/traces`. Without it nothing is traced."""
+    traces_ratio: float = Field(default=0.01, ge=0, le=1)
+    """Which part of what happens is traced."""
 
 
 class ServiceSettings(ProcessSettings):

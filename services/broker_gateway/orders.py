@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import structlog
 from prometheus_client import Histogram
 
-from libs.bus import BusError, Entry
+from libs.bus import BusError, Entry, tracing
 from libs.contracts.account import Balances
 from libs.contracts.clock import Clock
 from libs.contracts.orders import OptionKind, Order, OrderRecord, OrderState, Position, RejectCode
@@ -224,7 +224,8 @@ class OrderDesk:
             # From here to the send nothing is awaited: what is checked now still holds then.
             self._allow(order, offer)
             asked = self._clock.monotonic()
-            position = await self._broker.buy(order, balance.id, offer)
+            with tracing.span("send to the broker", order=order.order_id):
+                position = await self._broker.buy(order, balance.id, offer)
         except _Denied as denial:
             return await self._records.reject(order.order_id, denial.code, denial.reason)
         except (NotSent, BrokerUnavailable) as error:

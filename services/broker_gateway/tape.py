@@ -5,7 +5,7 @@ import asyncio
 import structlog
 from prometheus_client import Counter
 
-from libs.bus import Bus, BusError
+from libs.bus import Bus, BusError, tracing
 from libs.bus.topology import MARKET
 from libs.contracts import subjects
 from libs.contracts.market import Candle, Feed
@@ -46,7 +46,8 @@ class Tape:
     async def show(self, candle: Candle) -> bool:
         """Whether it was ours to publish."""
         if self._right.held:
-            await self._bus.publish(subjects.candle(candle.feed), candle)
+            with tracing.begin("candle", active=str(candle.active_id), size=str(candle.size)):
+                await self._bus.publish(subjects.candle(candle.feed), candle)
             _published.labels("running").inc()
         return self._right.held
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from engineio.packet import Packet
 
+from libs.bus import tracing
 from libs.contracts.market import Candle, Feed
 from services.socket_edge.emissions import CANDLE, CANDLE_UPDATE, Emission
 from services.socket_edge.payloads import FeedCandle
@@ -85,8 +86,9 @@ class CandleStream:
         due = [watch for watch in self.watches if self._due(watch)]
         if self._latest is None or not due:
             return True
-        packets = {asset: self._packet(self._latest, asset) for asset in {watch.asset for watch in due}}
-        served = [self._update(watch, packets[watch.asset], self._latest.end) for watch in due]
+        with tracing.span("tell sockets"):
+            packets = {asset: self._packet(self._latest, asset) for asset in {watch.asset for watch in due}}
+            served = [self._update(watch, packets[watch.asset], self._latest.end) for watch in due]
         return all(served)
 
     def _packet(self, candle: Candle, asset: str) -> Packet:

@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Histogram
 
-from libs.bus import BusError, request_id
+from libs.bus import BusError, request_id, tracing
 from libs.contracts.ids import new_id
 from libs.contracts.rpc import RpcError
 from libs.service.logging import user_id
@@ -51,7 +51,8 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     given = request.headers.get(REQUEST_ID, "")
     request_id.set(given if _USABLE_ID.fullmatch(given) else new_id())
     user_id.set("")
-    response = await handler(request)
+    with tracing.begin(f"{request.method} {_route(request)}"):
+        response = await handler(request)
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id.get()
         for name, value in PRECAUTIONS.items():

@@ -223,11 +223,11 @@ def test_a_process_reaches_only_what_it_needs(overlay: str) -> None:
     for pod, _, ports in peers(overlay, "egress"):
         reached.setdefault(pod, set()).update(ports)
     assert {pod: ports - {53} for pod, ports in reached.items()} == {
-        "gateway": {4222, 443},
-        "bots": {4222},
-        "analytics": {4222, 443, 587},
-        "crm": {4222, 443, 587},
-        "edge": {4222, 443},
+        "gateway": {4222, 4318, 443},
+        "bots": {4222, 4318},
+        "analytics": {4222, 4318, 443, 587},
+        "crm": {4222, 4318, 443, 587},
+        "edge": {4222, 4318, 443},
         "migrate": {5432},
         "nats": {6222},
     }
