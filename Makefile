@@ -7,7 +7,7 @@ export PREGAO_LOCAL_DIR
 BIN := $(VENV)/bin
 READY := $(VENV)/requirements.stamp
 
-.PHONY: help setup run watch test test-browser chaos lint bench lock settings image-env image-test clean
+.PHONY: help setup run watch test test-browser test-operations chaos lint bench lock settings image-env image-test clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
 	@echo 'make test     unit, integration and end-to-end tests'
 	@echo 'make test-browser what a trader sees, in a real Chromium'
+	@echo 'make test-operations a roll-out under load: each service twice, replaced one process after the other'
 	@echo 'make chaos    N random schedules of faults from seed SEED on; ROUNDS of trouble for a cluster of NATS; RUNS of a'
 	@echo '              workflow under FAULTS; BOTS bots for MINUTES while processes die'
 	@echo 'make lint     ruff, mypy, import-linter'
@@ -51,6 +52,9 @@ test: setup
 
 test-browser: setup
 	$(BIN)/pytest tests/browser
+
+test-operations: setup
+	$(BIN)/pytest tests/operations
 
 N ?= 5000
 MINUTES ?= 10

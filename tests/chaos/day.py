@@ -80,11 +80,16 @@ class Day:
         self.deaths: list[str] = []
 
     async def begin(self, bots: int) -> None:
+        players = []
         for number in range(bots):
             person = await self._database.sign_up()
             config = msgspec.convert(RULES[number % len(RULES)], BotConfig)
-            self._players.append(Player(person.user, _FIRST_ACCOUNT + number, config))
-        await asyncio.gather(*map(self._start, self._players))
+            players.append(Player(person.user, _FIRST_ACCOUNT + number, config))
+        await self.join(players)
+
+    async def join(self, players: Sequence[Player]) -> None:
+        self._players += players
+        await asyncio.gather(*map(self._start, players))
 
     async def trouble(self, seconds: float) -> None:
         """Something dies every few seconds, and is started again."""
