@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
+_LOOPS = 2
+"""One claims and writes while the other's mails are on their way."""
 _MOST = 200
 """Mails in one claim."""
 _LEASE = 60.0
@@ -67,7 +69,6 @@ class MailSender:
         self._mails = mails
         self._versions = versions
         self._find_channels = channels
-        self._channels: Mapping[str, Channel] = {}
         self._clock = clock
         self._told = told
         self._pace = pace
@@ -83,6 +84,9 @@ class MailSender:
 
     async def run(self) -> None:
         """Until cancelled; what is being handed over then is waited for, and told."""
+        await asyncio.gather(*(self._loop() for _ in range(_LOOPS)))
+
+    async def _loop(self) -> None:
         while True:
             wait = _IDLE
             try:
@@ -96,11 +100,11 @@ class MailSender:
 
     async def _work(self) -> bool:
         """Whether there was something."""
-        self._channels = await self._find_channels()
+        channels = await self._find_channels()
         claim = UUID(new_id())
-        mails = await self._mails.claim(claim, _MOST, self._lease, self._pace, self._channels)
+        mails = await self._mails.claim(claim, _MOST, self._lease, self._pace, channels)
         if mails:
-            working = asyncio.create_task(self._send(claim, mails))
+            working = asyncio.create_task(self._send(claim, mails, channels))
             try:
                 await asyncio.shield(working)
             except asyncio.CancelledError:
@@ -109,7 +113,7 @@ class MailSender:
                 raise
         return bool(mails)
 
-    async def _send(self, claim: UUID, mails: Sequence[ClaimedMail]) -> None:
+    async def _send(self, claim: UUID, mails: Sequence[ClaimedMail], channels: Mapping[str, Channel]) -> None:
         results: list[Result] = []
         for at in range(0, len(mails), self._at_once):
             if self._stopping:
@@ -117,7 +121,7 @@ class MailSender:
                 break
             ready = []
             for mail in mails[at : at + self._at_once]:
-                prepared = await self._prepare(mail)
+                prepared = await self._prepare(mail, channels[mail.channel])
                 if isinstance(prepared, Outcome):
                     results.append(_result(mail, prepared))
                 else:
@@ -132,12 +136,12 @@ class MailSender:
             log.warning("results_too_late", number=late)
         self._told()
 
-    async def _prepare(self, mail: ClaimedMail) -> Callable[[], Awaitable[Outcome]] | Outcome:
+    async def _prepare(self, mail: ClaimedMail, channel: Channel) -> Callable[[], Awaitable[Outcome]] | Outcome:
         compiled = await self._versions.find(mail.template_version_id)
         if compiled is None:
             return Outcome("failed", "not_ready")
         try:
-            return self._channels[mail.channel].prepare(mail, compiled)
+            return channel.prepare(mail, compiled)
         except Unwritable as error:
             return Outcome("skipped" if str(error).startswith("missing") else "failed", str(error))
 
