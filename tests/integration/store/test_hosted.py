@@ -15,8 +15,8 @@ grant all on schema public to deployer;
 grant usage on schema public to anon, authenticated, service_role;
 create schema auth;
 create table auth.users (
-  id uuid primary key, email text, email_confirmed_at timestamptz, raw_user_meta_data jsonb, created_at timestamptz default now(),
-  banned_until timestamptz, phone text, last_sign_in_at timestamptz
+  id uuid primary key, email text, email_confirmed_at timestamptz, raw_user_meta_data jsonb,
+  created_at timestamptz default now(), banned_until timestamptz, phone text, last_sign_in_at timestamptz
 );
 create table auth.sessions (id uuid primary key, user_id uuid references auth.users);
 create function auth.jwt() returns jsonb language sql stable as
