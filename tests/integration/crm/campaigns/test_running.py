@@ -47,6 +47,21 @@ def test_who_is_in_the_segment_when_it_starts_gets_it(books: Books) -> None:
     assert stats["why"] == {"no_consent": 1, "unsubscribed": 1}
 
 
+def test_a_rule_is_followed_to_the_moment_of_the_start(books: Books) -> None:
+    contacts, excluded = books.contacts(4), books.contacts(1)
+    rules = {"field": "first_name", "cmp": "eq", "value": new_id()}
+    saved = books.told(
+        "select public.crm_save_segment(null, :'given', null)",
+        given=json.dumps({"name": new_id(), "kind": "dynamic", "rules": rules}),
+    )
+    campaign = books.campaign(saved["segment"]["id"], started=False, excluded_segments=[books.segment(*excluded)])
+    name = "update public.crm_contacts set first_name = :'name' where id = any (string_to_array(:'ids', ',')::uuid[])"
+    books.ask(name, name=rules["value"], ids=",".join((*contacts, *excluded)))  # nobody has looked since
+    books.move(campaign, "send")
+    books.step(campaign)
+    assert mails_of(books, campaign) == sorted(contacts)
+
+
 def test_whoever_leaves_between_the_queue_and_the_sender_gets_nothing(books: Books) -> None:
     contacts = books.contacts(2)
     campaign = books.campaign(books.segment(*contacts))
