@@ -29,9 +29,10 @@ from services.crm.contacts.privacy import PrivacyDesk
 from services.crm.contacts.users import Users
 from services.crm.forms.care import FormCare
 from services.crm.forms.desk import FormDesk
+from services.crm.forms.links import Confirmations
 from services.crm.imports.desk import ImportDesk
 from services.crm.imports.worker import ImportWorker
-from services.crm.links import Links
+from services.crm.keys import Keys
 from services.crm.outbox import Outbox
 from services.crm.scoring import points as scoring_points
 from services.crm.scoring.desk import ScoringDesk
@@ -71,7 +72,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         points = Points(scoring, outbox.nudge)
         imports = Imports(database)
         importing = ImportWorker(bus, imports, fields, outbox.nudge)
-        forms, links = Forms(database), Links(secret_key, service.clock)
+        forms, confirmations = Forms(database), Confirmations(Keys(settings.secrets(secret_key)), service.clock)
         care = FormCare(forms, outbox.nudge)
         campaigns = Campaigns(database)
         workflows, runs = Workflows(database), Runs(database)
@@ -92,7 +93,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
             ImportDesk(imports, fields, segments, importing.started),
             TemplateDesk(Templates(database), fields, settings.sender, sender.trials),
             CampaignDesk(campaigns, service.clock, campaigning.moved),
-            FormDesk(forms, links, f"{settings.mail_public_url}/api/crm/public/confirmations/"),
+            FormDesk(forms, confirmations, f"{settings.mail_public_url.rstrip('/')}/api/crm/public/confirmations/"),
             workflow_desk,
             RunDesk(runs, workflows, workflow_desk.compiled, service.clock, engine.nudge),
             HookDesk(runs, service.clock, engine.nudge),

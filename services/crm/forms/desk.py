@@ -12,9 +12,8 @@ from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.store.crm.forms import FormOutcome, Forms, Sent
 from services.crm.answering import Answer, not_found
-from services.crm.links import BadLink, Links
+from services.crm.forms.links import BadLink, Confirmations
 
-_PURPOSE = "form"
 _LIFETIME = 7 * 86400.0
 """Seconds in which an address can be confirmed."""
 _AGENT = 300
@@ -24,7 +23,7 @@ _AGENT = 300
 class FormDesk:
     """Raises RpcError: NOT_FOUND, CONFLICT, INVALID_REQUEST."""
 
-    def __init__(self, forms: Forms, links: Links, confirm_at: str) -> None:
+    def __init__(self, forms: Forms, links: Confirmations, confirm_at: str) -> None:
         """`confirm_at`: where addresses are confirmed; the token is what follows."""
         self._forms = forms
         self._links = links
@@ -88,7 +87,7 @@ class FormDesk:
         taken = await self._forms.submit(Sent(
             id=submission, form=form.id, email=request.filled.email, fields=request.filled.fields,
             origin=request.origin, ip=request.address, agent=request.agent[:_AGENT],
-            confirm_at=self._confirm_at + self._links.make(_PURPOSE, submission.hex, _LIFETIME), lifetime=_LIFETIME,
+            confirm_at=self._confirm_at + self._links.token(submission, _LIFETIME), lifetime=_LIFETIME,
         ))  # fmt: skip
         match taken.outcome:
             case "not_found":
@@ -99,7 +98,7 @@ class FormDesk:
 
     async def confirm(self, request: rpc.ConfirmForm) -> rpc.Confirmed:
         try:
-            submission = UUID(hex=self._links.read(_PURPOSE, request.token))
+            submission = self._links.read(request.token)
         except BadLink:
             return rpc.Confirmed(outcome="not_found")
         return await self._forms.confirm(submission, request.address, request.agent[:_AGENT])
