@@ -1,6 +1,7 @@
 """Forms: what administrators make of them, what strangers can do with them, and what must never come of it."""
 
 import asyncio
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -146,6 +147,36 @@ async def test_nothing_comes_of_it_until_the_address_is_confirmed(crm: CrmStack)
     assert (proof["text"], proof["form"], proof["submitted_from"]) == (WORDS, form["id"], "127.0.0.1")
     assert proof["confirmed_at"] >= proof["submitted_at"]
     assert (await crm.ask("GET", f"forms/{form['id']}"))["data"]["confirmed"] == 1
+
+
+async def test_the_mail_leads_to_the_page_that_confirms(crm: CrmStack) -> None:
+    """As an administrator writes it, a server takes it, and a reader follows it."""
+    written = {"name": "Confirm", "subject": "Please confirm", "html": f"<html><body>{HTML}</body></html>"}
+    template = (await crm.ask("POST", "templates", written))["data"]
+    assert (template["ready"], template["variables"]) == (True, ["links.confirm"])
+    form, email = await a_form(crm, template_id=template["id"]), f"{new_id()}@{new_id()[-8:]}.test"
+    await send(crm, form["id"], email)
+    async with asyncio.timeout(20):
+        while not (arrived := crm.office.mails(email)):
+            await asyncio.sleep(0.05)
+    [mail] = arrived
+    part = mail.get_body(("html",))
+    assert part is not None
+    [link] = re.findall(r'href="([^"]+)"', part.get_content())
+    for _ in range(2):  # through what counts clicks, if it leads through that
+        if urlsplit(link).path.startswith("/m/c/"):
+            url = crm.edge.url + urlsplit(link).path
+            async with crm.edge.http.get(url, allow_redirects=False) as answer:
+                assert answer.status == 302
+                link = answer.headers["Location"]
+    assert urlsplit(link).path.startswith("/api/crm/public/confirmations/")
+    status, page, _ = await crm.edge.ask("POST", urlsplit(link).path, None)
+    assert (status, "is confirmed" in page) == (200, True)
+    contact = await contact_of(crm, email)
+    assert contact is not None
+    assert await consents(crm, contact["id"]) == {"news": "subscribed"}
+    used = await crm.ask("DELETE", f"templates/{template['id']}", status=409)
+    assert "News" in used["message"]
 
 
 async def test_nobody_learns_who_is_known(crm: CrmStack) -> None:

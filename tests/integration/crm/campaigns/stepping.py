@@ -2,9 +2,10 @@
 
 import asyncio
 import sys
+from contextlib import suppress
 
 from libs.contracts.clock import SystemClock
-from libs.store import Database
+from libs.store import Database, StoreError
 from libs.store.crm.campaigns import Campaigns
 from services.crm.campaigns.steps import Steps
 
@@ -14,7 +15,8 @@ async def main(url: str, key: str) -> None:
         steps = Steps(Campaigns(database), SystemClock(), lambda: None, most=4)
         print("ready", flush=True)
         while True:
-            await steps.look()
+            with suppress(StoreError):  # it is away, or busy
+                await steps.look()
             await asyncio.sleep(0.02)
 
 
