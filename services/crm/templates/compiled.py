@@ -163,8 +163,9 @@ def _part(part: Part, data: Mapping[str, Any], follow: Follow | None, *, strict:
             return part.write(value_of(part.tag, data, strict=strict))
         case Address():
             target = part.target(data, strict=strict)
-            followed = follow is not None and part.number is not None
-            return in_attribute(follow(part.number, target) if followed else target)  # type: ignore[misc, arg-type]
+            if follow is not None and part.number is not None:
+                target = follow(part.number, target)
+            return in_attribute(target)
     return part
 
 
