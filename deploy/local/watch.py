@@ -87,12 +87,14 @@ class Watch:
     async def _listen(self, http: aiohttp.ClientSession, token: str) -> None:
         client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=http)
         client.on("*", self._hear)
+        lost = asyncio.Event()
+        client.on("disconnect", lambda *_: lost.set())
         try:
             with Cancellable():  # python-socketio waits with `asyncio.wait_for`
                 await client.connect(self._facts.edge_url, auth={"token": token}, transports=["websocket"])
             self.screen.link = "connected"
             await client.emit("subscribe-candles", self._wanted)
-            await client.wait()
+            await lost.wait()  # `client.wait` awaits a task that loses cancellations, as above
         finally:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE):
