@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from deploy.local.honcho import running
+from deploy.local.honcho import Group, running
 from deploy.local.parts import Part
 from deploy.local.settings import ROOT
 from libs.service import CannotStart
@@ -54,10 +54,16 @@ async def all_up(directory: Path, *names: str) -> None:
     await eventually(lambda: all("up" in (directory / "logs" / f"{name}.log").read_text() for name in names))
 
 
+async def pids_of(group: Group, *names: str) -> dict[str, int]:
+    """A part may be up before honcho says that it started it."""
+    await eventually(lambda: group.pids().keys() >= set(names))
+    return group.pids()
+
+
 async def test_parts_run_until_the_group_is_left(tmp_path: Path, failures: Failures) -> None:
     async with running("services", [part("a", WAITS), part("b", WAITS)], tmp_path, failures) as group:
         await all_up(tmp_path, "a", "b")
-        pids = group.pids()
+        pids = await pids_of(group, "a", "b")
         assert set(pids) == {"launcher", "a", "b"}
         assert all(map(alive, pids.values()))
     assert not any(map(alive, pids.values()))
@@ -67,7 +73,7 @@ async def test_parts_run_until_the_group_is_left(tmp_path: Path, failures: Failu
 async def test_the_pid_that_is_told_is_the_part_itself_and_not_a_shell(tmp_path: Path, failures: Failures) -> None:
     async with running("services", [part("a", WAITS)], tmp_path, failures) as group:
         await all_up(tmp_path, "a")
-        assert psutil.Process(group.pids()["a"]).cmdline()[1:2] == ["-c"]
+        assert psutil.Process((await pids_of(group, "a"))["a"]).cmdline()[1:2] == ["-c"]
 
 
 async def test_a_group_may_be_left_at_once(tmp_path: Path, failures: Failures) -> None:
@@ -96,7 +102,7 @@ async def test_a_part_that_does_not_listen_is_killed(tmp_path: Path, failures: F
 async def test_nothing_is_left_when_honcho_itself_is_killed(tmp_path: Path, failures: Failures) -> None:
     async with running("services", [part("a", WAITS)], tmp_path, failures) as group:
         await all_up(tmp_path, "a")
-        [honcho] = psutil.Process(group.pids()["a"]).parents()[1:2]
+        [honcho] = psutil.Process((await pids_of(group, "a"))["a"]).parents()[1:2]
         honcho.kill()
         assert "honcho ended" in await failures.first()
     assert not any(map(alive, group.pids().values()))
@@ -113,7 +119,7 @@ async def test_the_log_of_the_start_before_is_kept_aside(tmp_path: Path, failure
 LAUNCHER = """
 import asyncio, sys
 from pathlib import Path
-from deploy.local.honcho import running
+from deploy.local.honcho import Group, running
 from deploy.local.parts import Part
 
 async def main(directory):
