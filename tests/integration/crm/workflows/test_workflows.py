@@ -105,8 +105,16 @@ async def test_a_workflow_through_which_somebody_is_on_the_way_is_not_dropped(cr
 
 async def test_what_a_workflow_refers_to_cannot_be_dropped(crm: CrmStack) -> None:
     segment = (await crm.ask("POST", "segments", {"name": new_id(), "kind": "static"}))["data"]["id"]
-    await a_workflow(crm, line(node("put", "add_to_segment", {"segment_id": segment})))
-    await crm.ask("DELETE", f"segments/{segment}", status=409)
+    html = {"name": new_id(), "subject": "Hello", "html": "<p>Hello</p>"}
+    template = (await crm.ask("POST", "templates", html))["data"]["id"]
+    mail = {"template_id": template, "class": "transactional"}
+    drawn = line(node("put", "add_to_segment", {"segment_id": segment}), node("mail", "send_email", mail))
+    workflow = await a_workflow(crm, drawn)
+    for path in (f"segments/{segment}", f"templates/{template}"):
+        await crm.ask("DELETE", path, status=409)
+    await crm.ask("DELETE", f"workflows/{workflow}")
+    for path in (f"segments/{segment}", f"templates/{template}"):
+        await crm.ask("DELETE", path)
 
 
 async def test_a_paused_workflow_stands_still_and_goes_on(crm: CrmStack) -> None:
