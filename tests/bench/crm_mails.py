@@ -38,7 +38,7 @@ from tests.ports import free_port
 NAMES = ("crm.mails_per_s", "crm.mails_per_cpu_s", "crm.mails_memory_growth_mib")
 
 _MANY = int(os.environ.get("PREGAO_BENCH_MAILS", "50000"))
-_PIECE = 1000
+_PIECE = 500
 _AT_ONCE = 20
 _WARM = 0.2
 """After this part the memory counts from which it grows."""
