@@ -28,7 +28,7 @@ def day() -> date:
     return date(2210, 1, 1) + timedelta(days=number() % 20_000)
 
 
-async def test_a_closed_trade_is_in_every_answer_within_a_second(
+async def test_a_closed_trade_is_in_every_answer_long_before_the_answer_is_old(
     bus: Bus, start_analytics: StartAnalytics, supabase_server: SupabaseServer, books: Books, day: date
 ) -> None:
     await start_analytics(supabase_server)
@@ -52,7 +52,7 @@ async def test_a_closed_trade_is_in_every_answer_within_a_second(
         async with asyncio.timeout(20):
             while len(books.announced) < closed:
                 await asyncio.sleep(0.01)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(5):  # on a machine of its own: 0.6 s
             while await decided() != [closed] * 3:
                 await asyncio.sleep(0.05)
 

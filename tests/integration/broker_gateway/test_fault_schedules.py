@@ -10,7 +10,7 @@ from tests.integration.broker_gateway.rig import Rig
 
 pytestmark = pytest.mark.takes(30)
 
-_SCHEDULES = int(os.environ.get("PREGAO_CHAOS_SCHEDULES", "40"))
+_SCHEDULES = int(os.environ.get("PREGAO_CHAOS_SCHEDULES", "15"))
 _SEED = int(os.environ.get("PREGAO_CHAOS_SEED", "1"))
 """Of the first schedule; the others have the next ones."""
 

@@ -122,6 +122,7 @@ async def test_connection_status(edge: Edge, backend: Backend, person: Person) -
         200, {"success": True, "connected": False, "message": "No connection was ever made"},
     )  # fmt: skip
     await connected(edge, backend, person)
+    await eventually(edge, path, person, lambda _, body: body.get("balance"))
     assert await edge.get(path, person) == (200, {
         "success": True, "connected": True, "balance": 10000.5, "connectionType": "websocket", "lastUpdate": TIME,
     })  # fmt: skip
