@@ -106,7 +106,7 @@ class MarketCases:
         await venue.market.actives()
         changed = asyncio.create_task(venue.market.offers_changed())
         await venue.suspend(venue.feed.active_id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             await changed
 
     @staticmethod

@@ -7,6 +7,7 @@ import signal
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,7 @@ async def test_ctrl_c_ends_it_quietly(
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "deploy.local.watch", "--asset", "GBPUSD-OTC",
         env={**os.environ, "PREGAO_LOCAL_DIR": str(tmp_path)}, stdout=PIPE, stderr=PIPE,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
     )  # fmt: skip
     await edge.until_metric("pregao_edge_sockets", 1)
     process.send_signal(signal.SIGINT)
