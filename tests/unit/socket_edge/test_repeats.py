@@ -187,11 +187,11 @@ async def test_answers_come_in_the_order_of_their_requests() -> None:
 
 async def test_a_connection_lives_as_long_as_it_is_used() -> None:
     site = Site()
-    async with served(site, idle=0.3) as connect:
+    async with served(site, idle=1.0) as connect:
         line = await connect()
-        for _ in range(8):
+        for _ in range(7):
             await line.ask(GET)
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
         assert site.read == 1
         assert await line.is_closed()
 
