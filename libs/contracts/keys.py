@@ -16,6 +16,11 @@ def balance(user: str) -> str:
     return f"{user}.balance"
 
 
+def user_of(key: str) -> str:
+    """Whose it is: of a key in `accounts` or `bots`."""
+    return key.partition(".")[0]
+
+
 def barred(user: str) -> str:
     """Of `platform`."""
     return f"barred.{user}"

@@ -31,7 +31,7 @@ from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.crm.hooks import Hooks
 from services.socket_edge.crm.mail_pages import MailPages
 from services.socket_edge.dependencies import Dependencies
-from services.socket_edge.dispatch import Gate, Handler, serve
+from services.socket_edge.dispatch import Gate, Handler, OfFacts, serve
 from services.socket_edge.documents import serve_documents
 from services.socket_edge.engine import Engine
 from services.socket_edge.export_api import ExportApi
@@ -110,6 +110,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.background(sockets.look_after(), "sockets")
         connection, bots = ConnectionApi(bus, state, people), BotApi(bus, state, assets)
         handlers = _handlers(
+            state,
             ServiceApi(bus, dependencies, service.health.failing),
             connection,
             BrokerSessionApi(state, connection, clock),
@@ -186,6 +187,7 @@ def _limits(settings: Settings, bus: Bus) -> Limits:
 
 
 def _handlers(
+    state: State,
     about: ServiceApi,
     connection: ConnectionApi,
     broker_sessions: BrokerSessionApi,
@@ -206,14 +208,14 @@ def _handlers(
         routes.DISCONNECT: connection.disconnect,
         routes.SYNC: connection.sync,
         routes.SIGN_UP: sign_up.create,
-        routes.CONNECTION: connection.connection,
-        routes.BALANCE: connection.balance,
+        routes.CONNECTION: OfFacts(state, connection.connection),
+        routes.BALANCE: OfFacts(state, connection.balance),
         routes.MAKE_BROKER_SESSION: broker_sessions.make,
         routes.VALIDATE_HANDLE: broker_sessions.validate,
         routes.BROKER_SESSION: broker_sessions.session,
         routes.CLOSE_BROKER_SESSION: broker_sessions.close,
         routes.CREDENTIALS: gone.CREDENTIALS,
-        routes.STATUS: bots.status,
+        routes.STATUS: OfFacts(state, bots.status),
         routes.ACCOUNT_TYPE: bots.choose_account,
         routes.START: bots.start,
         routes.STOP: bots.stop,

@@ -1,6 +1,5 @@
 """A user's bots (api-contract §3.5–3.9)."""
 
-from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -9,16 +8,15 @@ import structlog
 from libs.bus import Bus
 from libs.bus.topology import BOTS
 from libs.contracts import keys, rpc
-from libs.contracts.account import AccountChoice, AccountType, SessionState, SessionStatus
+from libs.contracts.account import AccountChoice, AccountType
 from libs.contracts.bots import BotConfig, BotStatus
-from libs.contracts.clock import Clock
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge import requests, responses
 from services.socket_edge.assets import Assets
 from services.socket_edge.dispatch import Call
 from services.socket_edge.errors import ApiError, of_rpc
 from services.socket_edge.events import win_rate
-from services.socket_edge.state import State
+from services.socket_edge.state import Facts, State
 
 log = structlog.get_logger()
 
@@ -31,7 +29,6 @@ class BotApi:
 
     def __init__(self, bus: Bus, state: State, assets: Assets) -> None:
         self._bus = bus
-        self._clock: Clock = bus.clock
         self._state = state
         self._assets = assets
 
@@ -82,25 +79,24 @@ class BotApi:
         status = await self._bus.call(rpc.RECONFIGURE_BOT, rpc.StartBot(user=call.user, config=config))
         return _changed("Configuration changed", status)
 
-    def status(self, call: Call[OfBots, Nothing]) -> responses.Status:
-        session, bot = self._state.session(call.user), self._state.bot(call.user, call.query.account_type)
+    def status(self, facts: Facts, call: Call[OfBots, Nothing]) -> responses.Status:
+        bot, connected = facts.bots[call.query.account_type], facts.connected
         running = bot is not None and bot.state.alive
-        connected = session is not None and session.state is SessionState.CONNECTED
-        account_type = call.query.account_type or self._state.account_type(call.user, bot)
+        account_type = call.query.account_type or facts.account_type(bot)
         return responses.Status(
             running=running,
             is_running=running,
             is_connected=connected,
             connected=connected,
-            last_update=self._latest(session, bot),
+            last_update=max((said.at for said in (facts.session, bot) if said is not None), default=facts.at),
             account_type=account_type,
-            balance=self._state.amount(call.user, account_type) if connected else Decimal(0),
+            balance=facts.amounts[account_type] if connected else Decimal(0),
             user_id=call.user,
             status=responses.RunState.of(bot),
         )
 
     def runtime_status(self, call: Call[OfBots, Nothing]) -> responses.RuntimeStatus:
-        bot = self._state.bot(call.user, call.query.account_type)
+        bot = self._state.of(call.user).bots[call.query.account_type]
         return responses.RuntimeStatus(
             is_running=bot is not None and bot.state.alive,
             pid=None if bot is None else bot.number,
@@ -130,12 +126,6 @@ class BotApi:
             return config
         return msgspec.structs.replace(config, asset=self._assets.find(config.asset).ticker)
 
-    def _latest(self, session: SessionStatus | None, bot: BotStatus | None) -> datetime:
-        if session is None or bot is None:
-            said = session or bot
-            return self._clock.now() if said is None else said.at
-        return max(session.at, bot.at)
-
     def _stats(self, bot: BotStatus | None) -> responses.RunStats | None:
         score = self._state.score(bot.bot) if bot is not None else None
         if bot is None or score is None or score.run != bot.run:
@@ -151,7 +141,7 @@ class BotApi:
 
     def _refusal(self, user: str, account_type: AccountType, error: RpcError) -> ApiError:
         refusal = of_rpc(error)
-        bot = self._state.bot(user, account_type)
+        bot = self._state.of(user).bots[account_type]
         if error.code is ErrorCode.ALREADY_RUNNING and bot is not None:
             refusal.pid = bot.number
         return refusal

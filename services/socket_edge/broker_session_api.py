@@ -59,23 +59,23 @@ class BrokerSessionApi:
         """Whether that handle is the user's, and its session is open at the broker now."""
         if not compare_digest(call.body.ssid.encode(), handle(call.user).encode()):
             raise HandleRefused("SSID_MISMATCH", "SSID mismatch")
-        if self._state.session(call.user) is None:
+        facts = self._state.of(call.user)
+        if facts.session is None:
             raise HandleRefused("SESSION_NOT_FOUND", "Session not found")
-        if not self._state.connected(call.user):
+        if not facts.connected:
             raise HandleRefused("SSID_EXPIRED", "SSID expired")
         return HandleValid(message="The session is open")
 
     async def session(self, call: Call[requests.OfUser, requests.Nothing]) -> BrokerSessionAnswer:
-        status = self._state.session(call.user)
-        if status is None or not self._state.connected(call.user):
+        facts = self._state.of(call.user)
+        if facts.session is None or not facts.connected:
             raise _no_session()
-        balance = self._state.balance(call.user, AccountType.DEMO)
         known = await self._connection.broker_user_id(call.user)
-        return BrokerSessionAnswer(data=self._shown(status, known, balance))
+        return BrokerSessionAnswer(data=self._shown(facts.session, known, facts.balance(AccountType.DEMO)))
 
     async def close(self, call: Call[requests.Nothing, requests.OfUser]) -> responses.Done:
         """Stops a running bot first."""
-        if not self._state.connected(call.user):
+        if not self._state.of(call.user).connected:
             raise _no_session()
         await self._connection.close(call.user)
         return responses.Done(message="Session closed")

@@ -13,7 +13,7 @@ from services.socket_edge import requests, responses
 from services.socket_edge.dispatch import Call
 from services.socket_edge.errors import ApiError, not_connected
 from services.socket_edge.session_responses import ConnectionAnswer, NeverConnected
-from services.socket_edge.state import State
+from services.socket_edge.state import Facts, State
 
 Nothing = requests.Nothing
 OfUser = requests.OfUser
@@ -48,12 +48,12 @@ class ConnectionApi:
         await self.close(call.user)
         return responses.Done(message="Disconnected from broker")
 
-    def balance(self, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
+    def balance(self, facts: Facts, call: Call[requests.BalanceQuery, Nothing]) -> responses.BalanceAnswer:
         """Of exactly the type asked for: 0 when there is none, never another account's money."""
-        if not self._state.connected(call.user):
+        if not facts.connected:
             raise not_connected()
         wanted = call.query.account_type
-        balance = self._state.balance(call.user, wanted)
+        balance = facts.balance(wanted)
         return responses.BalanceAnswer(
             balance=responses.BalanceOut(
                 amount=balance.amount if balance is not None else Decimal(0),
@@ -62,25 +62,24 @@ class ConnectionApi:
                 type=wanted,
             ),
             available_balances=responses.AvailableBalances(
-                demo=self._state.amount(call.user, AccountType.DEMO),
-                real=self._state.amount(call.user, AccountType.REAL),
+                demo=facts.amounts[AccountType.DEMO],
+                real=facts.amounts[AccountType.REAL],
             ),
         )
 
-    def connection(self, call: Call[OfUser, Nothing]) -> ConnectionAnswer | NeverConnected:
-        session, connected = self._state.session(call.user), self._state.connected(call.user)
-        if session is None:
+    def connection(self, facts: Facts, _call: Call[OfUser, Nothing]) -> ConnectionAnswer | NeverConnected:
+        if facts.session is None:
             return NeverConnected()
         return ConnectionAnswer(
-            connected=connected,
-            balance=self._state.amount(call.user, self._state.account_type(call.user, self._state.bot(call.user))),
-            connection_type="websocket" if connected else "unknown",
-            last_update=session.at,
+            connected=facts.connected,
+            balance=facts.amounts[facts.account_type(facts.bots[None])],
+            connection_type="websocket" if facts.connected else "unknown",
+            last_update=facts.session.at,
         )
 
     async def sync(self, call: Call[Nothing, requests.SyncRequest]) -> responses.Synced:
         """The background finds results, too; this only asks sooner."""
-        if not self._state.connected(call.user):
+        if not self._state.of(call.user).connected:
             raise not_connected()
         subject = subjects.session_rpc(call.user, rpc.SETTLE.name)
         settled = await self._bus.call(rpc.SETTLE, rpc.OfUser(user=call.user), subject=subject)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from hashlib import blake2b
 from typing import Any, Generic
 
@@ -30,6 +29,7 @@ from services.socket_edge.requests import OfUser
 from services.socket_edge.roles import Roles
 from services.socket_edge.route import Access, Body, Query, Route
 from services.socket_edge.standing import Standing
+from services.socket_edge.state import Facts, State
 from services.socket_edge.wire import JSON, vary
 
 _TIME_TO_SEND = 15.0
@@ -58,6 +58,30 @@ Handler = Callable[[Call[Any, Any]], Awaitable[Said | Download | Page] | Said]
 """Only what changes nothing may answer a file: others are answered from a record when they are asked again, but for
 pages, which are answered anew. A handler
 that answers from memory is no coroutine; what it was asked may be answered again without being read (`repeats`)."""
+
+
+class OfFacts(Generic[Query]):
+    """A handler that answers from the facts of its user alone: the same, until one of them changes."""
+
+    def __init__(self, state: State, answer: Callable[[Facts, Call[Query, Any]], Message]) -> None:
+        self._state = state
+        self._answer = answer
+
+    def __call__(self, call: Call[Query, Any]) -> Message:
+        return self._answer(self._state.of(call.user), call)
+
+    def again(self, call: Call[Query, Any]) -> Callable[[], bytes]:
+        """What answers that call once more."""
+        state, known, said = self._state, None, b""
+
+        def answer() -> bytes:
+            nonlocal known, said
+            facts = state.of(call.user)
+            if facts is not known:
+                said, known = wire.encode(self._answer(facts, call)), facts
+            return said
+
+        return answer
 
 
 class Gate:
@@ -197,7 +221,8 @@ def _endpoint(
             answering = handler(call)
             answered = await answering if isinstance(answering, Awaitable) else answering
             if answered is answering and (admitted := gate.again(request, route, call)) is not None:
-                request[AGAIN] = Again(admitted, partial(handler, call), middleware.measure(request, 200))
+                again = handler.again(call) if isinstance(handler, OfFacts) else lambda: wire.encode(handler(call))
+                request[AGAIN] = Again(admitted, again, middleware.measure(request, 200))
             if isinstance(answered, Download | Page):
                 return answered.response()
             return _response(request, route, 200, wire.encode(answered))

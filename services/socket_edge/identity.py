@@ -35,6 +35,9 @@ class Identity:
     """Whether the user proved who they are in a second way, too (`aal2`)."""
 
 
+_UNKNOWN: tuple[float, Identity | None] = (0.0, None)
+
+
 class TokenVerifier:
     """What was verified is known for a minute: every open page asks again and again with the same token."""
 
@@ -50,10 +53,8 @@ class TokenVerifier:
 
     def known(self, token: str) -> Identity | None:
         """Whose it is, if it was verified lately."""
-        until, known = self._verified.get(token, (0.0, None))
-        if known is not None and self._clock.monotonic() < until and self._clock.now() < known.expires_at:
-            return known
-        return None
+        until, known = self._verified.get(token, _UNKNOWN)
+        return known if self._clock.monotonic() < until else None
 
     async def verify(self, token: str) -> Identity:
         """Raises ApiError 401, or 503 while the issuer's keys cannot be had: that says nothing about the token."""
@@ -61,7 +62,8 @@ class TokenVerifier:
         if known is not None:
             return known
         identity = await self._verify(token)
-        self._verified[token] = (self._clock.monotonic() + _KNOWN_FOR, identity)
+        left = (identity.expires_at - self._clock.now()).total_seconds()
+        self._verified[token] = (self._clock.monotonic() + min(_KNOWN_FOR, left), identity)
         self._verified.move_to_end(token)
         if len(self._verified) > _MOST_KNOWN:
             self._verified.popitem(last=False)

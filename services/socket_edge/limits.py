@@ -39,7 +39,11 @@ class Limits:
 
         def spend() -> bool:
             now = limiter.now()
-            return all_of_address.holds(now) and ours.take(now) and all_of_address.take(now)
+            if not (ours.holds(now) and all_of_address.holds(now)):
+                return False
+            ours.tokens -= 1
+            all_of_address.tokens -= 1
+            return True
 
         return spend
 

@@ -75,6 +75,8 @@ class RateLimiter:
 
     def __init__(self, bus: Bus, clock: Clock) -> None:
         self._clock = clock
+        self.now = clock.monotonic
+        """As shares count: monotonic seconds."""
         self._buckets = bus.bucket(RATES, timeout=_WAIT)
         self._shares: OrderedDict[str, Share] = OrderedDict()
         self._chance = random.Random()  # noqa: S311 - so that edges take turns
@@ -104,10 +106,6 @@ class RateLimiter:
     def share(self, rate: str, by: str, who: str) -> Share:
         """What of a bucket this edge has. It may be forgotten here later: what it holds was taken out of the bucket."""
         return self._share(_key(rate, by, who))
-
-    def now(self) -> float:
-        """As shares count: monotonic seconds."""
-        return self._clock.monotonic()
 
     def _share(self, key: str) -> Share:
         share = self._shares.get(key)

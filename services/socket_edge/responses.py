@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import field
 
 from libs.contracts.account import AccountType
-from libs.contracts.bots import BotConfig, BotStatus
+from libs.contracts.bots import BotConfig, BotState, BotStatus
 from libs.contracts.codec import Message
 from libs.contracts.money import Preview
 from libs.contracts.platform import Platform, UserLimits
@@ -99,7 +99,10 @@ class RunState(StrEnum):
 
     @classmethod
     def of(cls, bot: BotStatus | None) -> "RunState":
-        return cls.IDLE if bot is None else cls(bot.state.value)
+        return _SHOWN[None if bot is None else bot.state]
+
+
+_SHOWN: dict[BotState | None, RunState] = {None: RunState.IDLE, **{each: RunState(each.value) for each in BotState}}
 
 
 class RunStats(Message, frozen=True, kw_only=True, rename="camel"):

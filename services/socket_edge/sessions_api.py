@@ -62,7 +62,7 @@ class SessionsApi:
         return Done(message="Session resumed")
 
     def status(self, call: Call[requests.OfBots, Nothing]) -> responses.BotSessionStatus | responses.NoBotSession:
-        status = self._state.bot(call.user, call.query.account_type)
+        status = self._state.of(call.user).bots[call.query.account_type]
         if status is None or not status.state.alive:
             return responses.NoBotSession()
         uptime = max(timedelta(0), self._bus.clock.now() - status.started_at)

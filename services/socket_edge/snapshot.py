@@ -23,8 +23,8 @@ D = TypeVar("D", bound=_Dated)
 
 def snapshot(user: str, state: State, line: Line, seq: int, at: datetime) -> Snapshot:
     """Not older than the events that `line` told."""
-    session = _newest(line.latest.get(SessionStatus), state.session(user))
-    balances: Balances | None = _newest(line.latest.get(Balances), state.balances(user))
+    session = _newest(line.latest.get(SessionStatus), state.of(user).session)
+    balances: Balances | None = _newest(line.latest.get(Balances), state.of(user).balances)
     bots = (_bot(user, account_type, state, line) for account_type in AccountType)
     return Snapshot(
         user_id=user,
@@ -37,7 +37,7 @@ def snapshot(user: str, state: State, line: Line, seq: int, at: datetime) -> Sna
 
 
 def _bot(user: str, account_type: AccountType, state: State, line: Line) -> BotSnapshot | None:
-    status: BotStatus | None = _newest(line.latest.get((BotStatus, account_type)), state.bot(user, account_type))
+    status: BotStatus | None = _newest(line.latest.get((BotStatus, account_type)), state.of(user).bots[account_type])
     score: Score | None = _newest(line.latest.get((Score, account_type)), state.score(BotId(user, account_type)))
     if status is None:
         return None

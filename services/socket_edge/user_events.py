@@ -148,7 +148,7 @@ class UserEvents:
         return self._clock.monotonic() + self._ahead
 
     def _line(self, user: str) -> Line:
-        return Line(lambda: self._state.bot(user))
+        return Line(lambda: self._state.of(user).bots[None])
 
     async def _read(self, user: str, audience: _Audience) -> None:
         """The user's line, as an edge has it that was there all the time."""

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from libs.bus.topology import PLATFORM
+from libs.bus.topology import BOTS, PLATFORM
 from libs.contracts import keys
-from libs.contracts.account import SessionState
-from libs.contracts.bots import Activity
+from libs.contracts.account import AccountChoice, AccountType, SessionState
+from libs.contracts.bots import Activity, BotState
 from libs.contracts.platform import BarredUser
 from tests.integration.edge.client import Edge
 from tests.integration.edge.stack import Stack
@@ -33,8 +33,17 @@ async def test_it_tells_what_is_so_now(shared_stack: Stack, person: Person, some
     await until(edge, person, "running", True)
     _, other = await edge.get(STATUS, somebody_else)
     assert (other["userId"], other["connected"], other["running"]) == (somebody_else.user, False, False)
+    await backend.session(person.user, SessionState.CONNECTED, demo="9990.25", real="7.50")
+    await until(edge, person, "balance", 9990.25)
+    await backend.status(person.user, Activity.STOPPED, state=BotState.STOPPED)
+    await until(edge, person, "running", False)
+    choice = AccountChoice(user=person.user, at=datetime.now(UTC), account_type=AccountType.REAL)
+    await backend.bots.bucket(BOTS).put(keys.account_choice(person.user), choice)
+    await until(edge, person, "accountType", "real")
+    assert (await edge.get(STATUS, person))[1]["balance"] == 7.5
     await backend.session(person.user, SessionState.DISCONNECTED)
     await until(edge, person, "connected", False)
+    assert (await edge.get(STATUS, person))[1]["balance"] == 0
 
 
 async def test_who_is_barred_meanwhile_is_refused(shared_stack: Stack, person: Person) -> None:

@@ -6,11 +6,12 @@ from tests.messages import NOW
 
 
 class HandClock:
-    def __init__(self) -> None:
+    def __init__(self, began: datetime = NOW) -> None:
+        self._began = began
         self._elapsed = 0.0
 
     def now(self) -> datetime:
-        return NOW + timedelta(seconds=self._elapsed)
+        return self._began + timedelta(seconds=self._elapsed)
 
     def monotonic(self) -> float:
         return 1000.0 + self._elapsed

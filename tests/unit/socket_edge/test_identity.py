@@ -186,10 +186,18 @@ async def test_a_token_is_verified_once_a_minute_and_not_known_after_it_expired(
     clock.advance(61)
     await verifier.verify(made)
     assert len(asked) == 2
+    clock = HandClock(datetime.now(UTC))
+    soon = TokenVerifier(secret=None, find_key=note, issuer=ISSUER, clock=clock)
+    expiring = token(EC_KEY, "ES256", "ec", exp=clock.now() + timedelta(seconds=30))
+    await soon.verify(expiring)
+    clock.advance(28)
+    assert soon.known(expiring) is not None
+    clock.advance(2)
+    assert soon.known(expiring) is None, "it expired before the minute was over"
     short = token(EC_KEY, "ES256", "ec", exp=datetime.now(UTC) - timedelta(seconds=5))
     late = TokenVerifier(secret=None, find_key=note, issuer=ISSUER)
     await late.verify(short)
     await late.verify(short)
-    assert len(asked) == 4, "in its last seconds it is looked at every time"
+    assert len(asked) == 5, "in its last seconds it is looked at every time"
     with pytest.raises(ApiError):
         await verifier.verify(one_bit_off(made, 1))

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from services.socket_edge import repeats
+from services.socket_edge import repeats, wire
 from services.socket_edge.errors import unauthorized
 from services.socket_edge.http_server import Runner
 from services.socket_edge.repeats import AGAIN, Again
@@ -43,7 +43,7 @@ class Site:
 
     async def now(self, request: web.Request) -> web.Response:
         self.read += 1
-        request[AGAIN] = Again(lambda: self.admits, self.say, self.histogram)
+        request[AGAIN] = Again(lambda: self.admits, lambda: wire.encode(self.say()), self.histogram)
         return web.json_response(self.say(), headers={"X-Kept": "yes"})
 
     async def echo(self, request: web.Request) -> web.Response:
