@@ -103,6 +103,7 @@ def run(name: str, settings_type: type[SettingsT], app: App[SettingsT]) -> None:
         sys.exit(2)
     configure(name, settings.instance, settings.log_level)
     gc.set_threshold(*_COLLECT)
+    gc.freeze()  # what was imported stays: no pass need look at it
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         code = runner.run(_main(name, settings, app))
     sys.exit(code)
