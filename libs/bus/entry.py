@@ -16,3 +16,5 @@ class Entry(Generic[T]):
     """Monotonic seconds."""
     stored: float = 0.0
     """When, by the server's clock, in epoch seconds; told by mirrors."""
+    cause: str = ""
+    """What had it stored, if that is traced (`tracing.follow`)."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from nats.js.api import RawStreamMsg
 
+from libs.bus import tracing
 from libs.bus.entry import Entry
 from libs.bus.errors import BusUnavailable, RevisionConflict
 from libs.bus.jetstream import EXPECTED_SEQUENCE, OPERATION, TIME_TO_LIVE, JetStream, WrongSequence
@@ -34,7 +35,8 @@ class KeyValue:
         message = await self._last(key)
         if message is None or _deleted(message):
             return None
-        return Entry(key, decode(message.data or b"", type_), message.seq or 0, self._clock.monotonic())
+        value, cause = decode(message.data or b"", type_), tracing.brought(message.headers)
+        return Entry(key, value, message.seq or 0, self._clock.monotonic(), cause=cause)
 
     async def put(self, key: str, value: msgspec.Struct, *, ttl: float | None = None) -> int:
         """Write whatever was there before; the new revision."""
@@ -98,7 +100,7 @@ def _deleted(message: RawStreamMsg) -> bool:
 
 
 def _headers(*, ttl: float | None = None, revision: int | None = None) -> dict[str, str]:
-    headers = {}
+    headers = tracing.carried()
     if ttl is not None:
         headers[TIME_TO_LIVE] = f"{ttl:g}s"
     if revision is not None:

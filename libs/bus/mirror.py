@@ -13,6 +13,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.js import api
 
+from libs.bus import tracing
 from libs.bus.entry import Entry
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import OPERATION, JetStream
@@ -125,7 +126,8 @@ class Mirror(Generic[T]):
         if self._keep is not None and not self._keep(value):
             self._remove(key)
             return
-        entry = self._entries[key] = Entry(key, value, revision, self._clock.monotonic(), origin.at)
+        cause = tracing.brought(message.headers)
+        entry = self._entries[key] = Entry(key, value, revision, self._clock.monotonic(), origin.at, cause)
         if self._on_change is not None:
             self._on_change(key, entry)
 

@@ -10,6 +10,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import api
 
+from libs.bus import tracing
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import JetStream
 from libs.bus.ordered import Ordered
@@ -31,6 +32,7 @@ class Tail:
         """Number of the last message that came; what comes later has higher ones."""
         self._jetstream = jetstream
         self._stream = stream
+        self._receives = f"receive {stream.name}"
         self._subject = subject
         self._on_message = on_message
         self._consumer = Ordered(jetstream, stream.name, _HEARTBEAT, clock, self._where, self._receive)
@@ -61,4 +63,5 @@ class Tail:
 
     def _receive(self, message: Msg, origin: Origin) -> None:
         self.position = origin.sequence
-        self._on_message(Stored(message.subject, message.data, origin.sequence, origin.at))
+        with tracing.received(self._receives, message.headers, subject=message.subject):
+            self._on_message(Stored(message.subject, message.data, origin.sequence, origin.at))

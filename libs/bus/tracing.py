@@ -8,11 +8,14 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
 
 Headers = Mapping[str, str] | None
 
 PARENT = "traceparent"
+
+_MOST_LINKS = 100
 
 _NOTHING: AbstractContextManager[Any] = nullcontext()
 _tracer: "Tracer | None" = None
@@ -50,30 +53,45 @@ def span(name: str, **attributes: str) -> AbstractContextManager[Any]:
 
 def received(name: str, headers: Headers, **attributes: str) -> AbstractContextManager[Any]:
     """What a message causes here; nothing, if it brought no trace."""
-    if _tracer is None or not headers or PARENT not in headers:
-        return _NOTHING
-    from opentelemetry.context import Context
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-
-    parent = TraceContextTextMapPropagator().extract({PARENT: headers[PARENT]}, context=Context())
-    return _tracer.start_as_current_span(name, context=parent, attributes=attributes)
+    return _NOTHING if _tracer is None else follow(name, (brought(headers),), **attributes)
 
 
 def batch(name: str, all_headers: Iterable[Headers], **attributes: str) -> AbstractContextManager[Any]:
-    """What several messages cause together: a part of the first one's trace, with links to the others'."""
+    """What several messages cause together."""
+    return _NOTHING if _tracer is None else follow(name, map(brought, all_headers), **attributes)
+
+
+def resumed(name: str, cause: str, **attributes: str) -> AbstractContextManager[Any]:
+    """A part of what is going on or, where nothing is, of what had caused the thing that is taken up again."""
+    return _NOTHING if _tracer is None else follow(name, (here() or cause,), **attributes)
+
+
+def follow(
+    name: str, causes: Iterable[str], links: Iterable[str] = (), **attributes: str
+) -> AbstractContextManager[Any]:
+    """What these have caused, as `here` and `brought` name them: a part of the trace of the first one that is sent
+    anywhere, and linked to the others and to `links`. Without a cause nothing, whatever else goes on where this is."""
     if _tracer is None:
         return _NOTHING
-    from opentelemetry.context import Context
-    from opentelemetry.trace import Link, get_current_span
-    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+    first, *others = sorted(filter(None, dict.fromkeys(causes)), key=_is_left_out) or ("",)
+    from opentelemetry.trace import INVALID_SPAN, Link, get_current_span, use_span
 
-    propagator = TraceContextTextMapPropagator()
-    brought = [headers[PARENT] for headers in all_headers if headers and PARENT in headers]
-    parents = [propagator.extract({PARENT: parent}, context=Context()) for parent in dict.fromkeys(brought)]
-    if not parents:
-        return _NOTHING
-    links = [Link(get_current_span(parent).get_span_context()) for parent in parents[1:]]
-    return _tracer.start_as_current_span(name, context=parents[0], links=links, attributes=attributes)
+    if not first:
+        return use_span(INVALID_SPAN)  # a subscription begun in a span would have it as its own for ever
+
+    known = [each for each in dict.fromkeys((*others, *links)) if each and each != first][:_MOST_LINKS]
+    linked = [Link(get_current_span(_context(each)).get_span_context()) for each in known]
+    return _tracer.start_as_current_span(name, context=_context(first), links=linked, attributes=attributes)
+
+
+def brought(headers: Headers) -> str:
+    """What has caused that message, if it says so; empty if not, or when nothing is traced."""
+    return "" if _tracer is None or not headers else headers.get(PARENT, "")
+
+
+def here() -> str:
+    """What is going on, to be remembered where no message takes it along; empty when that is not traced."""
+    return "" if _tracer is None else carried().get(PARENT, "")
 
 
 def carried() -> dict[str, str]:
@@ -95,3 +113,15 @@ def trace_id() -> str:
 
     context = get_current_span().get_span_context()
     return f"{context.trace_id:032x}" if context.is_valid else ""
+
+
+def _is_left_out(cause: str) -> bool:
+    """By `PREGAO_TRACES_RATIO`, where it began."""
+    return cause[-1] not in "13579bdf"
+
+
+def _context(cause: str) -> "Context":
+    from opentelemetry.context import Context
+    from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+    return TraceContextTextMapPropagator().extract({PARENT: cause}, context=Context())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import structlog
 from prometheus_client import Counter, Histogram
 
-from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable
+from libs.bus import Bus, BusUnavailable, Consumer, Delivery, Poison, Unavailable, tracing
 from libs.bus.topology import TRADES
 from libs.contracts import subjects
 from libs.contracts.orders import OrderState, TradeClosed, TradeOpened, TradeRecorded
@@ -48,15 +48,15 @@ class Ledger:
 
     async def record(self, batch: list[Delivery]) -> None:
         """Raises Poison for what is no trade or is refused, Unavailable while the database or the bus is away."""
-        events = [event for event in map(_event, batch) if event is not None]
+        events = [(event, each.headers) for each in batch if (event := _event(each)) is not None]
         try:
-            writing = prepared(events)
+            writing = prepared(event for event, _ in events)
             async with self._writing:
                 with _seconds.time():
                     rows = await self._write(writing)
             # While the next batch is written, which waits here for this one: locks are fair.
             async with self._announcing:
-                await asyncio.gather(*(self._announce(event, rows) for event in events))
+                await asyncio.gather(*(self._announce(event, headers, rows) for event, headers in events))
         except (StoreUnavailable, BusUnavailable) as error:
             raise Unavailable(str(error)) from error
         except StoreRefused as error:
@@ -74,7 +74,9 @@ class Ledger:
             self._most = min(BATCH, 2 * self._most)
         return rows
 
-    async def _announce(self, event: TradeOpened | TradeClosed, rows: Mapping[str, RecordedTrade]) -> None:
+    async def _announce(
+        self, event: TradeOpened | TradeClosed, headers: Mapping[str, str], rows: Mapping[str, RecordedTrade]
+    ) -> None:
         """Stored before the trade event is acknowledged: a crash in between repeats it under the same id."""
         row = rows.get(event.order.order_id)
         if row is None:
@@ -89,7 +91,8 @@ class Ledger:
         news = TradeRecorded(
             id=f"{event.id}.recorded", at=self._bus.clock.now(), trade_id=row.id, opened=opened, closed=closed
         )
-        await self._bus.append(subjects.ledger(event.order.user, state), news, id=news.id)
+        with tracing.received("tell of a trade", headers):  # its own, whatever came with it in one batch
+            await self._bus.append(subjects.ledger(event.order.user, state), news, id=news.id)
 
 
 def _event(delivery: Delivery) -> TradeOpened | TradeClosed | None:

@@ -1,7 +1,8 @@
 """What one strategy says of every active at one candle end: computed once, read by all bots that follow it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 import numpy as np
 
@@ -19,7 +20,9 @@ class Moment:
     """The actives of a panel at one candle end. Only those whose candle ended then can be traded on: no signal is older
     than it looks. Strategies may answer when the panel has gone on."""
 
-    def __init__(self, panel: Panel, end: int) -> None:
+    def __init__(self, panel: Panel, end: int, causes: Mapping[int, str] = MappingProxyType({})) -> None:
+        """`causes`: of the candles that are traced, by active."""
+        self.causes = causes
         self.size = panel.size
         self.end = end
         """Epoch seconds."""
@@ -43,6 +46,7 @@ class Board:
         self.at = at
         self.computed = computed
         """Monotonic seconds; from here the time to an accepted order is measured."""
+        self._causes = moment.causes
         self._signals: dict[int, Signal] = {}
         self._closes = dict(zip(actives.tolist(), moment.closes[rows].tolist(), strict=True))
         self._parameters = parameters
@@ -61,6 +65,10 @@ class Board:
     def concerns(self, active_id: int | None) -> bool:
         """Whether anything is said of that active, or without one of any."""
         return bool(self._ranked) if active_id is None else active_id in self._ranked
+
+    def cause(self, active_id: int) -> str:
+        """Of its candle; empty if that is not traced."""
+        return self._causes.get(active_id, "")
 
     def signal(self, active_id: int) -> Signal | None:
         signal = self._signals.get(active_id)

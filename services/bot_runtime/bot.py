@@ -13,6 +13,7 @@ from libs.contracts.bots import ACTIVITY_OF_RESULT, Activity, BotConfig, BotSign
 from libs.contracts.orders import Order, OrderRecord, OrderState, RejectCode
 from services.bot_runtime import labels, manual
 from services.bot_runtime.board import Board
+from services.bot_runtime.causes import Causes
 from services.bot_runtime.choice import Choice, candle_size, choices
 from services.bot_runtime.decision import allowed
 from services.bot_runtime.deferred import Deferred
@@ -65,6 +66,7 @@ class Bot:
         journal: Journal,
         policy: Policy,
         run: Run,
+        causes: Causes,
     ) -> None:
         self._desk = desk
         self._desired = desired
@@ -72,6 +74,7 @@ class Bot:
         self._journal = journal
         self._policy = policy
         self._run = run
+        self._causes = causes
         self._board: Board | None = None
         self._news = asyncio.Event()
         self._look_at: dict[int, float] = {}
@@ -81,16 +84,17 @@ class Bot:
         self._log = log.bind(user=desired.user, account_type=desired.config.account_type, run=desired.run)
 
     @classmethod
-    async def recover(cls, desk: Desk, desired: DesiredBot, time_left: Callable[[], float]) -> Self:
+    async def recover(cls, desk: Desk, desired: DesiredBot, time_left: Callable[[], float], causes: Causes) -> Self:
         """`time_left()`: seconds for which this process may act for the user."""
         journal = desk.journals.of(desired.bot)
         policy = _policy(desk, desired.user, desired.config)
-        try:
-            run = await resume(desk, desired, journal, policy)
-        except RevisionConflict:
-            await journal.load()
-            run = await resume(desk, desired, journal, policy)
-        return cls(desk, desired, time_left, journal, policy, run)
+        with causes.beginning(new=journal.score is None or journal.score.run != desired.run):
+            try:
+                run = await resume(desk, desired, journal, policy)
+            except RevisionConflict:
+                await journal.load()
+                run = await resume(desk, desired, journal, policy)
+        return cls(desk, desired, time_left, journal, policy, run, causes)
 
     @property
     def desired(self) -> DesiredBot:
@@ -122,6 +126,7 @@ class Bot:
 
     def hear(self, record: OrderRecord) -> None:
         if self._learn(record):
+            self._causes.heard(record.order.sequence)
             self._news.set()
 
     def wake(self) -> None:
@@ -140,10 +145,13 @@ class Bot:
                 await self._adapt()
                 continue
             if (ended := self._run.ended) is not None:
-                await self._settle(ended)
+                with self._causes.counting(ended.order.sequence):
+                    await self._settle(ended)
                 continue
             if (decision := self._decide()) is not None:
-                await self._enter(*decision)
+                choice, order = decision
+                with self._causes.order(order, choice.cause):
+                    await self._enter(choice, order)
                 continue
             refusal = self._obstacle()
             if self._desired.running and (reason := self._reason_to_stop(refusal)):

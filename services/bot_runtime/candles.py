@@ -1,12 +1,12 @@
 """The panels of closed candles, one per size, and the rounds in which they are evaluated."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 import structlog
 
-from libs.bus import Bus
+from libs.bus import Bus, tracing
 from libs.contracts import subjects
 from libs.contracts.market import Candle, Feed
 from libs.strategies.panel import Appended, Panel
@@ -18,8 +18,9 @@ log = structlog.get_logger()
 
 
 class Candles:
-    def __init__(self, bus: Bus, evaluate: Callable[[Panel, int], Awaitable[None]]) -> None:
-        """`evaluate(panel, end)` is called once per size and candle end, one after the other."""
+    def __init__(self, bus: Bus, evaluate: Callable[[Panel, int, Mapping[int, str]], Awaitable[None]]) -> None:
+        """`evaluate(panel, end, causes)` is called once per size and candle end, one after the other. `causes`: of the
+        actives whose candles are traced."""
         self._bus = bus
         self._evaluate = evaluate
         self._watched: frozenset[Feed] = frozenset()
@@ -27,6 +28,8 @@ class Candles:
         self._rounds: dict[int, Rounds] = {}
         self._due: dict[int, int] = {}
         """The newest end that is to be evaluated, by size; what was due first is first."""
+        self._causes: dict[int, dict[int, str]] = {}
+        """Of the newest candles, by size and active."""
         self._any_due = asyncio.Event()
         # The newest candle of an answer may still be running.
         self._history = History(bus, lambda _: DEPTH + 1, lambda feed: feed in self._watched, self._load)
@@ -47,7 +50,7 @@ class Candles:
                 size = next(iter(self._due))
                 end = self._due.pop(size)
                 try:
-                    await self._evaluate(self._panels[size], end)
+                    await self._evaluate(self._panels[size], end, self._causes.pop(size, {}))
                 except Exception:
                     log.exception("round_failed", size=size, end=end)
 
@@ -72,6 +75,8 @@ class Candles:
             log.info("candle_gap", active_id=feed.active_id, size=feed.size, candle=candle.id)
             self._history.ask(feed)
             return
+        if cause := tracing.here():
+            self._causes.setdefault(feed.size, {})[feed.active_id] = cause
         self._rounds[feed.size].closed(feed.active_id, candle.end)
 
     def _load(self, feed: Feed, candles: tuple[Candle, ...]) -> None:

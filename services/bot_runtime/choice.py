@@ -28,6 +28,8 @@ class Choice(Struct, frozen=True):
     """Percent of the stake won on a win, as the catalogue has it; 0 where it does not tell."""
     computed: float
     """Monotonic seconds; when the signal was computed."""
+    cause: str = ""
+    """The candle's, if it is traced."""
 
 
 def candle_size(config: BotConfig) -> int:
@@ -67,7 +69,7 @@ def choices(config: BotConfig, board: Board, actives: Actives, now: datetime) ->
     offering = active.option(BOUGHT) if active is not None else None
     signal = board.signal(active.id) if active is not None else None
     if active is not None and offering is not None and offering.tradable(now) and signal is not None:
-        yield Choice(signal, active, config.timeframe, offering.payout or 0, board.computed)
+        yield Choice(signal, active, config.timeframe, offering.payout or 0, board.computed, board.cause(active.id))
 
 
 def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) -> Iterator[Choice]:
@@ -81,4 +83,4 @@ def _surest(config: BotConfig, board: Board, actives: Actives, now: datetime) ->
             continue
         seconds = duration(signal.confidence, offering.durations, config.max_timeframe)
         if seconds is not None:
-            yield Choice(signal, active, seconds, offering.payout or 0, board.computed)
+            yield Choice(signal, active, seconds, offering.payout or 0, board.computed, board.cause(active_id))

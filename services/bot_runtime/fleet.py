@@ -1,13 +1,14 @@
 """The bots this process runs: those of the users in the partitions it holds."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 import structlog
 from prometheus_client import Counter, Gauge
 
-from libs.bus import Bus, BusError, Entry, Lease
+from libs.bus import Bus, BusError, Entry, Lease, tracing
 from libs.bus.topology import DESIRED
 from libs.contracts import keys
 from libs.contracts.account import AccountType
@@ -19,6 +20,7 @@ from libs.strategies.strategy import Signals
 from services.bot_runtime.alarms import alarm
 from services.bot_runtime.board import Board, Moment
 from services.bot_runtime.bot import Bot, NotOwned
+from services.bot_runtime.causes import Causes
 from services.bot_runtime.desk import Desk
 from services.bot_runtime.partitions import partition_of
 from services.bot_runtime.strategies import Followed, followed
@@ -50,6 +52,8 @@ class Fleet:
         """Set when other bots run, or want other candles, than before."""
         self._desk = desk
         self._desired: dict[BotId, DesiredBot] = {}
+        self._wishes: dict[BotId, str] = {}
+        """What had it written down, where that is traced."""
         self._wanted: set[BotId] = set()
         """Bots that are to run."""
         self._finished: dict[BotId, str] = {}
@@ -92,7 +96,7 @@ class Fleet:
         """Of the bots that look for signals."""
         return [bot.desired.config for bot in self._bots.values() if bot.desired.running]
 
-    async def evaluate(self, panel: Panel, end: int) -> None:
+    async def evaluate(self, panel: Panel, end: int, causes: Mapping[int, str] = MappingProxyType({})) -> None:
         """A round of candles is complete: each strategy is evaluated once, whatever the number of its followers. They
         have their turn before the next one has: no order waits for what others say.
 
@@ -100,10 +104,11 @@ class Fleet:
         """
         if self._too_late(panel.size, end):
             return
-        for one, bots in self._by_strategy(panel.size).items():
-            await self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end), bots))
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+        with tracing.follow("evaluate", causes.values(), size=str(panel.size)):
+            for one, bots in self._by_strategy(panel.size).items():
+                await self._desk.strategies.evaluate(one, panel, partial(self._said, Moment(panel, end, causes), bots))
+                for _ in range(_TURNS):
+                    await asyncio.sleep(0)
 
     async def _said(self, moment: Moment, bots: Iterable[Bot], one: Followed, signals: Signals) -> None:
         if self._too_late(moment.size, moment.end):  # a strategy of users may take its time
@@ -164,6 +169,7 @@ class Fleet:
             return
         desired = entry.value
         self._desired[desired.bot] = desired
+        self._wishes[desired.bot] = entry.cause
         (self._wanted.add if desired.running else self._wanted.discard)(desired.bot)
         bot = self._bots.get(desired.bot)
         if bot is not None:
@@ -218,7 +224,8 @@ class Fleet:
                 await asyncio.sleep(_PAUSE)
 
     async def _run(self, desired: DesiredBot) -> None:
-        bot = await Bot.recover(self._desk, desired, partial(self._time_left, desired.user))
+        causes = Causes(self._wishes[desired.bot])
+        bot = await Bot.recover(self._desk, desired, partial(self._time_left, desired.user), causes)
         self._bots[desired.bot] = bot
         bot.update(self._desired[desired.bot])
         self._report()

@@ -4,7 +4,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter
 
-from libs.bus import Bus, Entry, RevisionConflict, tracing
+from libs.bus import Bus, Entry, RevisionConflict
 from libs.bus.topology import ORDERS
 from libs.contracts import subjects
 from libs.contracts.orders import FINAL_RECORD_LIFE, Order, OrderRecord, OrderState, RejectCode, TradeFailed
@@ -43,12 +43,11 @@ class Orders:
     async def submit(self, order: Order) -> OrderRecord | None:
         """Ask the gateway to send it. None when there was no clear answer: trade events and the record will tell."""
         try:
-            with tracing.begin("order", order=order.order_id):
-                record = await self._bus.call(
-                    SUBMIT_ORDER,
-                    SubmitOrder(order_id=order.order_id),
-                    subject=subjects.session_rpc(order.user, "order"),
-                )
+            record = await self._bus.call(
+                SUBMIT_ORDER,
+                SubmitOrder(order_id=order.order_id),
+                subject=subjects.session_rpc(order.user, "order"),
+            )
         except RpcError as error:
             if error.code is ErrorCode.UNAVAILABLE:
                 return await self.reject(order, RejectCode.NO_SESSION, error.message)

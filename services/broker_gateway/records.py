@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from libs.bus import Bus, Entry, RevisionConflict
+from libs.bus import Bus, Entry, RevisionConflict, tracing
 from libs.bus.topology import ORDERS
 from libs.contracts import subjects
 from libs.contracts.alerts import Severity
@@ -195,18 +195,28 @@ class Records:
             if not movable(entry.value):
                 return entry.value
             event, record = change(entry.value)
-            record = replace(record, updated_at=event.at)
-            await self._bus.append(subjects.trade(self._user, record.state), event, id=event.id)
-            if record.state is OrderState.UNKNOWN:
-                await self._alarm(record, "order_unknown", record.reason)
-            try:
-                life = FINAL_RECORD_LIFE if record.state.final else None
-                await self._orders.update(entry.key, record, entry.revision, ttl=life)
-            except RevisionConflict:
-                return (await self.read(order_id)).value
-            _outcomes.labels(record.state).inc()
-            log.info("order_moved", order_id=order_id, state=record.state, code=record.code, reason=record.reason)
-            return record
+            # A result comes by itself, long after the order was sent.
+            with tracing.resumed(f"order {record.state}", entry.cause, order=order_id):
+                return await self._store(entry, event, replace(record, updated_at=event.at))
+
+    async def _store(self, entry: Entry[OrderRecord], event: TradeEvent, record: OrderRecord) -> OrderRecord:
+        await self._bus.append(subjects.trade(self._user, record.state), event, id=event.id)
+        if record.state is OrderState.UNKNOWN:
+            await self._alarm(record, "order_unknown", record.reason)
+        try:
+            life = FINAL_RECORD_LIFE if record.state.final else None
+            await self._orders.update(entry.key, record, entry.revision, ttl=life)
+        except RevisionConflict:
+            return (await self.read(record.order.order_id)).value
+        _outcomes.labels(record.state).inc()
+        log.info(
+            "order_moved",
+            order_id=record.order.order_id,
+            state=record.state,
+            code=record.code,
+            reason=record.reason,
+        )
+        return record
 
     async def report(self, record: OrderRecord, problem: str) -> None:
         """What became of an order should be known by now, and cannot be found out; an operator is told, again every ten

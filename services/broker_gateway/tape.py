@@ -65,7 +65,8 @@ class Tape:
             return
         identity = f"{candle.active_id}.{candle.size}.{candle.start}"
         try:
-            await self._bus.append(subjects.closed_candle(candle.feed), candle, id=identity, timeout=30.0)
+            with tracing.begin("closed candle", active=str(candle.active_id), size=str(candle.size)):
+                await self._bus.append(subjects.closed_candle(candle.feed), candle, id=identity, timeout=30.0)
         except BusError as error:
             _dropped.inc()
             log.warning("closed_candle_dropped", candle=identity, error=str(error))

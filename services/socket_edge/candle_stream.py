@@ -86,7 +86,7 @@ class CandleStream:
         due = [watch for watch in self.watches if self._due(watch)]
         if self._latest is None or not due:
             return True
-        with tracing.span("tell sockets"):
+        with tracing.span("tell sockets", event="candle"):
             packets = {asset: self._packet(self._latest, asset) for asset in {watch.asset for watch in due}}
             served = [self._update(watch, packets[watch.asset], self._latest.end) for watch in due]
         return all(served)

@@ -51,8 +51,11 @@ async def identify(request: web.Request, handler: Handler) -> web.StreamResponse
     given = request.headers.get(REQUEST_ID, "")
     request_id.set(given if _USABLE_ID.fullmatch(given) else new_id())
     user_id.set("")
-    with tracing.begin(f"{request.method} {_route(request)}"):
-        response = await handler(request)
+    if request.path.startswith(SOCKETS):
+        response = await handler(request)  # goes on for as long as the browser is there: each of its events is traced
+    else:
+        with tracing.begin(f"{request.method} {_route(request)}"):
+            response = await handler(request)
     if not response.prepared:
         response.headers[REQUEST_ID] = request_id.get()
         for name, value in PRECAUTIONS.items():

@@ -10,7 +10,7 @@ import structlog
 from prometheus_client import Gauge
 from socketio.exceptions import ConnectionRefusedError as ConnectRefused
 
-from libs.bus import request_id
+from libs.bus import request_id, tracing
 from libs.contracts.clock import Clock
 from libs.contracts.ids import new_id
 from libs.store import StoreError, StoreUnavailable
@@ -261,7 +261,8 @@ class Sockets:
                 self._check_rate(socket)
                 socket.busy += 1
                 try:
-                    return await handler(sid, sent[0] if sent else None)
+                    with tracing.begin(f"socket {request.name}"):
+                        return await handler(sid, sent[0] if sent else None)
                 finally:
                     socket.busy -= 1
             except ApiError as error:

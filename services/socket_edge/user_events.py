@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import structlog
 from prometheus_client import Counter
 
-from libs.bus import Bus, BusUnavailable, Stored
+from libs.bus import Bus, BusUnavailable, Stored, tracing
 from libs.bus.topology import NEWS
 from libs.contracts import subjects
 from libs.contracts.clock import Clock
@@ -254,7 +254,9 @@ class UserEvents:
             namespace = each.emission.namespace
             members = audience.members.items()
             sids = [sid for sid, member in members if member.namespace == namespace and member.seen < each.seq]
-            self._fanout.deliver_to(sids, each.emission, each.payload)
+            if sids:
+                with tracing.span("tell sockets", event=each.emission.name):
+                    self._fanout.deliver_to(sids, each.emission, each.payload)
             for visitor in list(audience.visitors.values()):
                 if visitor.namespace != namespace:
                     continue

@@ -111,7 +111,7 @@ async def test_a_history_that_fails_is_asked_for_again(
 async def test_a_round_that_fails_does_not_stand_in_the_way_of_the_next(bus: Bus) -> None:
     ends: list[int] = []
 
-    async def evaluate(panel: Panel, end: int) -> None:
+    async def evaluate(panel: Panel, end: int, _: object) -> None:
         ends.append(end)
         if len(ends) == 1:
             raise RuntimeError(f"{panel.size}: the first one fails")

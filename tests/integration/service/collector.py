@@ -20,6 +20,10 @@ class Span(NamedTuple):
     parent: str
     links: tuple[str, ...]
     """Traces."""
+    about: dict[str, str]
+    """Its attributes."""
+    began: int
+    """Epoch nanoseconds."""
 
 
 class Collector:
@@ -37,6 +41,8 @@ class Collector:
                     Span(
                         about["service.name"], span.name, span.trace_id.hex(), span.span_id.hex(),
                         span.parent_span_id.hex(), tuple(link.trace_id.hex() for link in span.links),
+                        {each.key: each.value.string_value for each in span.attributes},
+                        span.start_time_unix_nano,
                     )
                     for span in scope.spans
                 ]  # fmt: skip
@@ -52,6 +58,15 @@ class Collector:
             traces.setdefault(span.trace, []).append(span)
         whole = (spans for spans in traces.values() if names <= {(span.service, span.name) for span in spans})
         return next(whole, [])
+
+    def path_to(self, last: Span) -> list[str]:
+        """From the beginning of its trace, each as `service: name`."""
+        by_id = {span.id: span for span in list(self.spans)}
+        path, span = [], by_id.get(last.id)
+        while span is not None:
+            path.append(f"{span.service}: {span.name}")
+            span = by_id.get(span.parent)
+        return path[::-1]
 
 
 @contextmanager

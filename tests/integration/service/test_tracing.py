@@ -83,6 +83,42 @@ async def test_what_many_caused_is_linked_to_all_of_them(bus: Bus) -> None:
     assert {consumed.trace, *consumed.links} == {traces[f"frame {number}"] for number in range(3)}
 
 
+SENT, LEFT_OUT = f"00-{1:032x}-{1:016x}-01", f"00-{2:032x}-{2:016x}-00"
+
+
+async def test_what_is_sent_is_gone_on_with_before_what_was_left_out() -> None:
+    with collecting() as collector:
+        with traced("tests", "one", collector.url, 1.0):
+            with tracing.follow("caused", (LEFT_OUT, SENT), (SENT, LEFT_OUT)):
+                pass
+            with tracing.follow("left out", (LEFT_OUT, "")):
+                assert tracing.here().endswith("-00")
+            with tracing.begin("here"), tracing.resumed("resumed", SENT):
+                pass
+        await collector.trace_with(("tests", "here"), ("tests", "resumed"))
+    caused = next(span for span in collector.spans if span.name == "caused")
+    assert (caused.trace, caused.parent, caused.links) == (f"{1:032x}", f"{1:016x}", (f"{2:032x}",))
+    assert {span.name for span in collector.spans} == {"caused", "here", "resumed"}
+
+
+async def test_who_subscribes_in_a_trace_hears_others_outside_of_it(connect: Connect, bus: Bus) -> None:
+    other, heard = await connect(), list[str]()
+
+    async def hear(_: str, __: TradeOpened) -> None:
+        heard.append(tracing.here())
+
+    with collecting() as collector, traced("tests", "one", collector.url, 1.0):
+        with tracing.begin("GET /"):
+            await bus.subscribe(SUBJECT, TradeOpened, hear)
+        await other.publish(SUBJECT, an_opening())
+        with tracing.begin("GET /again"):
+            await other.publish(SUBJECT, an_opening())
+            trace = tracing.trace_id()
+        await eventually(lambda: len(heard) == 2)
+    assert heard[0] == ""
+    assert trace in heard[1]
+
+
 async def test_a_line_of_the_log_says_which_trace_it_belongs_to() -> None:
     stream = io.StringIO()
     configure("tests", "one", "INFO", stream)
