@@ -11,8 +11,11 @@ SOCKETS_PER_EDGE = 8_000
 SESSIONS_PER_GATEWAY = 1_500
 BOTS_PER_RUNTIME = 4_000
 PARTITIONS = 16
-EVENTS_PER_ANALYTICS = 9_100
+EVENTS_PER_ANALYTICS = 10_700
 """Trade events a second into the database."""
+MAILS_PER_CRM = 300
+STEPS_PER_CRM = 1_200
+"""Mails handed over, and steps of workflows, a second."""
 EDGE_MESSAGE_SECONDS = 13.5e-6
 NEWS_SECONDS = 20e-6
 """To take one message of NEWS off the bus and find nobody here who is to be told."""
@@ -37,6 +40,10 @@ class Demand:
     """A second, on average."""
     states_per_bot: float = 0.1
     """Changes of status and score a second that are told."""
+    mails_per_user: float = 1 / 3600
+    """A second: a campaign to everybody is out within an hour."""
+    steps_per_user: float = 10 / 86_400
+    """Of workflows, a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +56,7 @@ class Need:
 def needs(demand: Demand) -> list[Need]:
     sessions = demand.bots * demand.sessions_per_bot
     events = demand.bots * demand.trades_per_bot * 2
+    mails = demand.users * demand.mails_per_user
     sockets = f"{demand.sockets:,} sockets ÷ {SOCKETS_PER_EDGE:,}"
     return [
         Need(
@@ -57,7 +65,7 @@ def needs(demand: Demand) -> list[Need]:
         Need("gateway", _two(sessions / SESSIONS_PER_GATEWAY), f"{sessions:,.0f} sessions ÷ {SESSIONS_PER_GATEWAY:,}"),
         Need("bots", _two(demand.bots / BOTS_PER_RUNTIME), f"{demand.bots:,} bots ÷ {BOTS_PER_RUNTIME:,}"),
         Need("analytics", _two(events / EVENTS_PER_ANALYTICS), f"{events:,.0f} trade events a second"),
-        Need("crm", 2, "one would do"),
+        Need("crm", _two(load_of_crm(demand)), f"{mails:,.0f} mails a second: everybody within an hour"),
         Need("NATS", 3, f"{bus_messages(demand):,.0f} messages a second to edges"),
     ]
 
@@ -65,6 +73,11 @@ def needs(demand: Demand) -> list[Need]:
 def load_of_an_edge(demand: Demand) -> float:
     """Part of a core: candles to its sockets, and everybody's news, of which nearly nothing is for it."""
     return SOCKETS_PER_EDGE * demand.candles_per_socket * EDGE_MESSAGE_SECONDS + news(demand) * NEWS_SECONDS
+
+
+def load_of_crm(demand: Demand) -> float:
+    """Processes' worth of mails and steps."""
+    return demand.users * (demand.mails_per_user / MAILS_PER_CRM + demand.steps_per_user / STEPS_PER_CRM)
 
 
 def news(demand: Demand) -> float:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from itertools import permutations
+from itertools import cycle, permutations
 from pathlib import Path
 
 import aiohttp
@@ -35,6 +35,7 @@ class Cluster:
             (one, other): Wire(free_port(), self._ports["route"][other]) for one, other in permutations(NODES, 2)
         }
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._firsts = cycle(NODES)
         certificates.write(directory / "tls")
         for node in NODES:
             self._write(node)
@@ -65,7 +66,7 @@ class Cluster:
         with (self._folder(node) / "log").open("ab") as log:
             told = {password_variable(user): password for user, password in PASSWORDS.items()}
             told |= {f"NATS_ROUTE_{each + 1}": self._route(node, each) for each in NODES}
-            told |= {"NATS_SERVER_NAME": f"nats-{node}", "NATS_MAX_FILE_STORE": "16GB"}
+            told |= {"NATS_SERVER_NAME": f"nats-{node}", "NATS_MAX_FILE_STORE": "16GB", "NATS_SYNC_INTERVAL": "120s"}
             command = [str(server_path()), "-c", str(self._folder(node) / "cluster-tls.conf")]
             self._processes[node] = subprocess.Popen(command, env=os.environ | told, stdout=log, stderr=log)
 
@@ -106,6 +107,16 @@ class Cluster:
             self.url(first), user, PASSWORDS[user], service=user, instance=instance, clock=SystemClock(),
             storage=Storage(replicas=3), ca_file=self.ca_file,
         )  # fmt: skip
+
+    def environment(self, user: str) -> dict[str, str]:
+        """The settings that make a service process use it, any server of it first."""
+        return {
+            "PREGAO_NATS_URL": self.url(next(self._firsts)),
+            "PREGAO_NATS_USER": user,
+            "PREGAO_NATS_PASSWORD": PASSWORDS[user],
+            "PREGAO_NATS_CA_FILE": str(self.ca_file),
+            "PREGAO_NATS_REPLICAS": "3",
+        }
 
     def _route(self, node: int, other: int) -> str:
         """By a wire; the server knows itself when it meets itself."""

@@ -128,7 +128,7 @@ def test_only_this_machine_reaches_what_is_published() -> None:
         for port in part.get("ports", []):
             assert interpolated(port, {}).startswith("127.0.0.1:")
     published = {name for name, part in parts().items() if part.get("ports")}
-    assert published == {"door", "supabase", "mail", "prometheus", "grafana"}
+    assert published == {"door", "crm", "supabase", "mail", "prometheus", "grafana"}
 
 
 def test_what_is_mounted_is_there() -> None:

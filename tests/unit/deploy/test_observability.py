@@ -20,8 +20,10 @@ from deploy.observability import dashboards
 from deploy.observability.boards import BOARDS, RATE, Board
 from deploy.services import SERVICES
 from deploy.settings_table import ROOT
+from libs.bus.permissions import SERVICES as USERS
 from services.bot_runtime.partitions import PARTITIONS
 from tests.unit.deploy.compose_file import compose
+from tests.unit.deploy.kubernetes.manifests import containers
 
 PROMETHEUS = ROOT / "deploy" / "observability" / "prometheus"
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
@@ -44,6 +46,9 @@ OTHERS = {
     # of prom/node-exporter
     "node_filesystem_avail_bytes",
     "node_filesystem_size_bytes",
+    # of a kubelet
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
 }
 WHERE = {"job", "instance", "le"}
 """Labels that Prometheus adds."""
@@ -136,6 +141,20 @@ def test_no_runbook_is_of_an_alert_that_is_gone() -> None:
 def test_the_number_of_partitions_is_the_bots_own() -> None:
     unheld = next(rule["expr"] for rule in alerts() if rule["alert"] == "BotsUnheld")
     assert unheld == f"sum(pregao_bot_partitions) < {PARTITIONS}"
+
+
+def test_memory_is_told_of_before_a_process_is_killed_for_it() -> None:
+    rule = next(rule["expr"] for rule in alerts() if rule["alert"] == "MemoryHigh")
+    told = int(re.findall(r"> (\d+) \* 1024 \* 1024", rule)[0])
+    assert f'{{job=~"{"|".join(USERS)}"}}' in rule
+    of_compose = [compose()["services"][name]["deploy"]["resources"]["limits"]["memory"] for name in USERS]
+    of_pods = [
+        of["resources"]["limits"]["memory"] for name, of in containers("production") if name.split("/")[0] in USERS
+    ]
+    units = {"M": 1, "Mi": 1, "Gi": 1024}
+    for limit in (*of_compose, *of_pods):
+        number, unit = re.fullmatch(r"(\d+)(\w+)", limit).groups()  # type: ignore[union-attr]
+        assert told <= 0.9 * int(number) * units[unit]
 
 
 def test_prometheus_asks_every_service_where_compose_has_it() -> None:

@@ -28,10 +28,12 @@ TOLD = {
 
 @cache
 def rendered(overlay: str) -> list[Manifest]:
+    return render(KUBERNETES / "overlays" / overlay)
+
+
+def render(directory: Path) -> list[Manifest]:
     kubectl = Path(sys.prefix) / "bin" / "kubectl"
-    done = subprocess.run(
-        [kubectl, "kustomize", KUBERNETES / "overlays" / overlay], check=True, capture_output=True, timeout=30
-    )
+    done = subprocess.run([kubectl, "kustomize", directory], check=True, capture_output=True, timeout=30)
     return [manifest for manifest in yaml.load_all(done.stdout, yaml.CSafeLoader) if manifest]
 
 

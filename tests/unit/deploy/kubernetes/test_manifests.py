@@ -15,6 +15,7 @@ import yaml
 from deploy.services import HEALTH_PORT, SERVICES
 from libs.bus.permissions import SERVICES as USERS
 from services.bot_runtime.partitions import PARTITIONS
+from services.crm.settings import Settings as Crm
 from tests.unit.deploy.kubernetes.manifests import (
     CLUSTERS,
     KUBERNETES,
@@ -24,12 +25,15 @@ from tests.unit.deploy.kubernetes.manifests import (
     labels,
     of_kind,
     pods,
+    render,
     rendered,
 )
 from tests.unit.deploy.test_compose import parts
 
 OLDEST, NEWEST = "1.31.0", "1.37.0"
 """Versions of Kubernetes: from the first whose `preStop` can sleep without being asked to on."""
+
+BOUNCES = Crm.model_fields["mail_bounce_port"].default
 
 every = pytest.mark.parametrize("overlay", OVERLAYS)
 
@@ -178,6 +182,35 @@ def test_the_bus_is_three_servers_that_show_who_they_are(overlay: str) -> None:
     assert all(url.startswith("tls://") for url in settings["PREGAO_NATS_URL"].split(","))
 
 
+@pytest.mark.parametrize("overlay", CLUSTERS)
+def test_mails_are_signed_with_a_key_that_is_mounted_and_lead_to_where_browsers_come(overlay: str) -> None:
+    pod = pods(overlay)["crm"]
+    assert {"name": "dkim", "mountPath": "/dkim", "readOnly": True} in pod["containers"][0]["volumeMounts"]
+    assert {"name": "dkim", "secret": {"secretName": "dkim", "optional": True}} in pod["volumes"]
+    settings = next(each["data"] for name, each in of_kind(overlay, "ConfigMap").items() if name.startswith("settings"))
+    host = of_kind(overlay, "Ingress")["edge"]["spec"]["rules"][0]["host"]
+    assert settings["PREGAO_MAIL_PUBLIC_URL"] == f"https://{host}"
+
+
+def test_mails_that_come_back_reach_crm_alone_and_only_where_that_is_wanted(tmp_path: Path) -> None:
+    there = os.path.relpath(KUBERNETES, tmp_path.resolve())
+    (tmp_path / "kustomization.yaml").write_text(
+        f"namespace: pregao\nresources: [{there}/base]\ncomponents: [{there}/bounces]\n"
+    )
+    with_them = {(each["kind"], each["metadata"]["name"]): each for each in render(tmp_path)}
+    for manifest in with_them.values():
+        kubernetes_validate.validate(manifest, NEWEST, strict=True)
+    service = with_them["Service", "bounces"]["spec"]
+    container = with_them["Deployment", "crm"]["spec"]["template"]["spec"]["containers"][0]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert service["selector"] == {"app.kubernetes.io/name": "crm"}
+    assert [(port["port"], ports[port["targetPort"]]) for port in service["ports"]] == [(25, BOUNCES)]
+    policy = with_them["NetworkPolicy", "bounces"]["spec"]
+    assert policy["podSelector"] == {"matchLabels": service["selector"]}
+    assert policy["ingress"][0]["ports"] == [{"port": BOUNCES}]
+    assert "bounces" not in of_kind("production", "Service", "NetworkPolicy")
+
+
 def peers(overlay: str, direction: str) -> Iterator[tuple[str, Any, Any]]:
     """Who may talk, with whom, on which ports, by the policies."""
     for policy in of_kind(overlay, "NetworkPolicy").values():
@@ -251,24 +284,42 @@ def test_the_migration_and_what_it_needs_come_first() -> None:
     assert set(re.findall(r"pregao/phase=(\w+)", (KUBERNETES / "roll_out.sh").read_text())) == {"before", "migration"}
 
 
-def test_a_cluster_is_told_in_order(tmp_path: Path) -> None:
-    """With a kubectl that notes what a cluster would be asked, and renders for real."""
-    real, asked = Path(sys.prefix) / "bin" / "kubectl", tmp_path / "asked"
-    kubectl = tmp_path / "kubectl"
+MIGRATED = [
+    "apply -f FILE --selector pregao/phase=before",
+    "--namespace pregao-staging delete job migrate --ignore-not-found --wait",
+    "apply -f FILE --selector pregao/phase=migration",
+    "--namespace pregao-staging wait job/migrate --for=condition=complete --timeout=5s",
+]
+
+
+def rolled_out(directory: Path, but_for: str = "nothing") -> tuple[int, list[str]]:
+    """With a kubectl that notes what a cluster would be asked and says yes, `but_for` that, and renders for real."""
+    real, asked = Path(sys.prefix) / "bin" / "kubectl", directory / "asked"
+    kubectl = directory / "kubectl"
     kubectl.write_text(
         f'#!/bin/sh\n[ "$1" = kustomize ] && exec {real} "$@"\necho "$@" | sed "s# /tmp[^ ]*# FILE#" >>{asked}\n'
+        f'case "$*" in *{but_for}*) exit 1;; esac\n'
     )
     kubectl.chmod(0o755)
-    told = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-    subprocess.run([KUBERNETES / "roll_out.sh", "staging"], env=told, check=True, timeout=30)
-    steps = asked.read_text().splitlines()
-    assert steps[:5] == [
-        "apply -f FILE --selector pregao/phase=before",
-        "--namespace pregao-staging delete job migrate --ignore-not-found --wait",
-        "apply -f FILE --selector pregao/phase=migration",
-        "--namespace pregao-staging wait job/migrate --for=condition=complete --timeout=30m",
-        "apply -f FILE",
+    told = {**os.environ, "PATH": f"{directory}:{os.environ['PATH']}"}
+    done = subprocess.run([KUBERNETES / "roll_out.sh", "staging"], env=told, check=False, timeout=30)
+    return done.returncode, asked.read_text().splitlines()
+
+
+def test_after_a_migration_that_failed_nothing_else_is_told(tmp_path: Path) -> None:
+    code, steps = rolled_out(tmp_path, but_for="condition=complete")
+    assert code == 1
+    assert steps == [
+        *MIGRATED,
+        "--namespace pregao-staging wait job/migrate --for=condition=failed --timeout=1s",
+        "--namespace pregao-staging logs job/migrate --tail=20",
     ]
+
+
+def test_a_cluster_is_told_in_order(tmp_path: Path) -> None:
+    code, steps = rolled_out(tmp_path)
+    assert code == 0
+    assert steps[:5] == [*MIGRATED, "apply -f FILE"]
     followed = {re.findall(r"(?:statefulset|deployment)/\S+", step)[0].split("/")[1] for step in steps[5:]}
     assert followed == set(pods("staging")) - {"migrate"}
 
