@@ -26,6 +26,7 @@ from services.crm.templates.desk import TemplateDesk
 from services.crm.tracking.bounces import Bounces, listening
 from services.crm.workers import Workers
 from services.crm.workflows.desk import WorkflowDesk
+from services.crm.workflows.hook_secrets import HookSecrets
 from services.crm.workflows.hooks import HookDesk
 from services.crm.workflows.runs import RunDesk
 
@@ -41,8 +42,11 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         service.health.add("outbox", outbox.flowing)
         workers = Workers.over(bus, stores, service.clock, outbox)
         async with sending(settings, secret_key, bus, database, outbox) as sender:
-            confirmations = Confirmations(Keys(settings.secrets(secret_key)), service.clock)
-            answers = _answers(settings, stores, workers, sender, confirmations, service.clock, outbox)
+            keys = Keys(settings.secrets(secret_key))
+            hook_secrets = HookSecrets(stores.workflows, keys)
+            service.background(hook_secrets.run(), "hook secrets")
+            confirmations = Confirmations(keys, service.clock)
+            answers = _answers(settings, stores, workers, sender, hook_secrets, confirmations, service.clock, outbox)
             served = await bus.serve("crm", answers)
             async with workers.following(bus, sender):
                 workers.work(service, outbox, sender)
@@ -56,12 +60,13 @@ def _answers(
     stores: Stores,
     workers: Workers,
     sender: Sending,
+    hook_secrets: HookSecrets,
     confirmations: Confirmations,
     clock: Clock,
     outbox: Outbox,
 ) -> Answers:
     engine = workers.engine
-    workflow_desk = WorkflowDesk(stores.workflows, clock, engine.nudge)
+    workflow_desk = WorkflowDesk(stores.workflows, hook_secrets, clock, engine.nudge)
     confirmed_at = f"{settings.mail_public_url.rstrip('/')}/api/crm/public/confirmations/"
     desks = (
         workers.users,
@@ -76,7 +81,7 @@ def _answers(
         FormDesk(stores.forms, confirmations, confirmed_at),
         workflow_desk,
         RunDesk(stores.runs, stores.workflows, workflow_desk.compiled, clock, engine.nudge),
-        HookDesk(stores.runs, clock, engine.nudge),
+        HookDesk(stores.runs, hook_secrets, clock, engine.nudge),
         *sender.desks,
     )
     answers: Answers = {}

@@ -47,6 +47,8 @@ from services.socket_edge.middleware import answer_in_json, cross_origin, identi
 from services.socket_edge.once import Once
 from services.socket_edge.operators import OperatorEvents
 from services.socket_edge.pages import Pages
+from services.socket_edge.plain import Handler as PlainHandler
+from services.socket_edge.plain import Plain, serve_plain
 from services.socket_edge.platform_api import PlatformApi
 from services.socket_edge.rates import RateLimiter
 from services.socket_edge.roles import Roles
@@ -134,8 +136,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
                 origins,
                 engine,
                 handlers,
-                Hooks(bus, limits),
-                MailPages(bus, limits),
+                Hooks(bus, limits).handlers() | MailPages(bus, limits).handlers(),
                 _pages(settings),
             ),
             settings,
@@ -258,17 +259,15 @@ def _web_app(
     origins: Origins,
     engine: Engine,
     handlers: Mapping[Route[Any, Any], Handler],
-    hooks: Hooks,
-    mail_pages: MailPages,
+    plain: Mapping[Plain, PlainHandler],
     pages: Pages | None,
 ) -> web.Application:
     middlewares = [identify, cross_origin(origins), answer_in_json, *([pages.front] if pages is not None else [])]
     web_app = web.Application(client_max_size=_MAX_BODY, middlewares=middlewares)
     serve(web_app, gate, once, handlers)
-    serve_documents(web_app, handlers, VERSION)
+    serve_documents(web_app, handlers, plain, VERSION)
     serve_socket_documents(web_app, VERSION)
-    hooks.serve(web_app)
-    mail_pages.serve(web_app)
+    serve_plain(web_app, plain)
     engine.server.attach(web_app)
     if pages is not None:
         pages.serve(web_app)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from services.socket_edge import wire
 from services.socket_edge.openapi import document
+from services.socket_edge.plain import Plain
 from services.socket_edge.route import Route
 from services.socket_edge.wire import JSON
 
@@ -30,8 +31,10 @@ _POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' 
 _TYPES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
 
-def serve_documents(app: web.Application, routes: Iterable[Route[Any, Any]], version: str) -> None:
-    made = wire.encode(document(routes, version))
+def serve_documents(
+    app: web.Application, routes: Iterable[Route[Any, Any]], plain: Iterable[Plain], version: str
+) -> None:
+    made = wire.encode(document(routes, version, plain))
     static = resources.files("swagger_ui") / "static"
     files = {name: (static / name).read_bytes() for name in _TYPES} | {"start.js": _START.encode()}
 

@@ -8,6 +8,7 @@ import msgspec
 
 from services.socket_edge.errors import ErrorBody
 from services.socket_edge.once import HEADER as IDEMPOTENCY_KEY
+from services.socket_edge.plain import Plain
 from services.socket_edge.requests import Nothing
 from services.socket_edge.route import Access, Route
 from services.socket_edge.wire import JSON
@@ -28,7 +29,7 @@ _REFUSALS = {
 }
 
 
-def document(routes: Iterable[Route[Any, Any]], version: str) -> dict[str, Any]:
+def document(routes: Iterable[Route[Any, Any]], version: str, plain: Iterable[Plain] = ()) -> dict[str, Any]:
     routes = tuple(routes)
     types = {id(each): each for route in routes for each in (route.query, route.body, *route.answers)}
     schemas, components = msgspec.json.schema_components([*types.values(), ErrorBody], ref_template=_REFERENCE)
@@ -36,6 +37,8 @@ def document(routes: Iterable[Route[Any, Any]], version: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of, components)
+    for each in plain:
+        paths.setdefault(each.path, {})[each.method.lower()] = _plain(each)
     made = {
         "openapi": "3.1.0",
         "info": {"title": "Pregão", "version": version, "summary": "Trading bots: REST interface"},
@@ -79,7 +82,37 @@ def _operation(route: Route[Any, Any], schema_of: Mapping[int, Any], components:
     return operation
 
 
-def _operation_id(route: Route[Any, Any]) -> str:
+def _plain(route: Plain) -> dict[str, Any]:
+    named = {"path": _IN_PATH.findall(route.path), "header": route.headers}
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(route),
+        "summary": route.summary,
+        "description": _who_may(Access.PUBLIC),
+        "tags": [_tag(route.path)],
+        "parameters": [
+            {"name": name, "in": place, "required": True, "schema": {"type": "string"}}
+            for place, names in named.items()
+            for name in names
+        ],
+        "responses": {
+            **{str(status): _refusal(_REFUSALS[status]) for status in (404, 429, 503)},
+            **{
+                str(status): {
+                    "description": answer.text,
+                    **({"content": {answer.type: {"schema": answer.schema}}} if answer.type else {}),
+                }
+                for status, answer in route.answers.items()
+            },
+            "default": _refusal("It failed"),
+        },
+        "security": [],
+    }
+    if route.takes:
+        operation["requestBody"] = {"content": {route.takes: {"schema": route.body}}}
+    return operation
+
+
+def _operation_id(route: Route[Any, Any] | Plain) -> str:
     words = re.findall(r"[A-Za-z0-9]+", route.path.removeprefix("/api"))
     return "_".join([route.method.lower(), *words])
 

@@ -107,7 +107,10 @@ class Progress(Message, frozen=True, kw_only=True):
     machine_opened: int = 0
     """By programs that look at mails before people do."""
     clicked: int = 0
+    machine_clicked: int = 0
     bounced: int = 0
+    hard_bounced: int = 0
+    """Of these, for good: there is no such address."""
     complained: int = 0
     unsubscribed: int = 0
 

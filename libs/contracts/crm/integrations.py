@@ -1,5 +1,6 @@
 """Services that send."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -38,6 +39,29 @@ class Tested(Message, frozen=True, kw_only=True):
     message: str
 
 
+class Sending(Message, frozen=True, kw_only=True):
+    """How what is sent to contacts stands, by all channels."""
+
+    stopped_at: datetime | None
+    """Null: it goes on."""
+    stopped_by: str
+    why: str
+    waiting: int
+    sending: int
+    unknown: int
+    """Of which nobody knows whether they were taken."""
+    late: float
+    """Seconds the oldest has waited that is due."""
+
+
+class StopSending(Message, frozen=True, kw_only=True):
+    by: str
+    stop: bool
+    why: str = ""
+
+
+SENDING = Endpoint("crm", "sending", Nothing, Sending)
+STOP_SENDING = Endpoint("crm", "stop_sending", StopSending, Sending)
 INTEGRATIONS = Endpoint("crm", "integrations", Nothing, Rows[Integration])
 INTEGRATION = Endpoint("crm", "integration", OfIntegration, Integration, (ErrorCode.NOT_FOUND,))
 CONFIGURE = Endpoint("crm", "configure", Configure, Integration, (ErrorCode.NOT_FOUND,))

@@ -88,5 +88,5 @@ OPENED = Endpoint("crm", "opened", Looked, Nothing, _REFUSED, timeout=1.0)
 CLICKED = Endpoint("crm", "clicked", Looked, Target, _REFUSED, timeout=2.0)
 PREFERENCES = Endpoint("crm", "preferences", OfMail, Preferences, _REFUSED)
 CHOOSE = Endpoint("crm", "choose", Choose, Nothing, _REFUSED)
-MAIL_EVENTS = Endpoint("crm", "mail_events", MailEvents, Noted, _REFUSED)
+MAIL_EVENTS = Endpoint("crm", "mail_events", MailEvents, Noted, _REFUSED, timeout=15.0)
 """NOT_FOUND: the signature is not good, or nobody has agreed on one."""

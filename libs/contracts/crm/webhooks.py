@@ -28,7 +28,7 @@ class Webhook(Message, frozen=True, kw_only=True):
 
 class WebhookWithSecret(Webhook, frozen=True, kw_only=True):
     secret: str
-    """What posts are signed with: told this once."""
+    """What posts are signed with: told this once. For a day they are signed with the one before as well."""
 
 
 class NewWebhook(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -86,13 +86,15 @@ class Tried(Message, frozen=True, kw_only=True):
 
 
 _NOT_FOUND = (ErrorCode.NOT_FOUND,)
+_KNOWN = (ErrorCode.NOT_FOUND, ErrorCode.CONFLICT)
 
 WEBHOOKS = Endpoint("crm", "webhooks", ListQuery, Rows[Webhook])
 WEBHOOK = Endpoint("crm", "webhook", Of, Webhook, _NOT_FOUND)
 CREATE_WEBHOOK = Endpoint("crm", "create_webhook", CreateWebhook, WebhookWithSecret)
 CHANGE_WEBHOOK = Endpoint("crm", "change_webhook", ChangeWebhook, Webhook, _NOT_FOUND)
 RENEW_SECRET = Endpoint("crm", "renew_webhook_secret", OfBy, WebhookWithSecret, _NOT_FOUND)
-DROP_WEBHOOK = Endpoint("crm", "drop_webhook", OfBy, Gone, _NOT_FOUND)
+DROP_WEBHOOK = Endpoint("crm", "drop_webhook", OfBy, Gone, _KNOWN)
+"""CONFLICT: a workflow uses it."""
 TRY_WEBHOOK = Endpoint("crm", "try_webhook", OfBy, Tried, _NOT_FOUND, timeout=15.0)
 POSTS = Endpoint("crm", "webhook_posts", PostsQuery, Rows[Post], _NOT_FOUND)
 REPLAY = Endpoint("crm", "replay_webhook_post", Replay, Gone, _NOT_FOUND)

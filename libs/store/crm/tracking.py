@@ -18,6 +18,17 @@ class WrittenMail(msgspec.Struct, frozen=True):
     contact: dict[str, Any]
 
 
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told of a mail that was handed over."""
+
+    mail: UUID
+    event: str
+    """Under which it is told once."""
+    kind: Literal["delivered", "bounce", "complaint"]
+    hard: bool = False
+    why: str = ""
+
+
 class Tracking:
     """Every method raises StoreError."""
 
@@ -42,17 +53,7 @@ class Tracking:
         )
         return read_value(data, bool)
 
-    async def returned(
-        self,
-        mail: UUID,
-        event: str,
-        kind: Literal["delivered", "bounce", "complaint"],
-        why: str = "",
-        *,
-        hard: bool = False,
-    ) -> bool:
-        """False: there is no such mail."""
-        data = await self._database.call(
-            "crm_mail_returned", mail=str(mail), event=event, kind=kind, hard=hard, why=why
-        )
-        return read_value(data, bool)
+    async def returned(self, events: Iterable[Returned]) -> int:
+        """Each once, however often it is told; of how many there are such mails."""
+        told = [msgspec.to_builtins(event) for event in events]
+        return read_value(await self._database.call("crm_mails_returned", events=told), int)

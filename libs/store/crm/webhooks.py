@@ -1,7 +1,7 @@
 """Webhooks and what is posted to them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -25,9 +25,16 @@ class ClaimedPost(msgspec.Struct, frozen=True):
     webhook_id: UUID
     url: str
     secret: str
-    """Sealed."""
+    """Sealed…"""
+    previous: str | None
+    """…as is the one before, while it is still good."""
     payload: dict[str, Any]
     attempts: int
+
+
+class WebhookDropped(msgspec.Struct, frozen=True):
+    outcome: Literal["done", "not_found", "used"]
+    users: tuple[str, ...] = ()
 
 
 class Webhooks:
@@ -58,9 +65,13 @@ class Webhooks:
         query = self._database.client.table(_TABLE).update(dict(changes)).eq("id", str(id))
         return next(iter(read_rows(await self._database.execute(query, _TABLE), Webhook)), None)
 
-    async def drop(self, id: UUID) -> bool:
-        query = self._database.client.table(_TABLE).delete().eq("id", str(id))
-        return bool(await self._database.execute(query, _TABLE))
+    async def renew(self, id: UUID, sealed: str, kept: float, by: str) -> bool:
+        """The secret before is good for `kept` seconds more. False: there is no such webhook."""
+        data = await self._database.call("crm_renew_webhook", of_webhook=str(id), sealed=sealed, kept=kept, actor=by)
+        return read_value(data, bool)
+
+    async def drop(self, id: UUID, by: str) -> WebhookDropped:
+        return read_value(await self._database.call("crm_drop_webhook", of_webhook=str(id), actor=by), WebhookDropped)
 
     async def posts(self, query: PostsQuery) -> list[Post]:
         asked = self._database.client.table("crm_webhook_out").select(_POST).eq("webhook_id", str(query.id))
@@ -70,6 +81,10 @@ class Webhooks:
     async def replay(self, webhook: UUID, post: UUID) -> bool:
         data = await self._database.call("crm_replay_webhook", of_webhook=str(webhook), of_post=str(post))
         return read_value(data, bool)
+
+    async def prune(self, kept: float) -> None:
+        """Forget posts that came to their end, after so many seconds."""
+        await self._database.call("crm_prune_posts", kept=kept)
 
     async def claim(self, claim: UUID, most: int, lease: float) -> list[ClaimedPost]:
         """Those that are due; they are this claim's for `lease` seconds."""

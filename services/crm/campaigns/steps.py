@@ -44,26 +44,26 @@ class Steps:
         """At every campaign with something to do, until none has for now. Raises StoreUnavailable."""
         now = self._clock.monotonic()
         ended = now - self._ended_looked >= _ENDED_LOOK
-        steps = [await self._go_on(each) for each in await self._campaigns.due(_ENDED if ended else 0.0)]
+        turn: list[UUID] = list(await self._campaigns.due(_ENDED if ended else 0.0))
+        last: list[Tended] = []
+        while turn:  # one step each, so that a large one does not keep the others
+            taken = [(each, await self._step(each)) for each in turn]
+            turn = [each for each, step in taken if step is not None and step.released >= self._most]
+            last += [step for each, step in taken if step is not None and each not in turn]
+            self._told()
         if ended:
             self._ended_looked = now
-        last = [step for step in steps if step is not None and step.status == "sending"]
-        _running.set(len(last))
-        _idle.set(max((step.idle for step in last), default=0.0))
-        if steps:
-            self._told()
+        sending = [step for step in last if step.status == "sending"]
+        _running.set(len(sending))
+        _idle.set(max((step.idle for step in sending), default=0.0))
 
-    async def _go_on(self, campaign: UUID) -> Tended | None:
-        while True:
-            try:
-                with _seconds.time():
-                    step = await self._campaigns.tend(campaign, self._most, _GRACE)
-            except StoreRefused as error:  # one that cannot go on does not keep the others
-                log.error("campaign_refused", campaign=str(campaign), error=str(error))
-                return None
-            if step is None:
-                return None
+    async def _step(self, campaign: UUID) -> Tended | None:
+        try:
+            with _seconds.time():
+                step = await self._campaigns.tend(campaign, self._most, _GRACE)
+        except StoreRefused as error:  # one that cannot go on does not keep the others
+            log.error("campaign_refused", campaign=str(campaign), error=str(error))
+            return None
+        if step is not None:
             _released.inc(step.released)
-            if step.released < self._most:
-                return step
-            self._told()
+        return step

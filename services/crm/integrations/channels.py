@@ -15,12 +15,12 @@ from services.crm.sending.channel import Channel
 from services.crm.sending.letter import Writer
 from services.crm.sending.outside import Outside
 from services.crm.sending.provider import Provider
-from services.crm.sending.smtp import Mailer, Server
+from services.crm.sending.smtp import Mailer, Security, Server
 from services.crm.sending.unconfigured import Unconfigured
 
 log = structlog.get_logger()
 
-_LOOK = 10.0
+_LOOK = 4.0
 """Seconds between two looks at what other processes were told."""
 PROVIDERS = ("sms", "push", "webhook")
 
@@ -56,10 +56,12 @@ class Channels:
             self._channels["email"] = self.mailer(own)
         else:
             log.warning("mails_wait_for_a_server", setting="PREGAO_MAIL_SMTP_HOST")
+        self._stopped = False
         self._lock = asyncio.Lock()
 
     async def current(self, *, now: bool = False) -> Mapping[str, Channel]:
-        """By name. A channel that is not there is one that mails wait for. `now`: something was changed here."""
+        """By name. A channel that is not there is one that mails wait for; while all sending is stopped none is. `now`:
+        something was changed here."""
         async with self._lock:
             if now or self._clock.monotonic() - self._looked >= _LOOK:
                 self._looked = self._clock.monotonic()
@@ -67,7 +69,7 @@ class Channels:
                     await self._look()
                 except StoreError as error:
                     log.warning("integrations_not_read", error=str(error))
-            return dict(self._channels)
+            return {} if self._stopped else dict(self._channels)
 
     def settings(self, stored: StoredIntegration) -> dict[str, str]:
         """Raises BadSeal."""
@@ -81,20 +83,21 @@ class Channels:
         return Server(
             settings["host"],
             int(settings.get("port", "587")),
-            settings.get("security", "starttls"),  # type: ignore[arg-type]
+            msgspec.convert(settings.get("security", "starttls"), Security),
             settings.get("user"),
             settings.get("password"),
             self._outside,
         )
 
     def provider(self, id: str, settings: Mapping[str, str]) -> Provider:
-        return Provider(id, settings["url"], settings.get("token", ""), self._outside, dict(self._writer.sender))
+        return Provider(id, settings, self._outside, dict(self._writer.sender), self._clock)
 
     async def close(self) -> None:
         for channel in self._channels.values():
             await channel.close()
 
     async def _look(self) -> None:
+        self._stopped = await self._integrations.stopped()
         for stored in await self._integrations.all():
             if self._known.get(stored.id) == stored.updated_at:
                 continue

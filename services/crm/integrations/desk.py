@@ -48,6 +48,8 @@ class IntegrationDesk:
             rpc.INTEGRATION: self.one,
             rpc.CONFIGURE: self.configure,
             rpc.TEST: self.test,
+            rpc.SENDING: self.sending,
+            rpc.STOP_SENDING: self.stop_sending,
         }
 
     async def find(self, _: Nothing) -> Rows[rpc.Integration]:
@@ -86,7 +88,18 @@ class IntegrationDesk:
             return rpc.Tested(connected=False, message=f"{type(error).__name__}: {str(error)[:200]}")
         except NotAllowed as error:
             return rpc.Tested(connected=False, message=f"Not allowed: {error}")
+        except NoAnswer as error:
+            return rpc.Tested(connected=False, message=str(error))
         return rpc.Tested(connected=True, message="The mail server takes mails")
+
+    async def sending(self, _: Nothing) -> rpc.Sending:
+        return await self._integrations.sending()
+
+    async def stop_sending(self, request: rpc.StopSending) -> rpc.Sending:
+        """Here at once, elsewhere within seconds."""
+        told = await self._integrations.stop_sending(request.why, request.by, stop=request.stop)
+        await self._channels.current(now=True)
+        return told
 
     async def _try_provider(self, kind: Kind, stored: StoredIntegration | None) -> rpc.Tested:
         if stored is None:

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.crm.sending.outside import NotAllowed, Outside
+from services.crm.sending.signature import key_of
+from services.crm.sending.smtp import Security
 
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
-_SECURITY = ("starttls", "tls", "none")
+_SECURITY = get_args(Security)
 _LONGEST = 1000
 
 
@@ -22,14 +24,16 @@ class Kind:
     optional: tuple[str, ...] = ()
 
 
-_PROVIDER = (("url",), ("token",))
+_PROVIDER = (("url",), ("token", "secret"))
+_SHORTEST = 24
+"""Characters of a secret."""
 KINDS = {
     kind.id: kind
     for kind in (
         Kind("smtp", "Mail server", "email", ("host",), ("port", "security", "user", "password")),
         Kind("sms", "Text messages", "sms", *_PROVIDER),
         Kind("push", "Push messages", "push", *_PROVIDER),
-        Kind("webhook", "Messages by HTTP", "webhook", *_PROVIDER),
+        Kind("webhook", "Messages by HTTP", "webhook", ("url", "secret"), ("token",)),
     )
 }
 
@@ -50,6 +54,8 @@ def checked(kind: Kind, given: Mapping[str, str], outside: Outside, *, private: 
             outside.check(settings["url"])
         except NotAllowed as error:
             raise _invalid(f"`settings.url`: {error}") from error
+    if "secret" in settings:
+        _check_secret(settings["secret"])
     if kind.id == "smtp":
         _check_server(settings, private=private)
     return settings
@@ -64,6 +70,15 @@ def _check_server(settings: Mapping[str, str], *, private: bool) -> None:
     security = settings.get("security", "starttls")
     if security not in _SECURITY or (security == "none" and not private):
         raise _invalid("`settings.security` must be starttls or tls")
+
+
+def _check_secret(secret: str) -> None:
+    try:
+        key_of(secret)
+    except ValueError:
+        raise _invalid("`settings.secret` must go on as base64 behind whsec_") from None
+    if len(secret) < _SHORTEST:
+        raise _invalid(f"`settings.secret` must have at least {_SHORTEST} characters")
 
 
 def _invalid(message: str) -> RpcError:

@@ -19,9 +19,12 @@ from services.crm.keys import BadSeal, Keys
 from services.crm.sending.outside import NoAnswer, NotAllowed, Outside
 from services.crm.sending.webhooks import deliver, sealed_for
 
+_BOTH = 86400.0
+"""Seconds in which posts are signed with a new secret and the one before, so that a receiver can change over."""
+
 
 class WebhookDesk:
-    """Raises RpcError: NOT_FOUND, INVALID_REQUEST."""
+    """Raises RpcError: NOT_FOUND, CONFLICT, INVALID_REQUEST."""
 
     def __init__(self, webhooks: Webhooks, keys: Keys, outside: Outside, clock: Clock) -> None:
         self._webhooks = webhooks
@@ -77,13 +80,15 @@ class WebhookDesk:
     async def renew(self, request: OfBy) -> rpc.WebhookWithSecret:
         secret = _new_secret()
         sealed = self._keys.seal(sealed_for(request.id), secret)
-        changed = await self._webhooks.change(request.id, {"secret": sealed})
-        if changed is None:
+        if not await self._webhooks.renew(request.id, sealed, _BOTH, request.by):
             raise not_found("webhook")
-        return _with_secret(changed, secret)
+        return _with_secret(await self.one(Of(id=request.id)), secret)
 
     async def drop(self, request: OfBy) -> Gone:
-        if not await self._webhooks.drop(request.id):
+        dropped = await self._webhooks.drop(request.id, request.by)
+        if dropped.outcome == "used":
+            raise RpcError(ErrorCode.CONFLICT, f"It is used by {', '.join(dropped.users)}")
+        if dropped.outcome != "done":
             raise not_found("webhook")
         return Gone(id=request.id)
 
@@ -94,7 +99,7 @@ class WebhookDesk:
             raise not_found("webhook")
         try:
             secret = self._keys.open(sealed_for(request.id), known.secret)
-            status = await deliver(self._outside, self._clock, known.url, secret, new_id(), {"type": "test"})
+            status = await deliver(self._outside, self._clock, known.url, (secret,), new_id(), {"type": "test"})
         except (NotAllowed, NoAnswer) as error:
             return rpc.Tried(taken=False, message=str(error))
         except BadSeal:

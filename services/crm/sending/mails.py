@@ -104,7 +104,7 @@ class MailSender:
         claim = UUID(new_id())
         mails = await self._mails.claim(claim, _MOST, self._lease, self._pace, channels)
         if mails:
-            working = asyncio.create_task(self._send(claim, mails, channels))
+            working = asyncio.create_task(self._send(claim, mails))
             try:
                 await asyncio.shield(working)
             except asyncio.CancelledError:
@@ -113,15 +113,16 @@ class MailSender:
                 raise
         return bool(mails)
 
-    async def _send(self, claim: UUID, mails: Sequence[ClaimedMail], channels: Mapping[str, Channel]) -> None:
+    async def _send(self, claim: UUID, mails: Sequence[ClaimedMail]) -> None:
         results: list[Result] = []
         for at in range(0, len(mails), self._at_once):
-            if self._stopping:
+            channels = {} if self._stopping else await self._find_channels()
+            if not channels:  # this process ends, or all sending was stopped
                 results += [Result(id=mail.id, outcome="retry") for mail in mails[at:]]
                 break
             ready = []
             for mail in mails[at : at + self._at_once]:
-                prepared = await self._prepare(mail, channels[mail.channel])
+                prepared = await self._prepare(mail, channels.get(mail.channel))
                 if isinstance(prepared, Outcome):
                     results.append(_result(mail, prepared))
                 else:
@@ -136,7 +137,9 @@ class MailSender:
             log.warning("results_too_late", number=late)
         self._told()
 
-    async def _prepare(self, mail: ClaimedMail, channel: Channel) -> Callable[[], Awaitable[Outcome]] | Outcome:
+    async def _prepare(self, mail: ClaimedMail, channel: Channel | None) -> Callable[[], Awaitable[Outcome]] | Outcome:
+        if channel is None:
+            return Outcome("retry", "not_configured", blameless=True)
         compiled = await self._versions.find(mail.template_version_id)
         if compiled is None:
             return Outcome("failed", "not_ready")
@@ -144,6 +147,9 @@ class MailSender:
             return channel.prepare(mail, compiled)
         except Unwritable as error:
             return Outcome("skipped" if str(error).startswith("missing") else "failed", str(error))
+        except Exception:  # one that cannot be written does not keep the others
+            log.exception("mail_not_written", mail=str(mail.id))
+            return Outcome("failed", "it could not be written; the log says why")
 
     async def _hand_over(self, one: _Ready) -> Outcome:
         with _handed.labels(one.mail.channel).time():

@@ -17,7 +17,8 @@ _READ = 64 * 1024
 """Bytes of an answer that are looked at."""
 _TRANSLATED = ip_network("64:ff9b::/96")
 """IPv4 addresses behind NAT64."""
-_RESOLVE = 5.0
+_RESOLVE, _CONNECT = 5.0, 5.0
+"""Seconds."""
 _LOWEST_PORT = 1024
 """Below, only 443: what listens there is no receiver of webhooks."""
 
@@ -68,7 +69,11 @@ class Outside:
         self._resolve = resolve
         connector = aiohttp.TCPConnector(resolver=_Resolver(self), use_dns_cache=False, force_close=True, limit=100)
         self._http = aiohttp.ClientSession(
-            connector=connector, timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            connector=connector,
+            timeout=_TIMEOUT,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+            auto_decompress=False,  # of an answer only its status counts: a little of it may stand for gigabytes
         )
 
     async def close(self) -> None:
@@ -97,12 +102,14 @@ class Outside:
         try:
             async with asyncio.timeout(_RESOLVE):
                 found = await self._resolve(host, port)
-        except (OSError, TimeoutError, UnicodeError) as error:
-            raise NotAllowed(f"{host} is not known") from error
+        except UnicodeError as error:
+            raise NotAllowed(f"{host} is no name") from error
+        except (OSError, TimeoutError) as error:
+            raise NoAnswer(f"no connection: {host} is not known") from error  # to the one who was asked, now
         for address in found:
             self._check_address(ip_address(address.partition("%")[0]))
         if not found:
-            raise NotAllowed(f"{host} is not known")
+            raise NoAnswer(f"no connection: {host} is not known")
         return list(found)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -114,8 +121,8 @@ class Outside:
             raise NotAllowed(_NO_ADDRESS) from error
         except aiohttp.ClientConnectorError as error:
             cause = error.__cause__ or error.os_error
-            if isinstance(cause, NotAllowed) or isinstance(cause.__cause__, NotAllowed):
-                raise NotAllowed(str(cause)) from error
+            if isinstance(cause.__cause__, NotAllowed | NoAnswer):
+                raise cause.__cause__ from error
             raise NoAnswer(f"no connection: {type(cause).__name__}") from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise NoAnswer(f"no answer: {type(error).__name__}") from error
@@ -123,13 +130,8 @@ class Outside:
     @asynccontextmanager
     async def connected(self, host: str, port: int) -> AsyncIterator[socket.socket]:
         """A socket to what a name stands for; whoever takes it over closes it."""
-        address = (await self.addresses(host, port))[0]
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        opened = socket.socket(family, socket.SOCK_STREAM)
-        opened.setblocking(False)
+        opened = await _opened(await self.addresses(host, port), port)
         try:
-            async with asyncio.timeout(_RESOLVE):
-                await asyncio.get_running_loop().sock_connect(opened, (address, port))
             yield opened
         except BaseException:
             opened.close()
@@ -154,7 +156,7 @@ class _Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         try:
             found = await self._outside.addresses(host, port)
-        except NotAllowed as error:
+        except (NotAllowed, NoAnswer) as error:
             raise OSError(str(error)) from error
         return [
             ResolveResult(
@@ -170,6 +172,23 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+async def _opened(addresses: list[str], port: int) -> socket.socket:
+    """To the first that answers. Raises OSError, TimeoutError: that of the last."""
+    for number, address in enumerate(addresses, 1):
+        opened = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        opened.setblocking(False)
+        try:
+            async with asyncio.timeout(_CONNECT):
+                await asyncio.get_running_loop().sock_connect(opened, (address, port))
+        except BaseException as error:
+            opened.close()
+            if number == len(addresses) or not isinstance(error, OSError | TimeoutError):
+                raise
+        else:
+            return opened
+    raise AssertionError("there is an address")
 
 
 def _literal(host: str) -> Address | None:

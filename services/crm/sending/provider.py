@@ -2,18 +2,21 @@
 
 What a provider must do (docs/providers.md): take `POST {url}` with `Authorization: Bearer {token}` and a body of JSON
 `{id, channel, to, title, text, contact}`; answer 2xx when it has taken the message, 4xx when it never will, 429 or 5xx
-when it did not and may later. `id` is also in `Idempotency-Key`: a message of one id is delivered once.
+when it did not and may later. `id` is also in `Idempotency-Key`: a message of one id is delivered once. Where a secret
+was agreed on, posts are signed as those to webhooks are.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from libs.contracts.clock import Clock
 from libs.store.crm.mails import ClaimedMail
 from services.crm.sending.channel import SENT, Outcome, Unwritable
 from services.crm.sending.outside import NoAnswer, NotAllowed, Outside
+from services.crm.sending.signature import signed_headers
 from services.crm.templates.compiled import Compiled
 from services.crm.templates.sample import data_of
 from services.crm.templates.tags import BadTag, Missing
@@ -26,10 +29,20 @@ _LONGEST = 10_000
 
 
 class Provider:
-    def __init__(self, channel: str, url: str, token: str, outside: Outside, sender: dict[str, str]) -> None:
+    def __init__(
+        self,
+        channel: str,
+        settings: Mapping[str, str],
+        outside: Outside,
+        sender: dict[str, str],
+        clock: Clock,
+    ) -> None:
+        """`settings`: url, and perhaps token and secret."""
         self._channel = channel
-        self._url = url
-        self._token = token
+        self._url = settings["url"]
+        self._token = settings.get("token", "")
+        self._secret = settings.get("secret", "")
+        self._clock = clock
         self._outside = outside
         self._sender = sender
 
@@ -72,7 +85,10 @@ class Provider:
 
     async def post(self, message: dict[str, Any]) -> int:
         """The status of the answer. Raises NotAllowed, NoAnswer."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(message["id"])}
+        message_id, body = str(message["id"]), msgspec.json.encode(message)
+        secrets = (self._secret,) if self._secret else ()
+        headers = signed_headers(secrets, message_id, int(self._clock.now().timestamp()), body)
+        headers["Idempotency-Key"] = message_id
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
-        return (await self._outside.post(self._url, msgspec.json.encode(message), headers)).status
+        return (await self._outside.post(self._url, body, headers)).status

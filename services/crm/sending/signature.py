@@ -3,6 +3,7 @@ body."""
 
 import hmac
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from hashlib import sha256
 
 _PREFIX = "whsec_"
@@ -18,6 +19,14 @@ def sign(secret: str, id: str, timestamp: int, body: bytes) -> str:
     """`timestamp`: epoch seconds."""
     digest = hmac.new(key_of(secret), f"{id}.{timestamp}.".encode() + body, sha256).digest()
     return f"v1,{b64encode(digest).decode()}"
+
+
+def signed_headers(secrets: Iterable[str], id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Of a post of JSON, signed with each; with none, it is not signed."""
+    headers = {"Content-Type": "application/json", "User-Agent": "Pregao-Webhook/1"}
+    if signatures := " ".join(sign(secret, id, timestamp, body) for secret in secrets):
+        headers |= {"webhook-id": id, "webhook-timestamp": str(timestamp), "webhook-signature": signatures}
+    return headers
 
 
 def check(secret: str, id: str, timestamp: str, signatures: str, body: bytes, now: int) -> None:

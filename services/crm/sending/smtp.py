@@ -13,7 +13,7 @@ import aiosmtplib
 from libs.store.crm.mails import ClaimedMail
 from services.crm.sending.channel import SENT, Outcome, Unwritable
 from services.crm.sending.letter import Letter, Writer
-from services.crm.sending.outside import NotAllowed, Outside
+from services.crm.sending.outside import NoAnswer, NotAllowed, Outside
 from services.crm.templates.compiled import Compiled
 from services.crm.templates.tags import BadTag, Missing
 
@@ -25,18 +25,21 @@ _NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
 _BLAME_ADDRESS = (550, 551, 553)
 
 
+Security = Literal["starttls", "tls", "none"]
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     host: str
     port: int
-    security: Literal["starttls", "tls", "none"]
+    security: Security
     user: str | None = None
     password: str | None = None
     outside: Outside | None = None
     """Through which it is reached; None: an operator has named it, who may name one inside."""
 
     async def connect(self, timeout: float = _TIMEOUT) -> aiosmtplib.SMTP:
-        """Logged in. Raises SMTPException, OSError, TimeoutError, NotAllowed."""
+        """Logged in. Raises SMTPException, OSError, TimeoutError, NotAllowed, NoAnswer."""
         if self.outside is None:
             return await self._open(None, timeout)
         async with self.outside.connected(self.host, self.port) as opened:
@@ -82,7 +85,7 @@ class Mailer:
         async with self._free:
             try:
                 client, used = self._idle.pop() if self._idle else (await self._server.connect(), 0)
-            except (aiosmtplib.SMTPException, OSError, TimeoutError, NotAllowed) as error:
+            except (aiosmtplib.SMTPException, OSError, TimeoutError, NotAllowed, NoAnswer) as error:
                 return Outcome("retry", f"no connection: {type(error).__name__}", blameless=True)
             outcome = await _transfer(client, letter)
             if outcome.kind == "unknown" or not client.is_connected or used + 1 >= _MAILS:

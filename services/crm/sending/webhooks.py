@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -19,7 +19,7 @@ from libs.store.crm.webhooks import ClaimedPost, Webhooks
 from services.crm.keys import BadSeal, Keys
 from services.crm.sending.channel import wait_until
 from services.crm.sending.outside import NoAnswer, NotAllowed, Outside
-from services.crm.sending.signature import sign
+from services.crm.sending.signature import signed_headers
 
 log = structlog.get_logger()
 
@@ -33,6 +33,8 @@ _JITTER = 0.2
 _PATIENCE = 5 * 86400.0
 """Seconds after which a webhook that takes nothing is disabled."""
 _GONE = 410
+_KEPT, _PRUNED_EVERY = 90 * 86400.0, 3600.0
+"""Seconds that what became of posts is known."""
 
 _posts = Counter("pregao_crm_webhook_posts_total", "What became of posts to webhooks", ["outcome"])
 
@@ -52,6 +54,7 @@ class WebhookSender:
         self._bus = bus
         self._chance = chance
         self._news = asyncio.Event()
+        self._pruned = -_PRUNED_EVERY
 
     def nudge(self) -> None:
         """Something may have been queued."""
@@ -62,6 +65,7 @@ class WebhookSender:
         while True:
             wait = _IDLE
             try:
+                await self._prune()
                 claim = UUID(new_id())
                 while posts := await self._webhooks.claim(claim, _MOST, _LEASE):
                     await asyncio.gather(*(self._work(claim, post) for post in posts))
@@ -70,6 +74,12 @@ class WebhookSender:
                 log.warning("posts_wait", error=str(error))
                 wait = _AFTER_A_FAILURE
             await wait_until(self._news, wait)
+
+    async def _prune(self) -> None:
+        now = self._bus.clock.monotonic()
+        if now - self._pruned >= _PRUNED_EVERY:
+            self._pruned = now
+            await self._webhooks.prune(_KEPT)
 
     async def _work(self, claim: UUID, post: ClaimedPost) -> None:
         try:
@@ -87,8 +97,9 @@ class WebhookSender:
                 await self._again(claim, post, status, f"answered {status}")
 
     async def _post(self, post: ClaimedPost) -> int:
-        secret = self._keys.open(sealed_for(post.webhook_id), post.secret)
-        return await deliver(self._outside, self._bus.clock, post.url, secret, str(post.id), post.payload)
+        sealed = [post.secret, *([post.previous] if post.previous is not None else [])]
+        secrets = [self._keys.open(sealed_for(post.webhook_id), each) for each in sealed]
+        return await deliver(self._outside, self._bus.clock, post.url, secrets, str(post.id), post.payload)
 
     async def _again(self, claim: UUID, post: ClaimedPost, status: int | None, why: str) -> None:
         if post.attempts > len(_BACKOFF):
@@ -125,16 +136,10 @@ class WebhookSender:
             log.warning("alert_not_told", alert=alert.id, error=str(error))
 
 
-async def deliver(outside: Outside, clock: Clock, url: str, secret: str, id: str, payload: Mapping[str, object]) -> int:
-    """Post it, signed; the status of the answer. Raises NotAllowed, NoAnswer."""
+async def deliver(
+    outside: Outside, clock: Clock, url: str, secrets: Sequence[str], id: str, payload: Mapping[str, object]
+) -> int:
+    """Post it, signed with each; the status of the answer. Raises NotAllowed, NoAnswer."""
     now = clock.now()
     body = msgspec.json.encode({"type": str(payload.get("type", "crm")), "timestamp": now, "data": payload})
-    at = int(now.timestamp())
-    headers = {
-        "Content-Type": "application/json",
-        "User-Agent": "Pregao-Webhook/1",
-        "webhook-id": id,
-        "webhook-timestamp": str(at),
-        "webhook-signature": sign(secret, id, at, body),
-    }
-    return (await outside.post(url, body, headers)).status
+    return (await outside.post(url, body, signed_headers(secrets, id, int(now.timestamp()), body))).status

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from libs.store.crm.templates import TemplateOutcome, Templates
 from services.crm.answering import Answer, not_found
 from services.crm.templates import cleaning, mjml, sample
 from services.crm.templates.compiled import Source, Written, compile_template
+from services.crm.templates.design import conditions_of
 from services.crm.templates.tags import Missing
 from services.crm.templates.trial import Trials
 
@@ -139,7 +141,9 @@ class TemplateDesk:
     async def _checked(self, content: Mapping[str, Any]) -> dict[str, Any]:
         """The row of a version."""
         keys = {field.key for field in await self._fields.all()}
-        row, problems = await asyncio.to_thread(_version_of, *await _with_html(content), keys)
+        content, problems = await _with_html(content)
+        problems += _of_design(content["design"])
+        row, problems = await asyncio.to_thread(_version_of, content, problems, keys)
         if len(msgspec.json.encode(row)) > _LARGEST:
             raise RpcError(ErrorCode.INVALID_REQUEST, f"`design`, `html` and `mjml` have more than {_LARGEST} bytes")
         told = msgspec.to_builtins(problems)
@@ -171,6 +175,13 @@ async def _with_html(content: Mapping[str, Any]) -> tuple[Mapping[str, Any], lis
         return {**content, "html": await mjml.html_of(content["mjml"])}, []
     except mjml.BadMjml as error:
         return content, [rpc.Problem(code="bad_mjml", severity="error", message=str(error))]
+
+
+def _of_design(design: Mapping[str, Any] | None) -> list[rpc.Problem]:
+    """Who does not meet a condition would be shown what is meant for others: there is no logic in templates."""
+    told = "{} is shown on a condition, which templates cannot have: write to a segment instead"
+    places = islice(conditions_of(design or {}), 20)
+    return [rpc.Problem(code="display_condition", severity="error", message=told.format(place)) for place in places]
 
 
 def _version_of(

@@ -30,5 +30,5 @@ class Trials:
             raise RpcError(ErrorCode.INVALID_REQUEST, "`to` must be the confirmed address of an administrator")
         mailer = (await self._channels()).get("email")
         if not isinstance(mailer, Mailer):
-            raise RpcError(ErrorCode.CONFLICT, "No mail server is configured")
+            raise RpcError(ErrorCode.CONFLICT, "No mail server is configured, or all sending is stopped")
         return await mailer.deliver(self._writer.trial(UUID(new_id()), to, written))

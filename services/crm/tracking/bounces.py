@@ -11,7 +11,8 @@ from prometheus_client import Counter
 
 from libs.service import CannotStart
 from libs.store import StoreError
-from libs.store.crm.tracking import Tracking
+from libs.store.crm.tracking import Returned, Tracking
+from services.crm.templates.formats import one_line
 from services.crm.tracking.links import BadToken, Links
 from services.crm.tracking.returns import read
 
@@ -63,7 +64,8 @@ class Bounces:
             returned.labels("other", "mail").inc()
             return
         event = sha256(data).hexdigest()[:32]
-        await self._tracking.returned(mail, event, told.kind, told.why, hard=told.hard)
+        row = Returned(mail=mail, event=event, kind=told.kind, hard=told.hard, why=one_line(told.why))
+        await self._tracking.returned([row])
         returned.labels(told.kind, "mail").inc()
         self._told()
 

@@ -13,15 +13,17 @@ from msgspec import Meta
 from libs.contracts.clock import Clock
 from libs.contracts.codec import Message
 from libs.contracts.crm import tracking as rpc
+from libs.contracts.pattern import END
 from libs.contracts.rpc import ErrorCode, RpcError
-from libs.store.crm.tracking import Tracking
+from libs.store.crm.tracking import Returned, Tracking
 from services.crm.answering import Answer, not_found
 from services.crm.sending.signature import BadSignature, check
+from services.crm.templates.formats import one_line
 from services.crm.tracking.bounces import returned
 
 
 class MailEvent(Message, frozen=True, kw_only=True):
-    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    id: Annotated[str, Meta(pattern=r"^[\x20-\x7e]{1,200}" + END)]
     type: Literal["delivered", "bounce", "complaint"]
     mail: Annotated[str, Meta(max_length=300)]
     hard: bool = False
@@ -56,20 +58,19 @@ class EventDesk:
             posted = msgspec.json.decode(request.body, type=Posted)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise RpcError(ErrorCode.INVALID_REQUEST, f"the body is not as agreed: {error}") from None
-        noted = 0
-        for event in posted.events:
-            if (mail := _mail(event.mail)) is not None and await self._tracking.returned(
-                mail, event.id, event.type, event.reason, hard=event.hard
-            ):
-                returned.labels(event.type, "webhook").inc()
-                noted += 1
+        rows = [row for event in posted.events if (row := _row(event)) is not None]
+        noted = await self._tracking.returned(rows) if rows else 0
+        for row in rows:
+            returned.labels(row.kind, "webhook").inc()
         if noted:
             self._told()
         return rpc.Noted(events=noted)
 
 
-def _mail(said: str) -> UUID | None:
+def _row(event: MailEvent) -> Returned | None:
+    """None: it is of no mail of ours."""
     try:
-        return UUID(said.strip("<> ").partition("@")[0])
+        mail = UUID(event.mail.strip("<> ").partition("@")[0])
     except ValueError:
         return None
+    return Returned(mail=mail, event=event.id, kind=event.type, hard=event.hard, why=one_line(event.reason))

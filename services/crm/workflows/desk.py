@@ -1,6 +1,5 @@
 """Workflows as administrators draw, publish, pause and drop them."""
 
-import secrets
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,16 +15,17 @@ from services.crm.answering import Answer, not_found
 from services.crm.workflows.compile import Compiled, compile_flow
 from services.crm.workflows.flow import MOST_BYTES, normalised, read_flow
 from services.crm.workflows.graph import Known
-from services.crm.workflows.hooks import new_secret
+from services.crm.workflows.hook_secrets import HookSecrets
 from services.crm.workflows.publishing import first_times, to_publish
 
 
 class WorkflowDesk:
     """Raises RpcError: NOT_FOUND, CONFLICT, INVALID_REQUEST."""
 
-    def __init__(self, workflows: Workflows, clock: Clock, changed: Callable[[], None]) -> None:
+    def __init__(self, workflows: Workflows, secrets: HookSecrets, clock: Clock, changed: Callable[[], None]) -> None:
         """`changed()`: runs may be due that were not before."""
         self._workflows = workflows
+        self._secrets = secrets
         self._clock = clock
         self._changed = changed
 
@@ -120,8 +120,8 @@ class WorkflowDesk:
         return version
 
     async def renew_hook_secret(self, request: OfBy) -> rpc.HookSecret:
-        secret = new_secret(secrets.token_bytes(32))
-        if not await self._workflows.renew_hook_secret(request.id, secret, request.by):
+        secret = await self._secrets.renew(request.id, request.by)
+        if secret is None:
             raise not_found("workflow")
         return rpc.HookSecret(secret=secret)
 

@@ -13,11 +13,18 @@ from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge import wire
 from services.socket_edge.errors import ApiError, invalid, of_rpc
 from services.socket_edge.limits import Limits
+from services.socket_edge.plain import Handler, Plain, signed
 from services.socket_edge.route import Rate
 from services.socket_edge.wire import JSON
 
 _MOST = 64 * 1024
 """Bytes of a body."""
+
+CALLED = signed(
+    "/api/crm/hooks/{id}", "Begin a workflow, with its secret",
+    {"type": "object"},
+    {"type": "object", "properties": {"success": {"const": True}, "began": {"type": "boolean"}}},
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +32,8 @@ class Hooks:
     bus: Bus
     limits: Limits
 
-    def serve(self, app: web.Application) -> None:
-        app.router.add_post("/api/crm/hooks/{id}", self._called)
+    def handlers(self) -> dict[Plain, Handler]:
+        return {CALLED: self._called}
 
     async def _called(self, request: web.Request) -> web.Response:
         await self.limits.of_stranger(Rate.WRITE, self.limits.address(request))

@@ -13,6 +13,7 @@ from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge import wire
 from services.socket_edge.errors import ApiError
 from services.socket_edge.limits import Limits
+from services.socket_edge.plain import FORM, HTML, Answer, Handler, Plain, signed
 from services.socket_edge.route import Rate
 from services.socket_edge.wire import JSON
 
@@ -29,6 +30,35 @@ _FORM = (
     '<button name="subscribed" value="{wanted}">{button}</button></form>'
 )
 
+_SAID = {200: Answer("A page", HTML), 404: Answer("A page: it is no link of ours", HTML), 503: Answer("A page", HTML)}
+OPENED = Plain("GET", "/m/o/{token}.gif", "The image of a mail, always", {200: Answer("An image", "image/gif")})
+CLICKED = Plain("GET", "/m/c/{token}", "Where a link of a mail leads", {302: Answer("To where the template says")})
+ASK = Plain("GET", "/m/u/{token}", "A page with a button; looking unsubscribes nobody", {200: Answer("A page", HTML)})
+LEAVE = Plain("POST", "/m/u/{token}", "Unsubscribe from a mail's topic, with one click (RFC 8058)", _SAID)
+PREFERENCES = Plain("GET", "/m/p/{token}", "A page: what a reader has agreed to", _SAID)
+CHOOSE = Plain(
+    "POST", "/m/p/{token}", "Agree to a topic, or no longer", _SAID, FORM,
+    {"type": "object", "properties": {
+        "topic": {"type": "string", "description": "By default that of the mail"},
+        "subscribed": {"enum": ["yes", "no"], "default": "no"},
+    }},
+)  # fmt: skip
+EVENTS = signed(
+    "/m/events", "What became of mails, by who delivers them",
+    {"type": "object", "required": ["events"], "properties": {"events": {
+        "type": "array", "maxItems": 1000, "items": {
+            "type": "object", "required": ["id", "type", "mail"], "properties": {
+                "id": {"type": "string", "pattern": r"^[\x20-\x7e]{1,200}$"},
+                "type": {"enum": ["delivered", "bounce", "complaint"]},
+                "mail": {"type": "string", "maxLength": 300, "description": "Its Message-ID"},
+                "hard": {"type": "boolean", "default": False, "description": "There is no such address"},
+                "reason": {"type": "string", "maxLength": 2000},
+            },
+        },
+    }}},
+    {"type": "object", "properties": {"success": {"const": True}, "events": {"type": "integer"}}},
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class MailPages:
@@ -37,19 +67,21 @@ class MailPages:
     home: str = "/"
     """Where links lead that are not ours."""
 
-    def serve(self, app: web.Application) -> None:
-        app.router.add_get("/m/o/{token}.gif", self._pixel)
-        app.router.add_get("/m/c/{token}", self._link)
-        app.router.add_get("/m/u/{token}", self._ask)
-        app.router.add_post("/m/u/{token}", self._leave)
-        app.router.add_get("/m/p/{token}", self._preferences)
-        app.router.add_post("/m/p/{token}", self._choose)
-        app.router.add_post("/m/events", self._events)
+    def handlers(self) -> dict[Plain, Handler]:
+        return {
+            OPENED: self._pixel,
+            CLICKED: self._link,
+            ASK: self._ask,
+            LEAVE: self._leave,
+            PREFERENCES: self._preferences,
+            CHOOSE: self._choose,
+            EVENTS: self._events,
+        }
 
     async def _pixel(self, request: web.Request) -> web.Response:
         """Always the image, whatever becomes of the rest."""
         try:
-            await self._admit(request, Rate.POLL)
+            await self._admit(request)
             await self.bus.call(rpc.OPENED, _looked(request))
         except (ApiError, RpcError, BusError):
             pass
@@ -58,7 +90,7 @@ class MailPages:
 
     async def _link(self, request: web.Request) -> web.Response:
         """Nowhere but where the mail's template says."""
-        await self._admit(request, Rate.POLL)
+        await self._admit(request)
         try:
             target = (await self.bus.call(rpc.CLICKED, _looked(request))).url
         except (RpcError, BusError):
@@ -67,17 +99,17 @@ class MailPages:
 
     async def _ask(self, request: web.Request) -> web.Response:
         """Mailboxes look at every link: looking unsubscribes nobody."""
-        await self._admit(request, Rate.READ)
+        await self._admit(request)
         form = '<form method="post"><button>Unsubscribe</button></form>'
         return _page("Unsubscribe", f"<p>You will get no more mails of this kind.</p>{form}")
 
     async def _leave(self, request: web.Request) -> web.Response:
         """One click (RFC 8058): whatever the form says; no cookie, no log-in, no way round."""
-        address = await self._admit(request, Rate.WRITE)
+        address = await self._admit(request)
         return await self._say(rpc.Choose(token=_token(request), one_click=True, address=address))
 
     async def _preferences(self, request: web.Request) -> web.Response:
-        await self._admit(request, Rate.READ)
+        await self._admit(request)
         try:
             told = await self.bus.call(rpc.PREFERENCES, rpc.OfMail(token=_token(request)))
         except RpcError as error:
@@ -88,7 +120,7 @@ class MailPages:
         return _page("Your mails", f"<p>What {html.escape(told.address) or 'you'} may be written of:</p>{forms}")
 
     async def _choose(self, request: web.Request) -> web.Response:
-        address = await self._admit(request, Rate.WRITE)
+        address = await self._admit(request)
         form = await request.post()
         topic, subscribed = str(form.get("topic", "")), form.get("subscribed") == "yes"
         return await self._say(
@@ -109,7 +141,7 @@ class MailPages:
 
     async def _events(self, request: web.Request) -> web.Response:
         """Of who delivers, signed."""
-        await self._admit(request, Rate.READ)
+        await self._admit(request)
         headers = request.headers
         body = await request.content.read(_MOST + 1)
         if len(body) > _MOST or not request.content.at_eof():
@@ -123,10 +155,11 @@ class MailPages:
         noted = await self.bus.call(rpc.MAIL_EVENTS, told)
         return web.Response(body=wire.encode({"success": True, "events": noted.events}), content_type=JSON)
 
-    async def _admit(self, request: web.Request, rate: Rate) -> str:
-        """The client's address. Raises ApiError 429."""
+    async def _admit(self, request: web.Request) -> str:
+        """The client's address, which may be that of a mailbox provider who asks for all its users. Raises ApiError
+        429."""
         address = self.limits.address(request)
-        await self.limits.of_stranger(rate, address)
+        await self.limits.of_address(Rate.POLL, address)
         return address
 
 

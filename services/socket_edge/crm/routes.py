@@ -8,8 +8,10 @@ from services.socket_edge.crm import (
     contacts,
     exports,
     forms,
+    hooks,
     imports,
     integrations,
+    mail_pages,
     privacy,
     scoring,
     segments,
@@ -21,6 +23,7 @@ from services.socket_edge.crm import (
 )
 from services.socket_edge.crm.shape import Handlers
 from services.socket_edge.export_links import ExportLinks
+from services.socket_edge.plain import Plain
 from services.socket_edge.route import Route
 
 _PARTS = (
@@ -30,6 +33,10 @@ _PARTS = (
 
 ALL: tuple[Route[Any, Any], ...] = tuple(
     value for part in (*_PARTS, exports) for value in vars(part).values() if isinstance(value, Route)
+)
+
+PLAIN: tuple[Plain, ...] = tuple(
+    value for part in (hooks, mail_pages) for value in vars(part).values() if isinstance(value, Plain)
 )
 
 

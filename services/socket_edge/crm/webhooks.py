@@ -46,7 +46,7 @@ def handlers(bus: Bus) -> Handlers:
         WEBHOOK: told(bus, rpc.WEBHOOK),
         CHANGE: done(bus, rpc.CHANGE_WEBHOOK, changed, "Webhook changed"),
         DROP: done(bus, rpc.DROP_WEBHOOK, of_by, "Webhook dropped"),
-        SECRET: done(bus, rpc.RENEW_SECRET, of_by, "A new secret: the old one is no longer used"),
+        SECRET: done(bus, rpc.RENEW_SECRET, of_by, "A new secret: the old one is good for another day"),
         TRY: done(bus, rpc.TRY_WEBHOOK, of_by, "Tried"),
         POSTS: listed(bus, rpc.POSTS),
         REPLAY: done(bus, rpc.REPLAY, replayed, "It is posted once more"),

@@ -12,9 +12,10 @@ from aiohttp import web
 
 from libs.contracts.clock import SystemClock
 from libs.contracts.ids import new_id
-from services.crm.sending.signature import check
+from services.crm.sending.signature import BadSignature, check
 from tests.integration.crm.sending.rows import a_contact, a_version, mail, queue_mail, state
 from tests.integration.crm.stack import CrmStack
+from tests.integration.crm.workflows.drawn import a_workflow, line, node
 from tests.integration.edge.shapes import TIME, WORDS, Like, refusal
 from tests.ports import free_port
 
@@ -70,6 +71,13 @@ async def due(crm: CrmStack, id: str) -> None:
     await crm.supabase.as_service("PATCH", f"/rest/v1/crm_webhook_out?id=eq.{id}", past)
 
 
+def checked(receiver: Receiver, secret: str) -> None:
+    """That the last post was signed with it."""
+    headers, body = receiver.got[-1]
+    now = int(SystemClock().now().timestamp())
+    check(secret, headers["webhook-id"], headers["webhook-timestamp"], headers["webhook-signature"], body, now)
+
+
 async def test_a_webhook_is_posted_to_until_it_takes(crm: CrmStack, receiver: Receiver) -> None:
     answer = await crm.ask("POST", "webhooks", {"name": "Ours", "url": receiver.url})
     made = answer["data"]
@@ -101,6 +109,18 @@ async def test_a_webhook_is_posted_to_until_it_takes(crm: CrmStack, receiver: Re
     assert (await crm.ask("POST", f"{path}/test"))["data"] == {"taken": True, "message": "It answered 200"}
     renewed = (await crm.ask("POST", f"{path}/secret"))["data"]["secret"]
     assert renewed != made["secret"]
+    await posted(crm, queued, "sent")
+    await crm.ask("POST", f"{path}/deliveries/{queued}/replay")
+    await posted(crm, queued, "sent")
+    for secret in (made["secret"], renewed):
+        checked(receiver, secret)
+    over = {"previous_until": "2026-01-01T00:00:00Z"}
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_webhooks?id=eq.{made['id']}", over)
+    await crm.ask("POST", f"{path}/deliveries/{queued}/replay")
+    await posted(crm, queued, "sent")
+    checked(receiver, renewed)
+    with pytest.raises(BadSignature):
+        checked(receiver, made["secret"])
     receiver.answers = [410]
     gone = await queue_post(crm, made["id"], {})
     await posted(crm, gone, "failed")
@@ -110,6 +130,32 @@ async def test_a_webhook_is_posted_to_until_it_takes(crm: CrmStack, receiver: Re
     assert (await crm.ask("DELETE", path))["data"] == {"id": made["id"]}
     for method, at in (("GET", path), ("DELETE", path), ("POST", f"{path}/test"), ("GET", f"{path}/deliveries")):
         assert await crm.ask(method, at, status=404) == refusal("NOT_FOUND", "There is no such webhook")
+
+
+async def test_a_webhook_that_a_workflow_uses_stays(crm: CrmStack, receiver: Receiver) -> None:
+    hook = (await crm.ask("POST", "webhooks", {"name": "Used", "url": receiver.url}))["data"]["id"]
+    workflow = await a_workflow(crm, line(node("post", "webhook", {"webhook_id": hook})))
+    told = await crm.ask("DELETE", f"webhooks/{hook}", status=409)
+    assert told["code"] == "CONFLICT"
+    assert told["error"].startswith("It is used by workflow ")
+    assert (await crm.ask("GET", f"webhooks/{hook}"))["data"]["state"] == "active"
+    await crm.ask("POST", f"workflows/{workflow}/cancel")
+    await crm.ask("DELETE", f"workflows/{workflow}")
+    await crm.ask("DELETE", f"webhooks/{hook}")
+
+
+async def test_messages_by_http_are_signed(crm: CrmStack, receiver: Receiver) -> None:
+    path = "integrations/webhook/configure"
+    for secret, named in ((None, "is required"), ("whsec_no base64", "base64"), ("short", "24 characters")):
+        settings = {"url": receiver.url} | ({"secret": secret} if secret else {})
+        told = await crm.ask("POST", path, {"settings": settings}, 400)
+        assert "settings.secret" in told["error"]
+        assert named in told["error"]
+    secret = "a secret of at least 24 characters"
+    await crm.ask("POST", path, {"settings": {"url": receiver.url, "secret": secret}})
+    assert (await crm.ask("POST", "integrations/webhook/test"))["connectionStatus"] == "connected"
+    checked(receiver, secret)
+    assert json.loads(receiver.got[-1][1])["test"] is True
 
 
 @pytest.mark.parametrize(
@@ -168,6 +214,28 @@ async def test_text_messages_go_to_the_provider_that_is_set_up(crm: CrmStack, re
     assert (headers["authorization"], headers["idempotency-key"]) == ("Bearer a-secret-token", queued)
     told = json.loads(body)
     assert (told["to"], told["text"], told["title"]) == (phone, "Hi Ana", "Hello Ana")
+
+
+async def test_all_sending_is_stopped_and_goes_on(crm: CrmStack) -> None:
+    contact, version = await a_contact(crm.supabase), await a_version(crm.supabase)
+    page = '<p>Hi</p><a href="{{links.unsubscribe}}">x</a>'
+    template = (await crm.ask("POST", "templates", {"name": new_id(), "subject": "Try", "html": page}))["data"]["id"]
+    assert (await crm.ask("GET", "sending"))["data"]["stopped_at"] is None
+    told = (await crm.ask("POST", "sending/stop", {"why": "too many complaints"}))["data"]
+    try:
+        assert (told["stopped_at"], told["stopped_by"], told["why"]) == (TIME, crm.boss.user, "too many complaints")
+        queued = await queue_mail(crm.supabase, contact, version)
+        tried = await crm.ask("POST", f"templates/{template}/test", {"to": crm.boss.email}, 409)
+        assert "stopped" in tried["error"]
+        assert (await mail(crm.supabase, queued))["state"] == "queued"
+        assert (await crm.ask("GET", "sending"))["data"]["waiting"] >= 1
+    finally:
+        assert (await crm.ask("POST", "sending/start"))["data"]["stopped_at"] is None
+    await state(crm.supabase, queued, "sent")
+    [stopped, _] = await crm.supabase.as_service(
+        "GET", "/rest/v1/crm_audit?action=in.(sending_stopped,sending_started)&order=at"
+    )
+    assert (stopped["actor"], stopped["details"]) == (crm.boss.user, {"why": "too many complaints"})
 
 
 async def test_a_template_is_tried_on_administrators_only(crm: CrmStack) -> None:

@@ -69,6 +69,14 @@ async def test_what_cannot_be_sent_is_a_draft(crm: CrmStack) -> None:
     assert wrong["ready"] is False
     errors = [each["message"] for each in wrong["problems"] if each["severity"] == "error"]
     assert errors == ["there is no contact.nothing", "there is no custom.nothing"]
+    condition = {"type": "VIP", "label": "Only VIP", "before": "{% if vip %}", "after": "{% endif %}"}
+    row = {"cells": [1], "columns": [], "values": {"displayCondition": condition}}
+    conditional = await made(crm, design={"body": {"rows": [row, row | {"values": {"displayCondition": None}}]}})
+    assert conditional["ready"] is False
+    assert [each["message"] for each in conditional["problems"] if each["code"] == "display_condition"] == [
+        "`design.body.rows[0].values.displayCondition` (Only VIP) is shown on a condition, which templates cannot have:"
+        " write to a segment instead"
+    ]
     mended = (await crm.ask("PATCH", f"templates/{wrong['id']}", {"html": "<p>a</p>"}))["data"]
     assert mended["ready"] is True
 

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
 from services.socket_edge import routes
+from services.socket_edge.crm import routes as crm_routes
 from services.socket_edge.route import Access
 from tests.integration.edge.client import Edge
 from tests.integration.edge.stack import UNLIMITED, running
@@ -29,7 +31,17 @@ async def test_every_route_is_documented(edge: Edge) -> None:
     status, document = await edge.get("/openapi.json")
     assert (status, document["openapi"]) == (200, "3.1.0")
     documented = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
-    assert documented == {(route.method, route.path) for route in routes.ALL}
+    declared = {(route.method, route.path) for route in routes.ALL}
+    assert documented == declared | {(plain.method, plain.path) for plain in crm_routes.PLAIN}
+    for plain in crm_routes.PLAIN:
+        operation = document["paths"][plain.path][plain.method.lower()]
+        assert operation["security"] == []
+        assert {str(status) for status in plain.answers} <= set(operation["responses"])
+        assert {each["name"] for each in operation["parameters"]} == {
+            *re.findall(r"{(\w+)}", plain.path),
+            *plain.headers,
+        }
+        assert "Idempotency-Key" not in str(operation["parameters"])
     for route in routes.ALL:
         operation = document["paths"][route.path][route.method.lower()]
         assert bool(operation["security"]) is (route.access is not Access.PUBLIC)

@@ -132,6 +132,15 @@ class Books:
         )  # fmt: skip
         return [json.loads(row) for row in rows]
 
+    def hand_over(self, taken: list[dict[str, Any]], lease: float = 60.0) -> list[str]:
+        """Ids of those that may go now."""
+        sql = (
+            "select jsonb_array_elements_text(public.crm_hand_over("
+            ":'claim', '[]', string_to_array(:'ids', ',')::uuid[], :'lease'::double precision))"
+        )
+        ids = ",".join(mail["id"] for mail in taken)
+        return self.ask(sql, claim=taken[0]["claim"], ids=ids, lease=str(lease))
+
     def finish(self, taken: list[dict[str, Any]], outcome: str, **more: Any) -> None:
         results = [{"id": mail["id"], "outcome": outcome, **more} for mail in taken]
         self.ask(

@@ -17,7 +17,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 NOBODY = refusal("NOT_FOUND", "There is no such campaign")
 NONE_YET = dict.fromkeys(
     ("recipients", "waiting", "queued", "skipped", "sent", "failed", "unknown", "delivered",
-     "opened", "machine_opened", "clicked", "bounced", "complained", "unsubscribed"), 0,
+     "opened", "machine_opened", "clicked", "machine_clicked", "bounced", "hard_bounced",
+     "complained", "unsubscribed"), 0,
 )  # fmt: skip
 
 

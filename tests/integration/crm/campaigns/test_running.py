@@ -126,6 +126,27 @@ def test_of_contacts_that_become_one_only_one_is_written_to(books: Books) -> Non
     assert mails_of(books, campaign) == sorted(rest)
 
 
+@pytest.mark.parametrize("sent", [None, "kept", "gone"])
+def test_of_contacts_that_become_one_one_mail_goes(books: Books, sent: str | None) -> None:
+    kept, gone, other = books.contacts(3)
+    campaign = books.campaign(books.segment(kept, gone, other))
+    books.step(campaign)
+    if sent:
+        later = "update public.crm_mail_out set due_at = 'infinity' where contact_id <> :'first'"
+        books.ask(later, first={"kept": kept, "gone": gone}[sent])
+        assert len(books.send()) == 1
+        books.ask("update public.crm_mail_out set due_at = now() where state = 'queued'")
+    books.ask("select public.crm_merge_contacts(:'one', :'two', 'boss')", one=kept, two=gone)
+    books.ask("update public.crm_mail_pace set wakes_at = now()")
+    books.send()
+    assert books.ask("select contact_id from public.crm_mail_out where state = 'sent' order by 1") == sorted(
+        [kept, other]
+    )
+    assert books.ask("select state, error from public.crm_mail_out where state <> 'sent'") == ["skipped\tmerged"]
+    books.step(campaign)
+    assert books.counts(campaign, "recipients", "sent", "skipped") == (2, 2, 1)
+
+
 def test_it_goes_no_faster_than_it_may(books: Books) -> None:
     segment = books.segment(*books.contacts(10, domain="slow.test"))
     campaign = books.campaign(segment, per_hour=4, per_domain_hour=60)
@@ -168,6 +189,38 @@ def test_what_is_paused_waits_and_what_is_cancelled_never_goes(books: Books) -> 
     assert books.counts(campaign, "recipients", "sent", "skipped", "waiting", "queued") == (6, 2, 4, 0, 0)
     for verb in ("send", "schedule", "resume", "pause", "cancel"):
         assert books.move(campaign, verb)["outcome"] == "conflict", verb
+
+
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+def test_what_a_sender_has_claimed_is_called_back(books: Books, verb: str) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(4)))
+    books.step(campaign)
+    going, others = (taken := books.take(4))[:1], taken[1:]
+    assert books.hand_over(going) == [going[0]["id"]]
+    books.move(campaign, verb)
+    assert books.hand_over(others) == [], "its sender lives"
+    books.ask("update public.crm_mail_out set due_at = '-infinity' where state = 'sending' and handed_at is null")
+    assert books.take() == [], "its sender has died"
+    books.finish(going, "sent")
+    assert books.counts(campaign, "sent", "queued", "skipped") == ((1, 3, 0) if verb == "pause" else (1, 0, 3))
+    if verb == "pause":
+        books.move(campaign, "resume")
+        assert {mail["id"] for mail in books.send()} == {mail["id"] for mail in others}
+
+
+@pytest.mark.parametrize(("verb", "wanted"), [("pause", "queued"), ("cancel", "skipped")])
+def test_what_a_sender_has_in_its_hands_at_that_moment_does_not_go_either(books: Books, verb: str, wanted: str) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(1)))
+    books.step(campaign)
+    taken = books.take()
+    with books.server.session() as other:
+        other.run("begin; select from public.crm_mail_out for update;")
+        books.move(campaign, verb)  # which waits for nobody
+        other.run("commit;")
+    assert books.hand_over(taken) == []
+    assert books.ask("select public.crm_campaigns_due(0)") == [campaign]
+    books.step(campaign)
+    assert books.ask("select state from public.crm_mail_out where claim is null") == [wanted]
 
 
 def test_the_better_subject_goes_to_the_others(books: Books) -> None:

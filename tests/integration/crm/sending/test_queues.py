@@ -133,6 +133,31 @@ async def test_a_webhook_that_is_gone_takes_nothing_more(quiet_server: SupabaseS
     assert (skipped["state"], skipped["error"]) == ("skipped", "disabled")
 
 
+async def test_what_is_posted_of_somebody_goes_when_it_is_erased(quiet_server: SupabaseServer) -> None:
+    server = quiet_server
+    hook = {"name": "A webhook", "url": "https://receiver.example.test/", "secret": "sealed"}
+    [row] = await server.as_service("POST", "/rest/v1/crm_webhooks", hook)
+    gone, other, none = await a_contact(server), await a_contact(server), None
+    posts = {}
+    for contact in (gone, other, none):
+        payload = {"contact": {"id": contact, "email": "somebody@example.test"}} if contact else {"contact": "x"}
+        told: dict[str, object] = {"key": new_id(), "url_ref": row["id"], "payload": payload}
+        posts[contact] = str(await server.as_service("POST", "/rest/v1/rpc/crm_queue_webhook", told))
+    export = await server.as_service("POST", "/rest/v1/rpc/crm_export_contact", {"contact": gone, "actor": "boss"})
+    assert [each["id"] for each in export["crm_webhook_out"]] == [posts[gone]]
+    await server.as_service("POST", "/rest/v1/rpc/crm_erase_contact", {"contact": gone, "actor": "boss"})
+    [erased] = await server.as_service("GET", f"/rest/v1/crm_webhook_out?id=eq.{posts[gone]}")
+    assert (erased["state"], erased["error"], erased["payload"]) == ("skipped", "deleted", {})
+    told = {"claim": new_id(), "at_most": 10, "lease": 60}
+    claimed = await server.as_service("POST", "/rest/v1/rpc/crm_claim_webhooks", told)
+    assert {each["id"] for each in claimed} == {posts[other], posts[none]}
+    await server.as_service("PATCH", "/rest/v1/crm_webhook_out?state=eq.sending", {"state": "sent"})
+    await server.as_service("POST", "/rest/v1/rpc/crm_prune_posts", {"kept": 60})
+    assert await server.as_service("GET", f"/rest/v1/crm_webhook_out?id=eq.{posts[other]}"), "of a moment ago"
+    await server.as_service("POST", "/rest/v1/rpc/crm_prune_posts", {"kept": -60})
+    assert not await server.as_service("GET", f"/rest/v1/crm_webhook_out?id=eq.{posts[other]}")
+
+
 async def test_a_notification_is_told_to_the_contacts_user_once(quiet_server: SupabaseServer) -> None:
     server = quiet_server
     person = await server.sign_up()

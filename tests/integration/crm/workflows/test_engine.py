@@ -16,6 +16,9 @@ from libs.contracts.alerts import Alert
 from libs.contracts.ids import new_id
 from libs.contracts.subjects import ALL_ALERTS
 from libs.store.crm.runs import Runs
+from libs.store.crm.workflows import Workflows
+from services.crm.keys import Keys
+from services.crm.workflows.hook_secrets import HookSecrets
 from tests.integration.crm.sending.rows import a_version
 from tests.integration.crm.stack import LONG_AGO, CrmStack
 from tests.integration.crm.workflows.drawn import a_workflow, edge, ended, enrol, line, node, run_of, way
@@ -279,6 +282,11 @@ def signed(secret: str, body: bytes, event: str, at: float) -> dict[str, str]:
     }  # fmt: skip
 
 
+async def stored_secret(crm: CrmStack, workflow: str) -> str:
+    [row] = await crm.supabase.as_service("GET", f"/rest/v1/crm_workflows?id=eq.{workflow}&select=hook_secret")
+    return str(row["hook_secret"])
+
+
 async def test_a_signed_call_from_outside_lets_in_once(crm: CrmStack) -> None:
     contact = await crm.contact()
     trigger = {"event": "webhook", "email_field": "who.address"}
@@ -308,6 +316,15 @@ async def test_a_signed_call_from_outside_lets_in_once(crm: CrmStack) -> None:
     assert (await call({}))[0] == 400
     found = await ended(crm, workflow, await first_run(crm, workflow))
     assert way(found)[1:3] == [("is", "true"), ("tag", "out")]
+    assert (await stored_secret(crm, workflow))[:3] == "v1."
+    plain = {"hook_secret": secret}  # as it was before there were seals
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_workflows?id=eq.{workflow}", plain)
+    assert (await call(signed(secret, body, "evt_6", now)))[0] == 200
+    await HookSecrets(Workflows(crm.database), Keys([crm.supabase.secret_key])).run()
+    sealed = await stored_secret(crm, workflow)
+    assert sealed[:3] == "v1."
+    assert secret.removeprefix("whsec_") not in sealed
+    assert (await call(signed(secret, body, "evt_7", now)))[0] == 200
     again = (await crm.ask("POST", f"workflows/{workflow}/hook-secret"))["data"]["secret"]
     assert again != secret
     assert (await call(signed(secret, body, "evt_5", now)))[0] == 404

@@ -22,7 +22,9 @@ from libs.contracts.ids import new_id
 from libs.store import Database, StoreError
 from libs.store.crm.runs import Entry, Runs
 from libs.store.crm.workflows import Workflows
+from services.crm.keys import Keys
 from services.crm.workflows.desk import WorkflowDesk
+from services.crm.workflows.hook_secrets import HookSecrets
 from tests.integration.crm.sending.post_office import open_post_office
 from tests.integration.crm.sending.rows import a_version
 from tests.integration.crm.workflows.drawn import edge, flow, node
@@ -107,7 +109,7 @@ async def published(database: Database, server: SupabaseServer) -> Published:
     template = await a_version(server)
     [version] = await server.as_service("GET", f"/rest/v1/crm_email_template_versions?id=eq.{template}")
     workflows = Workflows(database)
-    desk = WorkflowDesk(workflows, SystemClock(), lambda: None)
+    desk = WorkflowDesk(workflows, HookSecrets(workflows, Keys(["a key of tests"])), SystemClock(), lambda: None)
     new = NewWorkflow(name="Three mails", workflow_definition=drawn(version["template_id"]))
     made = await desk.create(rpc.CreateWorkflow(by="test", workflow=new))
     assert (await desk.activate(OfBy(by="test", id=made.id))).problems == ()

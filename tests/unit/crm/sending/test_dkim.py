@@ -59,6 +59,24 @@ def test_a_header_that_was_added_is_seen_and_so_is_another_body() -> None:
     assert not dkim.verify(a_mail(HEADERS, b"Bye\r\n", signed(body)), dnsfunc=lookup)
 
 
+def test_an_ed25519_signature_is_verified_by_who_reads_it() -> None:
+    key, other, body = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate(), b" Hello \t you \r\n\r\n"
+    signature = Signer("sender.example.test", "pregao", key).signed(HEADERS, body)
+
+    def verified(headers: list[tuple[bytes, bytes]], body: bytes, known: Ed25519PrivateKey) -> bool:
+        public = b64encode(known.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw))
+
+        def lookup(_name: bytes, timeout: int = 5) -> bytes:
+            return b"v=DKIM1; k=ed25519; p=" + public
+
+        return bool(dkim.verify(a_mail(headers, body, signature), dnsfunc=lookup))
+
+    assert verified(HEADERS, body, key)
+    assert not verified(HEADERS, b"Bye\r\n", key)
+    assert not verified([(b"From", b" eve@example.test\r\n"), *HEADERS[1:]], body, key)
+    assert not verified(HEADERS, body, other)
+
+
 def test_keys_are_read_from_files(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     for key in (KEY, Ed25519PrivateKey.generate()):

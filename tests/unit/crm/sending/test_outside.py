@@ -1,6 +1,7 @@
 """Nothing of ours is reached by an address that somebody has written down, whatever it is written as."""
 
 import asyncio
+import gzip
 import socket
 from collections.abc import AsyncIterator
 from ipaddress import ip_address
@@ -109,6 +110,40 @@ async def test_what_was_checked_is_what_is_connected_to() -> None:
     assert (asked, connected) == (["receiver.example.test"], ["198.41.0.4"])
 
 
+async def test_a_name_that_is_not_known_now_may_be_known_later() -> None:
+    async def nobody(_host: str, _port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    made = Outside(resolve=nobody)
+    with pytest.raises(NoAnswer, match=r"^no connection: receiver\.example\.test is not known$"):
+        await made.post("https://receiver.example.test/", b"", {})
+    with pytest.raises(NoAnswer):
+        async with made.connected("mail.example.test", 587):
+            pass
+    await made.close()
+
+
+async def test_of_several_addresses_one_that_answers_is_enough() -> None:
+    async def both(_host: str, _port: int) -> list[str]:
+        return ["::1", "127.0.0.1"]
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    made = Outside(private=True, resolve=both)
+    async with made.connected("mail.example.test", port) as opened:
+        assert opened.getpeername()[0] == "127.0.0.1"
+        opened.close()
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(OSError, match=r"refused|Connect call failed"):
+        async with made.connected("mail.example.test", port):
+            pass
+    await made.close()
+
+
 @pytest.fixture
 async def receiver() -> AsyncIterator[str]:
     async def redirect(_: web.Request) -> web.Response:
@@ -117,9 +152,13 @@ async def receiver() -> AsyncIterator[str]:
     async def large(_: web.Request) -> web.Response:
         return web.Response(body=b"x" * 1_000_000)
 
+    async def bomb(_: web.Request) -> web.Response:
+        return web.Response(body=gzip.compress(bytes(2**25)), headers={"Content-Encoding": "gzip"})
+
     app, port = web.Application(), free_port()
     app.router.add_post("/redirect", redirect)
     app.router.add_post("/large", large)
+    app.router.add_post("/bomb", bomb)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()
@@ -131,6 +170,8 @@ async def test_nobody_is_sent_on_and_no_answer_is_read_for_ever(receiver: str) -
     made = Outside(private=True)
     assert (await made.post(f"{receiver}/redirect", b"", {})).status == 302
     assert len((await made.post(f"{receiver}/large", b"", {})).body) <= 64 * 1024
+    bomb = (await made.post(f"{receiver}/bomb", b"", {})).body
+    assert bomb[:2] == b"\x1f\x8b", "what is packed stays packed"
     with pytest.raises(NoAnswer):
         await made.post(f"http://127.0.0.1:{free_port()}/", b"", {})
     await made.close()
