@@ -11,7 +11,7 @@ from libs.bus import Bus, BusError
 from libs.contracts.crm import tracking as rpc
 from libs.contracts.rpc import ErrorCode, RpcError
 from services.socket_edge import wire
-from services.socket_edge.errors import ApiError
+from services.socket_edge.errors import ApiError, invalid
 from services.socket_edge.limits import Limits
 from services.socket_edge.plain import FORM, HTML, Answer, Handler, Plain, signed
 from services.socket_edge.route import Rate
@@ -121,7 +121,10 @@ class MailPages:
 
     async def _choose(self, request: web.Request) -> web.Response:
         address = await self._admit(request)
-        form = await request.post()
+        try:
+            form = await request.post()
+        except (ValueError, LookupError) as error:
+            raise invalid("The body is no form") from error
         topic, subscribed = str(form.get("topic", "")), form.get("subscribed") == "yes"
         return await self._say(
             rpc.Choose(

@@ -144,6 +144,13 @@ async def test_preferences(crm: CrmStack) -> None:
         status, _, _ = await arrived.ask("POST", path, data={"topic": topic, "subscribed": subscribed})
         assert (status, await consent(crm, arrived.contact, topic)) == (200, expected)
     assert (await arrived.ask("POST", path, data={"topic": "<b>"}))[0] == 404
+    for type_ in (
+        "multipart/form-data",
+        "multipart/form-data; boundary=x",
+        "application/x-www-form-urlencoded; charset=x",
+    ):
+        headers = {"Content-Type": type_}
+        assert (await arrived.ask("POST", path, data=b"topic=\xff", headers=headers))[0] == 400
     assert "<b>" not in (await arrived.ask("GET", path))[1]
 
 

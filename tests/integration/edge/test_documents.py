@@ -24,6 +24,8 @@ CHECKS = (
 CONFIGURATION = """\
 [checks.not_a_server_error]
 expected-statuses = ["2xx", "3xx", "4xx", 503]  # what nobody answers yet
+[checks.negative_data_rejection]
+expected-statuses = ["4xx", "5xx"]  # too large is refused as well
 """
 
 
