@@ -30,6 +30,8 @@ class _Row(msgspec.Struct, kw_only=True):
     user_id: str
     is_connected: bool | None = None
     broker_balance: Decimal | None = None
+    balance_account: AccountType | None = None
+    """Of which account the balance is; None where none was told."""
     connection_type: str | None = None
     ssid: str | None = None
     account_at: datetime | None = None
@@ -62,6 +64,7 @@ def _row(state: UserState) -> _Row:
         connected = state.session.state is SessionState.CONNECTED
         row.is_connected = connected
         row.broker_balance = balance.amount if balance else Decimal(0)
+        row.balance_account = balance.type if balance else None
         row.connection_type = "websocket" if connected else None
         row.ssid = handle(state.user) if connected else None
         row.account_at = max(state.session.at, state.balances.at) if state.balances else state.session.at

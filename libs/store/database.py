@@ -8,7 +8,7 @@ from postgrest import AsyncQueryRequestBuilder, AsyncRPCFilterRequestBuilder
 from postgrest.exceptions import APIError
 from supabase import AsyncClient, AsyncClientOptions, create_async_client
 
-from libs.store.errors import StoreError, StoreRefused, StoreUnavailable
+from libs.store.errors import StoreError, StoreRefused, StoreTooSlow, StoreUnavailable
 from libs.store.traffic import Traffic
 
 CONNECT_TIMEOUT = 3.0
@@ -21,6 +21,8 @@ on its way at that moment fails."""
 
 _OUR_FAULT = ("22", "23", "54", "P0")
 """SQLSTATE classes that speak of what was sent: data, constraints, limits, exceptions raised by our own functions."""
+_TIMED_OUT = "57014"
+"""SQLSTATE of a statement that was cancelled because of its timeout."""
 _BAD_REQUEST = "PGRST1"
 """PostgREST's errors about the request itself; its others are about its database, its schema cache and its keys."""
 _UNRECOGNISED, _CONSTRAINT = "SUP", "violates"
@@ -77,11 +79,16 @@ async def _answer(query: AsyncQueryRequestBuilder | AsyncRPCFilterRequestBuilder
     except httpx.HTTPError as error:
         raise StoreUnavailable(f"{what}: {type(error).__name__}") from error
     except APIError as error:
-        kind = StoreRefused if _is_refusal(error.code or "", error.message or "") else StoreUnavailable
-        raise kind(f"{what}: {error.code} {error.message}") from error
+        raise _kind(error.code or "", error.message or "")(f"{what}: {error.code} {error.message}") from error
     if isinstance(data, str):
         raise StoreUnavailable(f"{what}: the answer is no JSON")
     return data
+
+
+def _kind(code: str, message: str) -> type[StoreError]:
+    if code == _TIMED_OUT:
+        return StoreTooSlow
+    return StoreRefused if _is_refusal(code, message) else StoreUnavailable
 
 
 def _is_refusal(code: str, message: str) -> bool:

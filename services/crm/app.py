@@ -28,6 +28,7 @@ from services.crm.workers import Workers
 from services.crm.workflows.desk import WorkflowDesk
 from services.crm.workflows.hook_secrets import HookSecrets
 from services.crm.workflows.hooks import HookDesk
+from services.crm.workflows.letters import Letters
 from services.crm.workflows.runs import RunDesk
 
 
@@ -67,6 +68,7 @@ def _answers(
 ) -> Answers:
     engine = workers.engine
     workflow_desk = WorkflowDesk(stores.workflows, hook_secrets, clock, engine.nudge)
+    letters = Letters(stores.templates, stores.privacy, settings.sender)
     confirmed_at = f"{settings.mail_public_url.rstrip('/')}/api/crm/public/confirmations/"
     desks = (
         workers.users,
@@ -80,7 +82,7 @@ def _answers(
         CampaignDesk(stores.campaigns, clock, workers.campaigning.moved),
         FormDesk(stores.forms, confirmations, confirmed_at),
         workflow_desk,
-        RunDesk(stores.runs, stores.workflows, workflow_desk.compiled, clock, engine.nudge),
+        RunDesk(stores.runs, stores.workflows, workflow_desk.compiled, letters, clock, engine.nudge),
         HookDesk(stores.runs, hook_secrets, clock, engine.nudge),
         *sender.desks,
     )

@@ -85,6 +85,13 @@ class SupabaseServer:
                 self._process.wait(timeout=10)
             self._process = None
 
+    def kill(self) -> None:
+        """At once, whatever it does."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=10)
+            self._process = None
+
     def freeze(self) -> None:
         """It accepts connections and answers nothing."""
         assert self._process is not None

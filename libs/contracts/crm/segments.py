@@ -86,10 +86,23 @@ class PreviewRules(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rules: Rules
 
 
+class CostlyCondition(Message, frozen=True, kw_only=True):
+    """Of a rule's conditions the one that alone would take the longest, as the database expects before it looks."""
+
+    path: str
+    """E.g. `rules.children.1`."""
+    field: str
+    cost: float
+    """In the units of its plans; of two the larger one takes longer."""
+    expected: int
+    """Contacts that it picks."""
+
+
 class Preview(Message, frozen=True, kw_only=True):
     count: int
     samples: tuple[Contact, ...]
     """The newest, at most 20."""
+    slowest: CostlyCondition
 
 
 class RuleField(Message, frozen=True, kw_only=True):

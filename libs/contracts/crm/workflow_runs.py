@@ -111,6 +111,17 @@ class Simulate(OfBy, frozen=True, kw_only=True):
     simulation: Simulation
 
 
+class Letter(Message, frozen=True, kw_only=True):
+    """A mail as the contact would read it."""
+
+    subject: str = ""
+    text: str = ""
+    """Its plain-text part, the first 3,000 characters."""
+    not_sent: str = ""
+    """Why it would not be sent: `no_consent`, `unsubscribed`, `suppressed`, `no_address`, `frequency_cap`, `not_ready`,
+    or `missing:` and a tag that has no value."""
+
+
 class Simulated(Message, frozen=True, kw_only=True):
     node_id: str
     kind: str
@@ -120,6 +131,8 @@ class Simulated(Message, frozen=True, kw_only=True):
     handle: str | None
     effect: dict[str, Any] | None
     """What would have been done."""
+    mail: Letter | None = None
+    """Of `send_email`."""
     until: datetime | None
     """How long it would have waited at most."""
     note: str = ""

@@ -16,6 +16,10 @@ class SuppressionPage(msgspec.Struct, frozen=True):
     total: int
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    refusal: str | None
+
+
 class Privacy:
     """Every method raises StoreError."""
 
@@ -40,6 +44,11 @@ class Privacy:
             proof={"by": by},
         )
         return bool(data)
+
+    async def refusal(self, contact: UUID, topic: str, class_: str) -> str | None:
+        """Why no mail of a class may go to a contact now; None: it may."""
+        asked = {"contact": str(contact), "channel": "email", "topic": topic, "class": class_}
+        return read_value(await self._database.call("crm_may_send", **asked), _Asked).refusal
 
     async def suppressions(self, query: SuppressionsQuery) -> SuppressionPage:
         data = await self._database.call(

@@ -69,7 +69,6 @@ class Trigger(msgspec.Struct, frozen=True, kw_only=True):
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     run: UUID
-    seq: int
     version: UUID
     node: str
     contact: UUID
@@ -83,8 +82,11 @@ class Interest(msgspec.Struct, frozen=True):
 
 
 class Wake(msgspec.Struct, frozen=True):
+    """That what a run waits for at a node has come."""
+
     run: UUID
-    seq: int
+    node: str
+    at: datetime
     found: Mapping[str, Any]
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from libs.contracts.crm.contacts import Contact
-from libs.contracts.crm.segments import Segment
+from libs.contracts.crm.segments import CostlyCondition, Segment
 from libs.store.database import Database
 from libs.store.rows import read_optional, read_value
 
@@ -76,6 +76,10 @@ class Segments:
 
     async def preview(self, rules: Mapping[str, Any]) -> Previewed:
         return read_value(await self._database.call("crm_preview_segment", rules=dict(rules)), Previewed)
+
+    async def slowest(self, rules: Mapping[str, Any]) -> CostlyCondition:
+        """Of rules that are valid."""
+        return read_value(await self._database.call("crm_costly_condition", rules=dict(rules)), CostlyCondition)
 
     async def fields(self) -> tuple[PlainField, ...]:
         """Those that every rule may mention."""

@@ -16,20 +16,12 @@ from libs.store.crm.segments import SegmentOutcome, Segments
 from libs.store.cursors import BadCursor
 from services.crm.answering import Answer, not_found
 from services.crm.contacts.desk import LONGEST_RULE, bad_cursor
+from services.crm.segments.comparisons import COMPARISONS, OF_TAGS
 
-_TEXT = ("eq", "ne", "contains", "not_contains", "starts_with", "ends_with", "in", "not_in", "empty", "not_empty")
-_COMPARISONS: dict[str, tuple[str, ...]] = {
-    "text": _TEXT,
-    "number": ("eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in", "empty", "not_empty"),
-    "time": ("eq", "ne", "gt", "gte", "lt", "lte", "between", "within_days", "older_than_days", "empty", "not_empty"),
-    "boolean": ("eq", "ne", "empty", "not_empty"),
-}
 _TYPES = {"select": "text", "date": "time"}
 """Of custom fields, where they are called otherwise."""
 _SPECIAL = (
-    rpc.RuleField(
-        name="tags", type="tags", comparisons=("contains", "not_contains", "in", "not_in", "empty", "not_empty")
-    ),
+    rpc.RuleField(name="tags", type="tags", comparisons=OF_TAGS),
     rpc.RuleField(name="segments", type="segments", comparisons=("in", "not_in")),
     rpc.RuleField(name="consent.{channel}.{topic}", type="consent", comparisons=("eq", "ne")),
     rpc.RuleField(
@@ -109,16 +101,17 @@ class SegmentDesk:
         try:
             async with asyncio.timeout(LONGEST_RULE):
                 previewed = await self._segments.preview(request.rules)
+                if previewed.outcome == "invalid":
+                    raise RpcError(ErrorCode.INVALID_REQUEST, previewed.message or "`rules` are not valid")
+                slowest = await self._segments.slowest(request.rules)
         except TimeoutError:
             raise RpcError(ErrorCode.TIMEOUT, "the rule takes too long") from None
-        if previewed.outcome == "invalid":
-            raise RpcError(ErrorCode.INVALID_REQUEST, previewed.message or "`rules` are not valid")
-        return rpc.Preview(count=previewed.count, samples=previewed.samples)
+        return rpc.Preview(count=previewed.count, samples=previewed.samples, slowest=slowest)
 
     async def fields(self, _: Nothing) -> Rows[rpc.RuleField]:
         plain = [(field.name, field.type) for field in await self._segments.fields()]
         plain += [(f"custom.{field.key}", _TYPES.get(field.type, field.type)) for field in await self._fields.all()]
-        told = tuple(rpc.RuleField(name=name, type=type_, comparisons=_COMPARISONS[type_]) for name, type_ in plain)
+        told = tuple(rpc.RuleField(name=name, type=type_, comparisons=COMPARISONS[type_]) for name, type_ in plain)
         return Rows(rows=(*told, *_SPECIAL), total=len(told) + len(_SPECIAL))
 
 

@@ -85,8 +85,8 @@ def _branch(node: Node, told: p.Condition | p.Switch | p.Split, due: Due) -> str
         return variant_of(told, str(due.run), node.id)
     facts = facts_of(due)
     if isinstance(told, p.Condition):
-        return "true" if rules.holds(told.parsed, facts) else "false"
-    return next((case.id for case in told.cases if rules.holds(rules.parse(case.rule), facts)), "default")
+        return "true" if rules.holds(told.parsed, facts, due.now) else "false"
+    return next((case.id for case in told.cases if rules.holds(rules.parse(case.rule), facts, due.now)), "default")
 
 
 def resumed(told: p.Params, due: Due) -> Decision:

@@ -13,14 +13,15 @@ from libs.contracts.ids import derived_id
 from libs.store.crm.runs import Due, Standing
 from services.crm.workflows import params as p
 from services.crm.workflows.graph import Graph
+from services.crm.workflows.letters import Write
 from services.crm.workflows.walk import Place, Program, Taken, walk
 
-_MOST = 500
+_MOST = 200
 """Steps that are told."""
 
 
 def simulated(
-    graph: Graph, settings: WorkflowSettings, standing: Standing, wanted: rpc.Simulation, now: datetime
+    graph: Graph, settings: WorkflowSettings, standing: Standing, wanted: rpc.Simulation, now: datetime, write: Write
 ) -> rpc.DryRun:
     program = Program(graph, settings)
     begin = wanted.trigger or min(node.id for node in graph.triggers())
@@ -32,8 +33,11 @@ def simulated(
     told: list[rpc.Simulated] = []
     while True:
         walked = walk(due, program)
-        told += [_step(step, due.now, walked.place) for step in walked.steps]
-        place = walked.place
+        place, facts, mail = walked.place, due.facts or {}, None
+        for step in walked.steps:
+            mail = write(step.effect, facts) if step.effect is not None and step.kind == "send_email" else None
+            told.append(_step(step, due.now, place, mail))
+            facts = _changed(facts, step.effect) if step.effect is not None else facts
         if place.status in ("completed", "failed") or len(told) >= _MOST:
             more = place.status not in ("completed", "failed")
             return rpc.DryRun(
@@ -41,29 +45,35 @@ def simulated(
                 outcome=place.outcome or "",
                 error=place.error or ("too long" if more else ""),
             )
-        due = _later(due, walked.steps, place, program, wanted)
+        _, waiting = program.nodes[place.node]
+        found = _found(place, waiting, wanted, mail)
+        now = place.due_at if found is None and place.due_at is not None else due.now
+        due = msgspec.structs.replace(
+            _behind(due, walked.steps), node=place.node, waits=place.waits, attempt=place.attempt, since=place.since,
+            now=now, due_at=now, entered_at=place.entered_at or due.now, found=found, facts=dict(facts),
+        )  # fmt: skip
 
 
-def _later(due: Due, steps: Iterable[Taken], place: Place, program: Program, wanted: rpc.Simulation) -> Due:
-    """When it goes on, with all that has happened until then."""
-    visits, facts = dict(due.visits), dict(due.facts or {})
-    entered = due.steps
+def _behind(due: Due, steps: Iterable[Taken]) -> Due:
+    """With these steps taken."""
+    visits, entered = dict(due.visits), due.steps
     for step in steps:
         entered += step.visit > visits.get(step.node, 0)
         visits[step.node] = step.visit
-        if step.effect is not None:
-            facts = _changed(facts, step.effect)
-    _, told = program.nodes[place.node]
-    found: tuple[dict[str, Any], ...] | None = None
-    now = place.due_at or due.now
-    if place.waits == "event" and wanted.events and isinstance(told, p.EventMatch):
-        found, now = (_event(told),), due.now
-    elif place.waits == "result":
-        found, now = ({"outcome": "sent" if wanted.sent else "failed", "error": "not sent"},), due.now
-    return msgspec.structs.replace(
-        due, seq=due.seq + 1, node=place.node, waits=place.waits, visits=visits, steps=entered, attempt=place.attempt,
-        now=now, due_at=now, entered_at=place.entered_at or due.now, since=place.since, found=found, facts=facts,
-    )  # fmt: skip
+    return msgspec.structs.replace(due, seq=due.seq + 1, visits=visits, steps=entered)
+
+
+def _found(
+    place: Place, waiting: p.Params, wanted: rpc.Simulation, mail: rpc.Letter | None
+) -> tuple[dict[str, Any], ...] | None:
+    """What comes of that for which it waits; None: time passes."""
+    if place.waits == "event" and wanted.events and isinstance(waiting, p.EventMatch):
+        return (_event(waiting),)
+    if place.waits != "result":
+        return None
+    if mail is not None and mail.not_sent:
+        return ({"outcome": "skipped", "error": mail.not_sent},)
+    return ({"outcome": "sent" if wanted.sent else "failed", "error": "not sent"},)
 
 
 def _event(told: p.EventMatch) -> dict[str, Any]:
@@ -93,10 +103,10 @@ def _changed(facts: Mapping[str, Any], effect: Mapping[str, Any]) -> dict[str, A
     return after
 
 
-def _step(step: Taken, at: datetime, place: Place) -> rpc.Simulated:
+def _step(step: Taken, at: datetime, place: Place, mail: rpc.Letter | None) -> rpc.Simulated:
     waits = step.state == "waiting" and place.node == step.node
     return rpc.Simulated(
         node_id=step.node, kind=step.kind, at=at, state=step.state, handle=step.handle,
-        effect=dict(step.effect) if step.effect is not None else None, until=place.due_at if waits else None,
+        effect=dict(step.effect) if step.effect is not None else None, mail=mail, until=place.due_at if waits else None,
         note=step.error or "",
     )  # fmt: skip

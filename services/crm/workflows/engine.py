@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from uuid import UUID
 
+import msgspec
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -50,14 +51,17 @@ class Programs:
         self._known: dict[UUID, Program] = {}
 
     async def of(self, versions: Iterable[UUID]) -> dict[UUID, Program]:
-        """Raises StoreError."""
+        """Without those that nobody can read any more. Raises StoreError."""
         wanted = set(versions)
         if unknown := wanted - self._known.keys():
             if len(self._known) + len(unknown) > _MOST_PROGRAMS:
                 self._known.clear()
                 unknown = wanted
             for version in await self._runs.graphs(unknown):
-                self._known[version.id] = Program(read_graph(version.graph), version.settings)
+                try:
+                    self._known[version.id] = Program(read_graph(version.graph), version.settings)
+                except msgspec.ValidationError:
+                    log.exception("version_unreadable", version=str(version.id))
         return self._known
 
 

@@ -1,7 +1,8 @@
-"""Rules about one contact, and whether they hold: the tree that segments are made of, evaluated here on what is known
-of the contact and of the event that began the run."""
+"""Rules about one contact, as their authors write them: the tree that segments are made of, about what is known of the
+contact and of the event that began the run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
@@ -9,26 +10,34 @@ from msgspec import Meta
 
 from libs.contracts.codec import Message
 from libs.contracts.pattern import END
+from services.crm.segments.comparisons import COMPARISONS, OF_TAGS
+from services.crm.workflows.comparing import DAYS, Value, compares, moment
 
 MAX_DEPTH = 5
 MAX_LEAVES = 50
 
-CONTACT_FIELDS = frozenset((
-    "email", "phone", "first_name", "last_name", "name", "locale", "timezone", "source", "status", "score", "is_user",
-    "created_at", "last_seen_at", "account_type", "bot_running", "balance", "real_balance", "balance_band", "trades",
-    "real_trades", "losses_in_a_row", "last_trade_at", "last_real_trade_at", "first_deposit_at",
-))  # fmt: skip
-"""Its own, and of who trades. Times are ISO 8601, and compare as text."""
-SET_FIELDS = frozenset(("tags", "segments"))
-"""Of several values: what is said of one holds when it holds for any of them."""
+_BY_TYPE = {
+    "text": ("email", "phone", "first_name", "last_name", "name", "locale", "timezone", "source", "status",
+             "account_type", "balance_band"),
+    "number": ("score", "balance", "real_balance", "trades", "real_trades", "losses_in_a_row"),
+    "time": ("created_at", "last_seen_at", "last_trade_at", "last_real_trade_at", "first_deposit_at"),
+    "boolean": ("is_user", "bot_running"),
+    "set": ("tags", "segments"),
+}  # fmt: skip
+TYPES: Mapping[str, str] = {name: type_ for type_, names in _BY_TYPE.items() for name in names}
+"""Of fields: its own, and of who trades. Of a `set` what is said of one holds when it holds for any of them."""
 CUSTOM, EVENT = "custom.", "event."
 """Prefixes of fields that the deployment has added, and of what came with the event."""
+_SETS = (*OF_TAGS, "eq", "ne")
+_LISTS = ("in", "not_in", "between")
+_SHAPE = '{"op": "and" | "or" | "not", "children": […]} or {"field", "cmp", "value"}'
 
 S = TypeVar("S", bound=msgspec.Struct)
 Scalar = bool | int | float | Annotated[str, Meta(max_length=500)]
 Comparison = Literal[
-    "eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "starts_with", "ends_with", "empty", "not_empty"
-]
+    "eq", "ne", "gt", "gte", "lt", "lte", "between", "in", "not_in", "contains", "not_contains", "starts_with",
+    "ends_with", "within_days", "older_than_days", "empty", "not_empty",
+]  # fmt: skip
 
 
 class BadRule(ValueError):
@@ -73,22 +82,24 @@ def leaves(rule: Rule) -> Iterator[Leaf]:
             yield from leaves(child)
 
 
-def holds(rule: Rule, facts: Mapping[str, Any]) -> bool:
+def holds(rule: Rule, facts: Mapping[str, Any], now: datetime) -> bool:
     """`facts`: a value per field; what is missing is empty."""
     if isinstance(rule, Leaf):
-        return _compare(rule, facts.get(rule.field))
+        return compares(rule.cmp, facts.get(rule.field), rule.value, now)
     if rule.op == "not":
-        return not holds(rule.children[0], facts)
-    return (all if rule.op == "and" else any)(holds(child, facts) for child in rule.children)
+        return not holds(rule.children[0], facts, now)
+    return (all if rule.op == "and" else any)(holds(child, facts, now) for child in rule.children)
 
 
 def _parse(raw: object, path: str, depth: int) -> Rule:
-    if depth > MAX_DEPTH:
-        raise BadRule(f"{path}: nested deeper than {MAX_DEPTH} levels")
-    if not isinstance(raw, Mapping) or "op" not in raw:
+    if not isinstance(raw, Mapping) or not {"op", "field"} & raw.keys():
+        raise BadRule(f"{path}: Expected {_SHAPE}")
+    if "op" not in raw:
         leaf = _shape(raw, Leaf, path)
         _check(leaf, path)
         return leaf
+    if depth > MAX_DEPTH:
+        raise BadRule(f"{path}: nested deeper than {MAX_DEPTH} levels")
     group = _shape(raw, _Group, path)
     if group.op == "not" and len(group.children) != 1:
         raise BadRule(f"{path}.children: `not` has one")
@@ -104,62 +115,36 @@ def _shape(raw: object, type_: type[S], path: str) -> S:
 
 
 def _check(leaf: Leaf, path: str) -> None:
-    known = CONTACT_FIELDS | SET_FIELDS
-    if not leaf.field.startswith((CUSTOM, EVENT)) and leaf.field not in known:
+    type_ = TYPES.get(leaf.field, "")
+    if not type_ and not leaf.field.startswith((CUSTOM, EVENT)):
         raise BadRule(f"{path}.field: there is no field {leaf.field}")
-    several, none = isinstance(leaf.value, tuple), leaf.value is None
-    if leaf.cmp in ("empty", "not_empty"):
-        if not none:
-            raise BadRule(f"{path}.value: `{leaf.cmp}` takes none")
-    elif none or several != (leaf.cmp in ("in", "not_in")):
-        raise BadRule(f"{path}.value: `{leaf.cmp}` takes {'a list' if leaf.cmp in ('in', 'not_in') else 'one value'}")
+    allowed = _SETS if type_ == "set" else COMPARISONS.get(type_)
+    if allowed is not None and leaf.cmp not in allowed:
+        raise BadRule(f"{path}.cmp: with {leaf.field} only {', '.join(allowed)} can be used")
+    if (leaf.value is None) != (leaf.cmp in ("empty", "not_empty")):
+        raise BadRule(f"{path}.value: `{leaf.cmp}` takes {'one' if leaf.value is None else 'none'}")
+    if isinstance(leaf.value, tuple) != (leaf.cmp in _LISTS):
+        raise BadRule(f"{path}.value: `{leaf.cmp}` takes {'a list' if leaf.cmp in _LISTS else 'one value'}")
+    values = leaf.value if isinstance(leaf.value, tuple) else () if leaf.value is None else (leaf.value,)
+    if leaf.cmp == "between" and len(values) != 2:
+        raise BadRule(f"{path}.value: `between` takes two values")
+    for value in values:
+        if (wrong := _wrong_with("days" if leaf.cmp in DAYS else type_, value)) is not None:
+            raise BadRule(f"{path}.value: {wrong}")
 
 
-def _compare(leaf: Leaf, known: Any) -> bool:
-    if leaf.cmp in ("ne", "not_in", "not_empty"):
-        positive: dict[str, Comparison] = {"ne": "eq", "not_in": "in", "not_empty": "empty"}
-        return not _compare(msgspec.structs.replace(leaf, cmp=positive[leaf.cmp]), known)
-    if leaf.cmp == "empty":
-        return known is None or known == "" or (isinstance(known, list | tuple | set | frozenset) and not known)
-    values = known if isinstance(known, list | tuple | set | frozenset) else (known,)
-    if leaf.cmp == "in":
-        wanted = leaf.value if isinstance(leaf.value, tuple) else ()
-        return any(_equal(value, each) for value in values for each in wanted)
-    return any(_OPERATORS[leaf.cmp](value, leaf.value) for value in values)
-
-
-def _equal(known: Any, wanted: Any) -> bool:
-    """Text without regard to case; a number is not a truth value."""
-    if isinstance(known, str) and isinstance(wanted, str):
-        return known.casefold() == wanted.casefold()
-    return isinstance(known, bool) == isinstance(wanted, bool) and bool(known == wanted)
-
-
-def _ordered(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Numbers with numbers, texts with texts (as dates in ISO 8601 compare, too); anything else does not hold."""
-
-    def operator(known: Any, wanted: Any) -> bool:
-        numbers = all(isinstance(each, int | float) and not isinstance(each, bool) for each in (known, wanted))
-        texts = isinstance(known, str) and isinstance(wanted, str)
-        return (numbers or texts) and compare(known, wanted)
-
-    return operator
-
-
-def _textual(compare: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
-    def operator(known: Any, wanted: Any) -> bool:
-        return known is not None and compare(str(known).casefold(), str(wanted).casefold())
-
-    return operator
-
-
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "eq": _equal,
-    "gt": _ordered(lambda known, wanted: known > wanted),
-    "gte": _ordered(lambda known, wanted: known >= wanted),
-    "lt": _ordered(lambda known, wanted: known < wanted),
-    "lte": _ordered(lambda known, wanted: known <= wanted),
-    "contains": _textual(lambda known, wanted: wanted in known),
-    "starts_with": _textual(lambda known, wanted: known.startswith(wanted)),
-    "ends_with": _textual(lambda known, wanted: known.endswith(wanted)),
-}
+def _wrong_with(type_: str, value: Value) -> str | None:
+    """Nothing is asked of what a field may be that the deployment has added."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match type_:
+        case "text" | "set" if not isinstance(value, str):
+            return "must be a text"
+        case "number" if not number:
+            return "must be a number"
+        case "boolean" if not isinstance(value, bool):
+            return "must be true or false"
+        case "time" if moment(value) is None:
+            return "must be a time such as 2026-11-27T12:00:00Z"
+        case "days" if not (isinstance(value, int) and number and 1 <= value <= 9999):
+            return "must be a number of days from 1 to 9999"
+    return None

@@ -15,6 +15,7 @@ from services.crm.answering import Answer, not_found
 from services.crm.workflows.compile import Compiled
 from services.crm.workflows.dry_run import simulated
 from services.crm.workflows.graph import Graph
+from services.crm.workflows.letters import Letters
 
 
 class RunDesk:
@@ -25,6 +26,7 @@ class RunDesk:
         runs: Runs,
         workflows: Workflows,
         compiled: Callable[[dict[str, Any]], Awaitable[Compiled]],
+        letters: Letters,
         clock: Clock,
         due: Callable[[], None],
     ) -> None:
@@ -32,6 +34,7 @@ class RunDesk:
         self._runs = runs
         self._workflows = workflows
         self._compiled = compiled
+        self._letters = letters
         self._clock = clock
         self._due = due
 
@@ -94,7 +97,8 @@ class RunDesk:
         if compiled.graph is None:
             return rpc.DryRun(problems=compiled.problems)
         _check_trigger(compiled.graph, wanted.trigger)
-        return simulated(compiled.graph, workflow.settings, standing, wanted, self._clock.now())
+        write = await self._letters.to(standing.contact_id, compiled.graph)
+        return simulated(compiled.graph, workflow.settings, standing, wanted, self._clock.now(), write)
 
     async def figures(self, query: Of) -> rpc.WorkflowFigures:
         figures = await self._runs.figures(query.id)

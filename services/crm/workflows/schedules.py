@@ -42,6 +42,8 @@ class Schedules:
 
     async def _fire(self, schedule: DueSchedule) -> None:
         programs = await self._programs.of([schedule.version])
+        if schedule.version not in programs:
+            return
         _, told = programs[schedule.version].nodes[schedule.node]
         again = told.next_after(self._clock.now()) if isinstance(told, Schedule) else None
         more = True

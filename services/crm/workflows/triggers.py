@@ -51,11 +51,13 @@ class Triggers:
             return
         programs = await self._programs.of(waiting.version for waiting in interest.waiting)
         for waiting in interest.waiting:
+            if waiting.version not in programs:
+                continue
             _, told = programs[waiting.version].nodes[waiting.node]
             for event in events:
                 same = event.contact_id == waiting.contact and event.type == waiting.type
                 if same and isinstance(told, EventMatch) and told.matches(event.type, event.data):
-                    yield Wake(waiting.run, waiting.seq, event.data)
+                    yield Wake(waiting.run, waiting.node, event.at, event.data)
                     break
 
 

@@ -42,6 +42,7 @@ async def test_a_file_becomes_contacts(crm: CrmStack) -> None:
     await crm.ask("POST", f"contacts/{known['id']}/consents", {
         "channel": "email", "topic": "*", "state": "unsubscribed", "how": "asked",
     })  # fmt: skip
+    await crm.ask("POST", "suppressions", {"channel": "email", "address": gone["email"], "reason": "bounced"})
     await crm.ask("DELETE", f"contacts/{gone['id']}")
     text = (
         "email,name,tags,unsubscribed,nonsense\r\n"
@@ -92,6 +93,30 @@ async def test_a_contact_may_be_left_as_it_is(crm: CrmStack) -> None:
     await crm.ask("POST", f"{path}/start")
     assert (await ended(crm, path))["skipped"] == 1
     assert (await crm.ask("GET", f"contacts/{known['id']}"))["data"]["name"] == "Known"
+
+
+async def test_a_telephone_number_has_one_contact(crm: CrmStack) -> None:
+    local, digits = new_id(), f"{int(new_id()[-7:], 16):09d}"
+    theirs, new = f"+5511{digits}", f"+5521{digits}"
+    await crm.contact(phone=theirs)
+    rows = [
+        f"{local}-1@x.test,{new}",
+        f"{local}-2@x.test,{theirs}",
+        f"{local}-3@x.test,{new}",
+        f"{local}-1@X.test,{new}",
+    ]
+    path = await upload(crm, "\n".join(["email,phone", *rows]))
+    wrong = [
+        {"line": 3, "message": "`phone` is another contact's"},
+        {"line": 4, "message": "`phone` is that of line 2"},
+    ]
+    assert (await crm.ask("POST", f"{path}/check"))["data"]["errors"] == wrong
+    await crm.ask("POST", f"{path}/start")
+    job = await ended(crm, path)
+    assert (job["inserted"], job["unchanged"], job["failed"], job["errors"]) == (1, 1, 2, wrong)
+    one = await found(crm, f"{local}-1@x.test")
+    assert one is not None
+    assert one["phone"] == new
 
 
 async def test_what_is_wrong_is_named(crm: CrmStack) -> None:

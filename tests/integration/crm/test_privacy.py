@@ -98,7 +98,7 @@ async def test_two_contacts_become_one(crm: CrmStack) -> None:
         await crm.ask("POST", f"contacts/{contact['id']}/consents", NEWS | {"state": state})
     path = f"contacts/{kept['id']}/merge"
     merged = (await crm.ask("POST", path, {"other": gone["id"]}))["data"]
-    assert (merged["id"], merged["name"], merged["tags"], merged["score"]) == (kept["id"], "The Other", ["a", "b"], 9)
+    assert (merged["id"], merged["name"], merged["tags"], merged["score"]) == (kept["id"], "The Other", ["a", "b"], 12)
     assert (await crm.ask("GET", f"contacts/{gone['id']}"))["data"] == merged
     assert await may_send(crm, gone["id"]) == "unsubscribed"
     timeline = (await crm.ask("GET", f"contacts/{gone['id']}/activities"))["data"]
@@ -186,8 +186,49 @@ async def test_what_happened_is_only_ever_added_to(postgres: PostgresServer) -> 
     contact = postgres.ask("insert into public.crm_contacts (email) values ('kept@x.test') returning id")[0]
     consent = "select private.crm_record_consent(:'contact', 'email', 'news', 'subscribed', 'test')"
     postgres.ask(consent, contact=contact)
+    with pytest.raises(AssertionError, match="only ever added to"):
+        postgres.ask("""
+            insert into public.crm_audit (actor, action) values ('boss', 'exported');
+            delete from public.crm_audit""")
     for table in ("crm_activities", "crm_consents"):
         with pytest.raises(AssertionError, match="only ever added to"):
             postgres.ask(
                 "update public.:table set at = now() where contact_id = :'contact'", table=table, contact=contact
             )
+
+
+TWO_OF_ONE = """
+    insert into auth.users (id, email, raw_user_meta_data) values (gen_random_uuid(), 'gone@merge.test', '{}');
+    select public.crm_apply_user_events(100);
+    insert into public.crm_contacts (email) values ('kept@merge.test');
+    insert into public.crm_trading_facts (contact_id, trades)
+    select id, 7 from public.crm_contacts where email = 'kept@merge.test';
+    update public.crm_trading_facts set trades = 12
+    where contact_id = (select id from public.crm_contacts where email = 'gone@merge.test');
+    insert into public.crm_scoring_rules (name, event, delta, repeatable)
+    values ('each', 'mail_opened', 30, true), ('once', 'mail_opened', 5, false);
+    select public.crm_score((
+      select jsonb_agg(jsonb_build_object('id', gen_random_uuid(), 'type', 'mail_opened', 'contact_id', id))
+      from public.crm_contacts where email like '%@merge.test'));
+    insert into public.crm_email_templates (name) values ('merge');
+    insert into public.crm_email_template_versions (template_id, number, ready, checksum)
+    select id, 1, false, '' from public.crm_email_templates where name = 'merge';
+    insert into public.crm_mail_out (key, contact_id, template_version_id, class, domain, campaign_id, state)
+    select email, one.id, version.id, 'marketing', 'merge.test', '00000000-0000-4000-8000-000000000001', 'queued'
+    from public.crm_contacts one, public.crm_email_template_versions version where email like '%@merge.test';
+    select public.crm_merge_contacts(kept.id, gone.id, 'boss') ->> 'outcome'
+    from public.crm_contacts kept, public.crm_contacts gone
+    where kept.email = 'kept@merge.test' and gone.email = 'gone@merge.test'"""
+
+
+async def test_nothing_of_one_person_counts_twice(postgres: PostgresServer) -> None:
+    assert postgres.ask(TWO_OF_ONE)[-1] == "done"
+    [one] = postgres.ask("select id from public.crm_contacts where email = 'kept@merge.test'")
+    known = "select score, private.crm_score_of(id), user_id is not null from public.crm_contacts where id = :'one'"
+    assert postgres.ask(known, one=one) == ["65\t65\tt"]
+    told = "select data ->> 'threshold' from public.crm_activities where type = 'score_changed' order by number"
+    assert postgres.ask(told)[-1] == "50"
+    facts = "select trades from public.crm_trading_facts where contact_id = :'one'"
+    assert postgres.ask(facts, one=one) == ["12"], "those of the one who trades"
+    mails = "select state, error from public.crm_mail_out where contact_id = :'one' order by state"
+    assert postgres.ask(mails, one=one) == ["queued\t", "skipped\tmerged"]

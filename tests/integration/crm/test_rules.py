@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libs.contracts.ids import new_id
-from services.crm.segments.desk import _COMPARISONS
+from services.crm.segments.comparisons import COMPARISONS
 from tests.integration.crm.naive_rules import picks
 from tests.integration.supabase_server import SupabaseServer, running
 
@@ -160,7 +160,7 @@ def leaves(draw: st.DrawFn) -> dict[str, Any]:
         values = ("subscribed", "unsubscribed", "none")
     else:
         cmp, field, values = (
-            draw(st.sampled_from(_COMPARISONS[kind])),
+            draw(st.sampled_from(COMPARISONS[kind])),
             draw(st.sampled_from(FIELDS[kind])),
             VALUES[kind],
         )
@@ -224,15 +224,18 @@ def nested(levels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ([], "`rules` must be an object"),
+        ([], '`rules` must be {"op":'),
+        ({"all": [LEAF]}, '`rules` must be {"op": "and" | "or" | "not", "children": […]} or {"field", "cmp", "value"}'),
+        ({"field": "score", "value": 1}, "`rules.cmp` is missing"),
         ({"op": "xor", "children": [LEAF]}, "`rules.op` must be"),
         ({"op": "and", "children": []}, "`rules.children` must be"),
         ({"op": "not", "children": [LEAF, LEAF]}, "`rules.children` must be one"),
-        ({"op": "and", "children": [LEAF], "sql": "1"}, "`rules` may have"),
-        ({"op": "and", "children": [LEAF, 7]}, "`rules.children.1` must be an object"),
+        ({"op": "and", "children": [LEAF], "sql": "1"}, "`rules.sql` is nothing that a group has"),
+        ({"op": "and", "children": [LEAF, 7]}, "`rules.children.1` must be {"),
         (nested(6), "is nested deeper than 5 levels"),
         ({"op": "and", "children": [{"op": "or", "children": [LEAF] * 26}] * 2}, "`rules` has more than 50 conditions"),
-        (LEAF | {"also": 1}, "`rules` may have field"),
+        (LEAF | {"also": 1}, "`rules.also` is nothing that a condition has"),
+        (LEAF | {"'; --": 1}, "`rules` is nothing that a condition has"),
         (LEAF | {"field": "deleted_at"}, "`rules.field` is nothing"),
         (LEAF | {"field": "email_norm) or (1=1"}, "`rules.field` is nothing"),
         (LEAF | {"field": "custom.unheard_of"}, "`rules.field` is nothing"),

@@ -155,6 +155,10 @@ async def test_a_preview_and_what_rules_may_mention(crm: CrmStack) -> None:
     preview = (await crm.ask("POST", "segments/preview", {"rules": tagged(tag)}))["data"]
     assert preview["count"] == 22
     assert [row["id"] for row in preview["samples"]] == [row["id"] for row in made[:-21:-1]]
+    cheap = {"field": "score", "cmp": "gte", "value": 0}
+    both = {"op": "and", "children": [cheap, {"op": "or", "children": [tagged(tag), tagged("x")]}]}
+    slowest = (await crm.ask("POST", "segments/preview", {"rules": both}))["data"]["slowest"]
+    assert (slowest["field"], slowest["path"][:22], slowest["cost"] > 0) == ("tags", "rules.children.1.child", True)
     key = f"f_{new_id()[-12:]}"
     await crm.ask("POST", "custom-fields", {"key": key, "label": "When", "type": "date"})
     fields = {row["name"]: row for row in (await crm.ask("GET", "segments/fields"))["data"]}

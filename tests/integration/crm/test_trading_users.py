@@ -1,13 +1,15 @@
 """Trading users become contacts by themselves, with what they do: nothing is lost, nothing is told twice."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from libs.contracts.account import AccountType
+from libs.contracts.account import AccountChoice, AccountType, Balance, Balances, SessionState, SessionStatus
 from libs.contracts.ids import new_id
+from libs.store.bot_status import BotStatuses, UserState
 from libs.store.trades import Trades
 from tests.integration.crm.stack import CrmStack
 from tests.integration.numbers import number
@@ -42,6 +44,11 @@ async def status(crm: CrmStack, person: Person, **columns: object) -> None:
     await crm.supabase.as_service("PATCH", f"/rest/v1/bot_status?user_id=eq.{person.user}", columns)
 
 
+async def facts_of(crm: CrmStack, contact: str) -> dict[str, Any]:
+    [facts] = await crm.supabase.as_service("GET", f"/rest/v1/crm_trading_facts?contact_id=eq.{contact}")
+    return dict(facts)
+
+
 async def test_who_signs_up_is_a_contact(crm: CrmStack) -> None:
     person = await crm.supabase.sign_up()
     contact = await contact_of(crm, person)
@@ -69,7 +76,7 @@ async def test_what_they_do_is_told_in_order_and_once(crm: CrmStack) -> None:
     await status(crm, person, bot_running=True)
     for result in ("LOSS", "LOSS", "TIE", "LOSS", "WIN", "LOSS"):
         await trade(crm, person, result)
-    await status(crm, person, account_type="real", broker_balance=120)
+    await status(crm, person, account_type="real", balance_account="real", broker_balance=120)
     await status(crm, person, broker_balance=0)
     await trade(crm, person, "LOSS", AccountType.REAL)
     async with asyncio.timeout(20):
@@ -82,9 +89,48 @@ async def test_what_they_do_is_told_in_order_and_once(crm: CrmStack) -> None:
         ("bot_started", None), ("bot_stopped", None), ("bot_started", None), ("losses_in_a_row", 2),
         ("losses_in_a_row", 3), ("first_deposit", None),
     ]  # fmt: skip
-    facts = await crm.supabase.as_service("GET", f"/rest/v1/crm_trading_facts?contact_id=eq.{contact}")
-    known = {name: facts[0][name] for name in ("trades", "real_trades", "demo_losses", "real_losses", "bot_running")}
+    assert "fact." not in str(rows), "what is told with each trade is not part of the timeline"
+    assert any("fact.trades" in event.data["fields"] for event in await crm.events(contact, "contact_updated"))
+    facts = await facts_of(crm, contact)
+    known = {name: facts[name] for name in ("trades", "real_trades", "demo_losses", "real_losses", "bot_running")}
     assert known == {"trades": 7, "real_trades": 1, "demo_losses": 1, "real_losses": 1, "bot_running": True}
+
+
+async def test_play_money_is_never_taken_for_a_deposit(crm: CrmStack) -> None:
+    """Whichever account is shown, and whatever is known of it yet."""
+    person = await crm.supabase.sign_up()
+    contact = (await contact_of(crm, person))["id"]
+    statuses, begin = BotStatuses(crm.database), datetime.now(UTC)
+
+    async def shown(after: int, account: AccountType, real: str = "0", known: bool = True) -> None:
+        at = begin + timedelta(seconds=after)
+        balances = Balances(user=person.user, at=at, balances=(
+            Balance(id=1, type=AccountType.REAL, amount=Decimal(real), currency="USD"),
+            Balance(id=2, type=AccountType.DEMO, amount=Decimal(10000), currency="USD"),
+        ))  # fmt: skip
+        session = SessionStatus(user=person.user, at=at, state=SessionState.CONNECTED)
+        choice = AccountChoice(user=person.user, at=at, account_type=account)
+        await statuses.record([
+            UserState(person.user, session if known else None, balances if known else None, (), choice)
+        ])  # fmt: skip
+
+    async def until(wanted: dict[str, object]) -> None:
+        async with asyncio.timeout(20):
+            while wanted != {name: (await facts_of(crm, contact))[name] for name in wanted}:
+                await asyncio.sleep(0.05)
+
+    await shown(0, AccountType.DEMO)
+    await shown(1, AccountType.REAL)
+    await shown(2, AccountType.DEMO)
+    await until({"account_type": "demo", "balance": 10000, "real_balance": 0})
+    await shown(3, AccountType.REAL, known=False)
+    await until({"account_type": "real", "real_balance": 0})
+    assert await crm.events(contact, "first_deposit") == []
+    await shown(4, AccountType.REAL, "250")
+    await until({"account_type": "real", "balance": 250, "real_balance": 250})
+    await shown(5, AccountType.DEMO, "250")
+    await until({"account_type": "demo", "balance": 10000, "real_balance": 250})
+    assert len(await crm.until_told(contact, "first_deposit")) == 1
 
 
 async def test_the_erased_stay_so(crm: CrmStack) -> None:
@@ -120,8 +166,10 @@ async def test_a_batch_that_fails_is_worked_off_again_and_what_never_can_be_is_k
 async def test_who_has_not_traded_for_long_is_told_of_once(postgres: PostgresServer) -> None:
     postgres.ask("""
         with made as (
-          insert into public.crm_contacts (email) values ('31@x.test'), ('29@x.test') returning id, email
+          insert into public.crm_contacts (email)
+          values ('31@x.test'), ('32@x.test'), ('33@x.test'), ('29@x.test') returning id, email
         )
         insert into public.crm_trading_facts (contact_id, last_trade_at)
         select id, now() - make_interval(days => split_part(email, '@', 1)::integer) from made""")
-    assert postgres.ask("select public.crm_tell_inactive(30, 10), public.crm_tell_inactive(30, 10)") == ["1\t0"]
+    tell = "select public.crm_tell_inactive(30, 2);"
+    assert postgres.ask(tell * 3) == ["2", "1", "0"]

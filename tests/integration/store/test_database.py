@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from libs.contracts.ids import new_id
-from libs.store import Database, StoreRefused, StoreUnavailable
+from libs.store import Database, StoreRefused, StoreTooSlow, StoreUnavailable
 from libs.store.people import People
 from tests.integration.supabase_server import SupabaseServer
 from tests.ports import free_port
@@ -50,6 +50,13 @@ async def test_nobody_listens() -> None:
 async def test_a_retry_can_help(status: int, content_type: str, body: str) -> None:
     with pytest.raises(StoreUnavailable, match="crm_stats"):
         await ask(status, content_type, body)
+
+
+async def test_what_takes_too_long_is_told_apart() -> None:
+    with pytest.raises(StoreTooSlow, match="57014"):
+        await ask(
+            500, "application/json", '{"code": "57014", "message": "canceling statement due to statement timeout"}'
+        )
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ class PostOffice:
     delay: float = 0.0
     refusals: dict[str, list[str]] = field(default_factory=dict)
     """Answers to a recipient, by its local part, in turn; after the last one it is taken."""
+    busy: bool = False
+    """It takes nothing now, and says so."""
     silent: set[str] = field(default_factory=set)
     """Local parts of those whose mails it takes without ever saying so."""
     connections: int = 0
@@ -31,6 +33,8 @@ class PostOffice:
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
+        if self.busy:
+            return "421 4.3.2 come back later"
         told = self.refusals.get(address.partition("@")[0])
         if told:
             return told.pop(0)

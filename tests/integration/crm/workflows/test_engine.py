@@ -6,7 +6,9 @@ import hmac
 import json
 import time
 from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import aiohttp
 import pytest
@@ -15,7 +17,7 @@ from libs.bus.topology import ALERTS
 from libs.contracts.alerts import Alert
 from libs.contracts.ids import new_id
 from libs.contracts.subjects import ALL_ALERTS
-from libs.store.crm.runs import Runs
+from libs.store.crm.runs import Runs, Wake
 from libs.store.crm.workflows import Workflows
 from services.crm.keys import Keys
 from services.crm.workflows.hook_secrets import HookSecrets
@@ -164,6 +166,43 @@ async def test_an_event_is_waited_for_until_it_comes_or_time_is_over(crm: CrmSta
     assert way(await ended(crm, short, run))[1] == ("wait", "timeout")  # what came before does not count
 
 
+async def test_an_event_that_comes_while_somebody_looks_is_not_forgotten(crm: CrmStack) -> None:
+    """Whoever looked before it came commits after it came, or between the question whom it concerns and the answer."""
+    wait = {"event": "tag_added", "tag": "go", "timeout_seconds": 3600}
+    workflow = await a_workflow(crm, line(node("wait", "wait_for_event", wait)), re_entry="always")
+    contact, runs = await crm.contact(), Runs(crm.database)
+    path = "/rest/v1/crm_workflow_runs?id=eq."
+
+    async def looked_at() -> tuple[UUID, dict[str, Any]]:
+        """A run that waits, and what somebody who has looked at it is about to commit: that it waits on."""
+        [run] = await enrol(crm, workflow, contact["id"])
+        async with asyncio.timeout(20):
+            while True:
+                [row] = await crm.supabase.as_service("GET", path + run)
+                if row["waits"] == "event" and row["claimed_until"] is None and row["seq"] >= 2:
+                    await crm.supabase.as_service("PATCH", path + run, {"due_at": "2026-01-01T00:00:00Z"})
+                    if due := await runs.claim([UUID(run)], 1, 5.0):
+                        break
+                await asyncio.sleep(0.05)
+        later = (due[0].now + timedelta(hours=1)).isoformat()
+        place = {
+            "status": "waiting", "node": "wait", "waits": "event", "awaits": "tag_added", "attempt": 1, "due_at": later,
+            "since": due[0].since.isoformat() if due[0].since else None,
+        }  # fmt: skip
+        return due[0].run, {"run": run, "contact": contact["id"], "seq": due[0].seq, "steps": [], "place": place}
+
+    for first in ("the event", "the commit"):
+        run, walked = await looked_at()
+        wake = Wake(run, "wait", datetime.now(UTC), {"tag": "go"})
+        if first == "the event":
+            assert await runs.wake([wake]) == 1
+            assert await runs.commit([walked]) == ("stale",)
+        else:
+            assert await runs.commit([walked]) == ("waiting",)
+            assert await runs.wake([wake]) == 1
+        assert way(await ended(crm, workflow, str(run)))[1] == ("wait", "event")
+
+
 async def test_what_comes_while_a_run_is_late_is_not_missed(crm: CrmStack) -> None:
     """It is about to wait, and stands still; the event comes; then it goes on."""
     waits = {"event": "tag_added", "tag": "go", "timeout_seconds": 3600}
@@ -251,11 +290,36 @@ async def test_who_is_erased_is_on_the_way_no_longer(crm: CrmStack) -> None:
     contact = await crm.contact()
     [run] = await enrol(crm, workflow, contact["id"], name="Somebody")
     await run_of(crm, workflow, run, "waiting")
+    said = {"error": f"550 <{contact['email']}> is unknown"}
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_workflow_steps?run_id=eq.{run}", said)
+    post = {"key": f"wf:{run}:post:1:1", "url_ref": new_id(), "payload": {"contact": contact}}
+    await crm.supabase.as_service("POST", "/rest/v1/rpc/crm_queue_webhook", post)
     await crm.ask("DELETE", f"contacts/{contact['id']}")
     found = await ended(crm, workflow, run)
     assert (found["status"], found["outcome"]) == ("cancelled", "erased")
-    [row] = await crm.supabase.as_service("GET", f"/rest/v1/crm_workflow_runs?id=eq.{run}")
-    assert row["event"] == {}
+    left = ""
+    for table, column, value in (
+        ("crm_workflow_runs", "id", run), ("crm_workflow_steps", "run_id", run),
+        ("crm_webhook_out", "key", post["key"]),
+    ):  # fmt: skip
+        rows = await crm.supabase.as_service("GET", f"/rest/v1/{table}?{column}=eq.{value}")
+        assert rows
+        left += str(rows)
+    assert contact["email"] not in left
+    assert "Somebody" not in left
+
+
+async def test_a_mail_of_a_run_that_is_cancelled_is_not_sent_any_more(crm: CrmStack) -> None:
+    crm.office.refusals[name := new_id()] = ["452 4.2.2 mailbox full"]
+    mail = {"template_id": await a_template(crm), "topic": "news"}
+    workflow = await a_workflow(crm, line(node("mail", "send_email", mail)))
+    [run] = await enrol(crm, workflow, await a_reader(crm, name))
+    async with asyncio.timeout(20):
+        while not [row for row in await mails_of(crm, run) if row["state"] == "queued" and row["attempts"]]:
+            await asyncio.sleep(0.05)
+    await crm.ask("POST", f"workflows/{workflow}/executions/{run}/cancel")
+    [row] = await mails_of(crm, run)
+    assert (row["state"], row["error"]) == ("skipped", "cancelled")
 
 
 async def test_who_walked_from_an_older_place_changes_nothing(crm: CrmStack) -> None:

@@ -173,3 +173,33 @@ async def test_a_dry_run_does_nothing(crm: CrmStack) -> None:
     await crm.ask("POST", path, {"contact": new_id()}, 404)
     answer = await crm.ask("POST", path, {"contact": contact["id"], "trigger": "tag"}, 400)
     assert answer == refusal("INVALID_REQUEST", field="trigger")
+
+
+async def test_a_dry_run_shows_the_mails_as_the_contact_would_read_them(crm: CrmStack) -> None:
+    contact = await crm.contact(first_name="Ana")
+    news = {"channel": "email", "topic": "news", "state": "subscribed", "how": "test"}
+    await crm.ask("POST", f"contacts/{contact['id']}/consents", news)
+    written = {"name": new_id(), "subject": "Hi {{contact.first_name}}", "html": "<p>{{contact.phone}}, <b>bye</b></p>"}
+    templates = [
+        (await crm.ask("POST", "templates", written | {"policy": policy}))["data"]["id"]
+        for policy in ("lenient", "strict")
+    ]
+    drawn = line(
+        node("first", "send_email", {"template_id": templates[0], "topic": "news"}),
+        node("rename", "update_contact", {"fields": {"first_name": "Bia"}}),
+        node("offer", "send_email", {"template_id": templates[0], "topic": "offers"}),
+        node("strict", "send_email", {"template_id": templates[1], "class": "transactional"}),
+    )
+    made = (await crm.ask("POST", "workflows", {"name": "Dry", "workflow_definition": drawn}))["data"]
+    told = (await crm.ask("POST", f"workflows/{made['id']}/dry-run", {"contact": contact["id"]}))["data"]
+    mails = {step["node_id"]: step["mail"] for step in told["steps"] if step["mail"]}
+    assert mails == {
+        "first": {"subject": "Hi Ana", "text": ", bye", "not_sent": ""},
+        "offer": {"subject": "Hi Bia", "text": ", bye", "not_sent": "no_consent"},
+        "strict": {"subject": "", "text": "", "not_sent": "missing: contact.phone"},
+    }
+    states = {step["node_id"]: (step["state"], step["note"]) for step in told["steps"] if step["handle"]}
+    assert (states["first"], states["offer"]) == (("done", ""), ("skipped", "no_consent"))
+    assert states["strict"] == ("skipped", "missing: contact.phone")
+    assert told["outcome"] == "exit"
+    assert await crm.supabase.as_service("GET", f"/rest/v1/crm_mail_out?contact_id=eq.{contact['id']}") == []

@@ -251,7 +251,8 @@ WRONG_PARAMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "a rule too deep": (
         "condition",
         {"rule": {"op": "not", "children": [{"op": "not", "children": [{"op": "not", "children": [
-            {"op": "not", "children": [{"op": "not", "children": [{"field": "score", "cmp": "empty"}]}]}]}]}]}},
+            {"op": "not", "children": [{"op": "not", "children": [{"op": "not", "children": [
+                {"field": "score", "cmp": "empty"}]}]}]}]}]}]}},
         "bad_params",
     ),
     "a column nobody may set": ("update_contact", {"fields": {"version": "7"}}, "bad_params"),
