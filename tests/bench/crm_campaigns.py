@@ -66,14 +66,15 @@ def _start(server: PostgresServer, session: Session, segment: str, template: str
     given = {
         "name": segment, "channel": "email", "template_id": template, "segment_id": segment_id, "topic": "news",
         "excluded_segments": [], "subjects": [], "test_share": 100, "winner_metric": "clicked", "decide_after": 0,
+        "per_hour": None, "per_domain_hour": None, "warm_up": None,
     }  # fmt: skip
-    save = "select public.crm_save_campaign(null, :'given', null, 'bench') -> 'campaign' ->> 'id'"
-    [campaign] = server.ask(save, given=json.dumps(given))
+    [answer] = server.ask("select public.crm_save_campaign(null, :'given', null, 'bench')", given=json.dumps(given))
+    campaign = json.loads(answer)["campaign"]["id"]
     began = time.monotonic()
-    [done] = session.run(f"select public.crm_move_campaign('{campaign}', 'send', null, 'UTC', 'bench') ->> 'outcome';")
+    [outcome] = session.run(f"select public.crm_move_campaign('{campaign}', 'send', null, 'UTC', 'bench');")
     took = time.monotonic() - began
-    if done != "done":
-        raise RuntimeError(f"the campaign did not start: {done}")
+    if json.loads(outcome)["outcome"] != "done":
+        raise RuntimeError(f"the campaign did not start: {outcome}")
     return took, campaign
 
 

@@ -34,6 +34,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     after: float = 0.0
     """Seconds until it may be tried again."""
     bounced: bool = False
+    blameless: bool = False
+    """It does not count as an attempt."""
 
 
 class MailFigures(msgspec.Struct, frozen=True):

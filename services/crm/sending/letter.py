@@ -13,6 +13,7 @@ from libs.contracts.clock import Clock
 from libs.store.crm.mails import ClaimedMail
 from services.crm.sending.dkim import Signer
 from services.crm.templates.compiled import Compiled, Written
+from services.crm.templates.formats import one_line
 from services.crm.templates.places import in_attribute, in_text
 from services.crm.templates.sample import data_of
 from services.crm.tracking.links import Links, Purpose
@@ -39,7 +40,8 @@ class Writer:
         self._domain = sender["email"].rpartition("@")[2]
 
     def letter(self, mail: ClaimedMail, compiled: Compiled) -> Letter:
-        """Raises Missing; BadTag for a subject with such a one; ValueError for an address that cannot be written."""
+        """Raises Missing; BadTag for a subject with such a one; ValueError, MessageError for an address that cannot be
+        written."""
         leave = self._links.url(Purpose.LEAVE, mail.id)
         preferences = self._links.url(Purpose.PREFERENCES, mail.id)
         marketing = mail.class_ == "marketing"
@@ -56,8 +58,8 @@ class Writer:
             + _PIXEL.format(in_attribute(self._links.url(Purpose.OPEN, mail.id))),
             foot=f"\n\nUnsubscribe: {preferences}\n" if foot else "",
         )
-        to = str(mail.contact["email"])
-        message = self._message(mail.id, to, str(mail.contact.get("name") or ""), written)
+        to, name = str(mail.contact["email"]), one_line(str(mail.contact.get("name") or ""))
+        message = self._message(mail.id, to, " ".join(name.split()), written)
         if marketing:
             message["List-Unsubscribe"] = f"<{leave}>"
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"

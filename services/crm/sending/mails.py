@@ -118,7 +118,7 @@ class MailSender:
         for at in range(0, len(mails), self._at_once):
             channels = {} if self._stopping else await self._find_channels()
             if not channels:  # this process ends, or all sending was stopped
-                results += [Result(id=mail.id, outcome="retry") for mail in mails[at:]]
+                results += [Result(id=mail.id, outcome="retry", blameless=True) for mail in mails[at:]]
                 break
             ready = []
             for mail in mails[at : at + self._at_once]:
@@ -198,4 +198,11 @@ def _result(mail: ClaimedMail, outcome: Outcome) -> Result:
     _mails.labels(mail.channel, kind).inc()
     if kind == "unknown":
         log.error("mail_unknown", mail=str(mail.id), error=outcome.error)
-    return Result(id=mail.id, outcome=kind, error=outcome.error or None, after=after, bounced=outcome.bounced)
+    return Result(
+        id=mail.id,
+        outcome=kind,
+        error=outcome.error or None,
+        after=after,
+        bounced=outcome.bounced,
+        blameless=kind == "retry" and outcome.blameless,
+    )

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from email.errors import MessageError
 from functools import partial
 from typing import Literal
 
@@ -77,7 +78,7 @@ class Mailer:
             return partial(self.deliver, self._writer.letter(mail, compiled))
         except Missing as error:
             raise Unwritable(f"missing: {error}") from error
-        except (BadTag, ValueError, UnicodeError) as error:
+        except (BadTag, ValueError, MessageError) as error:  # such as for an address that is none
             raise Unwritable(f"unwritable: {str(error)[:200]}") from error
 
     async def deliver(self, letter: Letter) -> Outcome:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from libs.bus import Bus
+from libs.bus import Bus, BusError
 from libs.contracts import subjects
 from libs.contracts.crm import tracking as rpc
 from libs.contracts.ids import new_id
@@ -58,7 +58,10 @@ class TrackingDesk:
 
     async def clicked(self, request: rpc.Looked) -> rpc.Target:
         signed = self._read(Purpose.CLICK, request.token)
-        await self._note(signed, "click", request)
+        try:
+            await self._note(signed, "click", request)
+        except BusError as error:  # whoever clicks is shown the way all the same
+            log.warning("click_not_noted", mail=str(signed.mail), error=str(error))
         try:
             return rpc.Target(url=await self._target(signed))
         except StoreUnavailable as error:

@@ -9,11 +9,20 @@ import aiosmtplib
 import pytest
 
 from libs.contracts.clock import SystemClock
+from libs.contracts.crm import tracking as rpc
 from libs.contracts.ids import new_id
+from libs.store import Database
+from libs.store.crm.templates import Templates
+from libs.store.crm.tracking import Tracking
+from services.crm.keys import Keys
 from services.crm.sending.signature import sign
 from services.crm.templates.cleaning import clean
+from services.crm.templates.versions import Versions
+from services.crm.tracking.desk import TrackingDesk
+from services.crm.tracking.links import Links, Purpose
 from tests.integration.crm.sending.rows import a_contact, a_version, activities, mail, queue_mail, state
 from tests.integration.crm.stack import EVENTS_SECRET, CrmStack
+from tests.ports import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -154,6 +163,28 @@ async def test_preferences(crm: CrmStack) -> None:
     assert "<b>" not in (await arrived.ask("GET", path))[1]
 
 
+async def test_without_a_database_what_is_seen_is_kept_and_readers_are_shown_the_way(crm: CrmStack) -> None:
+    arrived = await a_mail(crm)
+    [image], [first, _] = arrived.links("o"), arrived.links("c")
+    looked = rpc.Looked(token=image.rpartition("/")[2].removesuffix(".gif"), agent=PERSON["User-Agent"])
+    clicked = rpc.Looked(token=first.rpartition("/")[2], agent=PERSON["User-Agent"])
+    links = Links(Keys([crm.supabase.secret_key]), "http://mail.example.test:9999")
+    async with await Database.connect(f"http://127.0.0.1:{free_port()}", "x") as nowhere:
+        known, unknown = Versions(Templates(crm.database)), Versions(Templates(nowhere))
+        version = links.read(Purpose.CLICK, clicked.token).version
+        assert version is not None
+        await known.find(version)
+        for versions, target in ((known, "https://shop.example.test/a"), (unknown, "https://home.example.test/")):
+            desk = TrackingDesk(
+                crm.bus, Tracking(nowhere), versions, links, {"name": "", "email": "", "address": ""},
+                "https://home.example.test/",
+            )  # fmt: skip
+            assert (await desk.clicked(clicked)).url == target
+        await desk.opened(looked)
+    assert [event.data["link"] for event in await crm.until_told(arrived.contact, "mail_clicked")] == [0]
+    await crm.until_told(arrived.contact, "mail_opened")
+
+
 async def test_a_link_is_good_for_one_thing(crm: CrmStack) -> None:
     arrived = await a_mail(crm)
     [image], [first, _], [preferences] = arrived.links("o"), arrived.links("c"), arrived.links("p")
@@ -277,4 +308,16 @@ async def test_who_delivers_may_tell(crm: CrmStack) -> None:
     [told] = await crm.until_told(arrived.contact, "mail_bounced")
     assert told.data["why"] == "550 gone"
     assert (await mail(crm.supabase, arrived.id))["delivered_at"]
+    assert (await mail(crm.supabase, arrived.id))["hard_bounced_at"]
+    status, _, _ = await ask(crm, "POST", "/m/events", data=body)
+    assert status == 404, "nobody has signed"
+    angry = await a_mail(crm)
+    complaint = {"id": new_id(), "type": "complaint", "mail": angry.id, "reason": "abuse\x00"}
+    for _ in range(2):
+        assert (await post(crm, json.dumps({"events": [complaint]}).encode()))[0] == 200
+    await crm.until_told(angry.contact, "mail_complained")
+    assert await suppressed(crm, angry) == ["complained"]
+    assert await consent(crm, angry.contact, "anything") == "unsubscribed"
+    many = [{"id": f"{number}", "type": "delivered", "mail": angry.id} for number in range(1000)]
+    assert await post(crm, json.dumps({"events": many}).encode()) == (200, '{"success":true,"events":1000}')
     assert (await post(crm, b"x" * 300_000))[0] == 413

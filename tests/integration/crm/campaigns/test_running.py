@@ -74,6 +74,19 @@ def test_whoever_leaves_between_the_queue_and_the_sender_gets_nothing(books: Boo
     assert (stats["sent"], stats["skipped"], stats["why"]) == (0, 2, {"deleted": 1, "unsubscribed": 1})
 
 
+def test_who_is_erased_gets_not_even_what_a_sender_has_claimed(books: Books) -> None:
+    contacts = books.contacts(2)
+    campaign = books.campaign(books.segment(*contacts))
+    books.step(campaign)
+    taken = sorted(books.take(), key=lambda mail: contacts.index(mail["contact_id"]))
+    books.ask("select public.crm_erase_contact(:'id', 'boss')", id=contacts[0])
+    assert books.hand_over(taken) == [taken[1]["id"]]
+    books.finish(taken[1:], "failed", error="550 5.1.1 <somebody@example.test> is not known")
+    books.ask("select public.crm_erase_contact(:'id', 'boss')", id=contacts[1])
+    rows = books.ask("select state, error from public.crm_mail_out order by state")
+    assert rows == ["failed\t", "skipped\tdeleted"], "what a server said names addresses"
+
+
 def test_before_it_starts_it_is_known_whom_it_reaches(books: Books) -> None:
     known, silent, gone, excluded = [
         books.contacts(1, consent)[0] for consent in ("subscribed", "", "unsubscribed", "")

@@ -113,8 +113,31 @@ async def test_without_a_server_mails_wait_and_lose_no_try(quiet_server: Supabas
     server = quiet_server
     queued = await queue_mail(server, await a_contact(server), await a_version(server))
     async with sending(server.url, server.secret_key, 1):
-        await state(server, queued, "queued", attempts=1)
-    assert (await mail(server, queued))["error"].startswith("no connection")
+        await until_error(server, queued, "no connection")
+    assert (await mail(server, queued))["attempts"] == 0
+
+
+async def until_error(server: SupabaseServer, queued: str, begins: str) -> None:
+    async with asyncio.timeout(20):
+        while not ((await mail(server, queued))["error"] or "").startswith(begins):
+            await asyncio.sleep(0.05)
+
+
+async def test_one_that_cannot_be_written_keeps_no_other(quiet_server: SupabaseServer, office: PostOffice) -> None:
+    server, version = quiet_server, await a_version(quiet_server)
+    ids = [
+        await queue_mail(server, await a_contact(server, f"{local}@{new_id()[-8:]}.test"), version)
+        for local in (":", "b:", "<a>,<b", "jo\xe3o", '"', "(")
+    ]
+    to = f"{new_id()}@{new_id()[-8:]}.test"
+    fine = await queue_mail(server, await a_contact(server, to, name="Ana\r\nBcc: eve@example.test"), version)
+    async with sending(server.url, server.secret_key, office.port):
+        await state(server, fine, "sent")
+        for queued in ids:
+            await state(server, queued, "failed")
+    [arrived] = office.mails(to)
+    assert (arrived["To"].addresses[0].display_name, arrived["Bcc"]) == ("Ana Bcc: eve@example.test", None)
+    assert {(await mail(server, queued))["error"][:12] for queued in ids} == {"unwritable: "}
 
 
 async def test_one_contact_gets_no_more_marketing_than_its_cap(
