@@ -15,7 +15,8 @@ from libs.contracts import admin_rpc as rpc
 from libs.contracts.admin import NoQuery
 from libs.contracts.admin_rows import PlatformHealth, ServiceState
 from libs.contracts.bots import BotStatus
-from libs.contracts.rpc import CANDLES, CandleQuery, Endpoint, ErrorCode, RpcError
+from libs.contracts.rpc import Endpoint, RpcError
+from libs.service.probes import broker_answers
 from libs.store import Database, StoreError
 from libs.store.auth import Auth
 from libs.store.figures import PlatformFigures
@@ -51,7 +52,7 @@ class Probes:
             "database": _Probe(database.reachable, "healthy", "unhealthy", indispensable=True),
             "nats": _Probe(self._round_trip, "healthy", "unhealthy", indispensable=True),
             "auth": _Probe(Auth(database).reachable, "healthy", "unhealthy"),
-            "avalon": _Probe(self._broker, "healthy", "disconnected"),
+            "avalon": _Probe(lambda: broker_answers(bus, _TIMEOUT), "healthy", "disconnected"),
             "bot": _Probe(lambda: bus.ping("bots", _TIMEOUT), "running", "stopped"),
             "crm": _Probe(lambda: bus.ping("crm", _TIMEOUT), "healthy", "disconnected"),
         }
@@ -124,12 +125,4 @@ class Probes:
 
     async def _round_trip(self) -> bool:
         await self._bus.ready()
-        return True
-
-    async def _broker(self) -> bool:
-        """Only a gateway with a session to the broker answers this question; size 0 keeps the broker out of it."""
-        try:
-            await self._bus.call(CANDLES, CandleQuery(active_id=0, size=0, count=1), timeout=_TIMEOUT)
-        except RpcError as error:
-            return error.code is ErrorCode.INVALID_REQUEST
         return True

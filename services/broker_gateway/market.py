@@ -11,6 +11,7 @@ from libs.bus.topology import CATALOGUE, FEEDS
 from libs.contracts.alerts import Severity
 from libs.contracts.market import CANDLE_SIZES, Active, Catalogue, Feed, FeedDemand
 from libs.contracts.rpc import CANDLES, CandlePage, CandleQuery, ErrorCode, RpcError
+from libs.service.together import until_one_ends
 from services.broker_gateway.alarms import try_alarm
 from services.broker_gateway.broker import AuthenticationRefused, BrokerUnavailable, Market
 from services.broker_gateway.demand import wanted
@@ -94,21 +95,13 @@ class MarketDesk:
     async def _work(
         self, market: Market, tape: Tape, feeds: Callable[[], frozenset[Feed]], lost: asyncio.Event
     ) -> None:
-        tasks = [
-            asyncio.create_task(tape.run(), name="market:tape"),
-            asyncio.create_task(Feeds(market, tape, feeds).run(self._changed), name="market:feeds"),
-            asyncio.create_task(self._refreshing(market), name="market:catalogue"),
-            asyncio.create_task(market.refused(), name="market:refused"),
-            asyncio.create_task(lost.wait(), name="market:lost"),
-        ]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await until_one_ends(
+            tape=tape.run(),
+            feeds=Feeds(market, tape, feeds).run(self._changed),
+            catalogue=self._refreshing(market),
+            refused=market.refused(),
+            lost=lost.wait(),
+        )
 
     async def _refreshing(self, market: Market) -> None:
         while True:

@@ -7,7 +7,7 @@ from typing import Literal
 import structlog
 
 from libs.bus import Bus, BusUnavailable
-from libs.contracts.rpc import CANDLES, CandleQuery, ErrorCode, RpcError
+from libs.service.probes import broker_answers
 from services.socket_edge.payloads import HealthChange
 from services.socket_edge.responses import Connections
 
@@ -38,7 +38,7 @@ class Dependencies:
     async def watch(self) -> None:
         """Until cancelled."""
         while True:
-            broker, database = await asyncio.gather(self._broker(), self._answers())
+            broker, database = await asyncio.gather(broker_answers(self._bus, _TIMEOUT), self._answers())
             bots, analytics = await asyncio.gather(self._serves("bots"), self._serves("analytics"))
             found = Connections(avalon=_link(broker), supabase=_link(database))
             if found != self._last:
@@ -70,14 +70,6 @@ class Dependencies:
                 return await self._database()
         except TimeoutError:
             return False
-
-    async def _broker(self) -> bool:
-        """Only a gateway with a session to the broker answers this question; size 0 keeps the broker out of it."""
-        try:
-            await self._bus.call(CANDLES, CandleQuery(active_id=0, size=0, count=1), timeout=_TIMEOUT)
-        except RpcError as error:
-            return error.code is ErrorCode.INVALID_REQUEST
-        return True
 
 
 def _link(answers: bool) -> Link:

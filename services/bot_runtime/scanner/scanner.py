@@ -11,6 +11,7 @@ from libs.contracts import subjects
 from libs.contracts.ids import derived_id
 from libs.contracts.market import Candle, Feed, offered_size
 from libs.contracts.scanner import ScannedCandle, StrategySignal
+from libs.service.together import until_one_ends
 from libs.strategies.panel import Appended
 from libs.strategies.registry import STRATEGIES
 from services.bot_runtime.actives import Actives
@@ -92,20 +93,14 @@ class Tenure:
     async def last(self, lost: asyncio.Event) -> None:
         """Until the lease is lost, or cancelled."""
         candles = await self._bus.subscribe(subjects.closed_candles(BASE), Candle, self._closed)
-        tasks = [
-            asyncio.create_task(self._history.run(), name="scanner:history"),
-            asyncio.create_task(self._demand.run(asyncio.Event()), name="scanner:demand"),
-            asyncio.create_task(self._scan(), name="scanner:scan"),
-            asyncio.create_task(lost.wait(), name="scanner:lost"),
-        ]
         try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            await until_one_ends(
+                history=self._history.run(),
+                demand=self._demand.run(asyncio.Event()),
+                scan=self._scan(),
+                lost=lost.wait(),
+            )
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await candles.stop()
             await self._demand.withdraw()
 
