@@ -20,6 +20,7 @@ from services.crm.templates.tags import BadTag, Missing
 
 _TIMEOUT = 20.0
 """Seconds that the server has for each answer."""
+_PATIENCE = 15.0
 _MAILS = 500
 """Over one connection; servers limit that, too."""
 _NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
@@ -66,7 +67,9 @@ class Server:
 
 
 class Mailer:
-    def __init__(self, server: Server, writer: Writer, connections: int) -> None:
+    def __init__(self, server: Server, writer: Writer, connections: int, patience: float = _PATIENCE) -> None:
+        """`patience`: seconds that a mail waits for a connection, and as many until there is one."""
+        self._patience = patience
         self._server = server
         self._writer = writer
         self._idle: list[tuple[aiosmtplib.SMTP, int]] = []
@@ -83,17 +86,35 @@ class Mailer:
 
     async def deliver(self, letter: Letter) -> Outcome:
         """Hand it over; once."""
-        async with self._free:
-            try:
-                client, used = self._idle.pop() if self._idle else (await self._server.connect(), 0)
-            except (aiosmtplib.SMTPException, OSError, TimeoutError, NotAllowed, NoAnswer) as error:
-                return Outcome("retry", f"no connection: {type(error).__name__}", blameless=True)
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            return Outcome("retry", "no connection: all are busy", blameless=True)
+        try:
+            return await self._deliver(letter)
+        finally:
+            self._free.release()
+
+    async def _deliver(self, letter: Letter) -> Outcome:
+        try:
+            client, used = self._idle.pop() if self._idle else (await self._connected(), 0)
+        except (aiosmtplib.SMTPException, OSError, TimeoutError, NotAllowed, NoAnswer) as error:
+            return Outcome("retry", f"no connection: {type(error).__name__}", blameless=True)
+        try:
             outcome = await _transfer(client, letter)
-            if outcome.kind == "unknown" or not client.is_connected or used + 1 >= _MAILS:
-                client.close()
-            else:
-                self._idle.append((client, used + 1))
-            return outcome
+        except BaseException:  # it took too long: in the middle of a mail
+            client.close()
+            raise
+        if outcome.kind == "unknown" or not client.is_connected or used + 1 >= _MAILS:
+            client.close()
+        else:
+            self._idle.append((client, used + 1))
+        return outcome
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        async with asyncio.timeout(self._patience):
+            return await self._server.connect()
 
     async def close(self) -> None:
         for client, _ in self._idle:

@@ -24,6 +24,7 @@ from services.crm.sending.signature import signed_headers
 log = structlog.get_logger()
 
 _MOST = 50
+"""Posts under way at once, by one process; of one webhook the database gives out no more than ten."""
 _LEASE = 60.0
 """Seconds until a post whose sender died is another's; its receiver knows the id."""
 _IDLE, _AFTER_A_FAILURE = 1.0, 2.0
@@ -55,6 +56,7 @@ class WebhookSender:
         self._chance = chance
         self._news = asyncio.Event()
         self._pruned = -_PRUNED_EVERY
+        self._free = _MOST
 
     def nudge(self) -> None:
         """Something may have been queued."""
@@ -62,18 +64,19 @@ class WebhookSender:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            wait = _IDLE
-            try:
-                await self._prune()
-                claim = UUID(new_id())
-                while posts := await self._webhooks.claim(claim, _MOST, _LEASE):
-                    await asyncio.gather(*(self._work(claim, post) for post in posts))
-                    claim = UUID(new_id())
-            except StoreError as error:
-                log.warning("posts_wait", error=str(error))
-                wait = _AFTER_A_FAILURE
-            await wait_until(self._news, wait)
+        async with asyncio.TaskGroup() as under_way:
+            while True:
+                wait, claim = _IDLE, UUID(new_id())
+                try:
+                    await self._prune()
+                    posts = await self._webhooks.claim(claim, self._free, _LEASE) if self._free else []
+                except StoreError as error:
+                    log.warning("posts_wait", error=str(error))
+                    posts, wait = [], _AFTER_A_FAILURE
+                self._free -= len(posts)
+                for post in posts:
+                    under_way.create_task(self._work(claim, post))
+                await wait_until(self._news, wait)
 
     async def _prune(self) -> None:
         now = self._bus.clock.monotonic()
@@ -82,6 +85,15 @@ class WebhookSender:
             await self._webhooks.prune(_KEPT)
 
     async def _work(self, claim: UUID, post: ClaimedPost) -> None:
+        try:
+            await self._hand_over(claim, post)
+        except StoreError as error:  # it is posted once more when the lease ends
+            log.warning("post_not_told", post=str(post.id), error=str(error))
+        finally:
+            self._free += 1
+            self._news.set()
+
+    async def _hand_over(self, claim: UUID, post: ClaimedPost) -> None:
         try:
             status = await self._post(post)
         except (NotAllowed, BadSeal) as error:

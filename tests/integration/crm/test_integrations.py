@@ -132,6 +132,30 @@ async def test_a_webhook_is_posted_to_until_it_takes(crm: CrmStack, receiver: Re
         assert await crm.ask(method, at, status=404) == refusal("NOT_FOUND", "There is no such webhook")
 
 
+async def test_a_webhook_that_does_not_answer_keeps_no_other(crm: CrmStack, receiver: Receiver) -> None:
+    async def never(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with asyncio.timeout(60):
+            await answered.wait()
+        writer.close()
+
+    answered = asyncio.Event()
+    async with await asyncio.start_server(never, "127.0.0.1", 0) as silent:
+        port = silent.sockets[0].getsockname()[1]
+        hooks = [
+            (await crm.ask("POST", "webhooks", {"name": new_id(), "url": url}))["data"]["id"]
+            for url in (f"http://127.0.0.1:{port}/", receiver.url)
+        ]
+        waiting = [await queue_post(crm, hooks[0], {"type": "x"}) for _ in range(60)]
+        taken = await queue_post(crm, hooks[1], {"type": "x"})
+        async with asyncio.timeout(8):  # less than anybody is waited for
+            await posted(crm, taken, "sent")
+        path = f"/rest/v1/crm_webhook_out?webhook_id=eq.{hooks[0]}&state=eq.sending&select=id"
+        assert len(await crm.supabase.as_service("GET", path)) == 10
+        await crm.ask("PATCH", f"webhooks/{hooks[0]}", {"state": "disabled"})
+        answered.set()
+    await posted(crm, waiting[-1], "skipped")
+
+
 async def test_a_webhook_that_a_workflow_uses_stays(crm: CrmStack, receiver: Receiver) -> None:
     hook = (await crm.ask("POST", "webhooks", {"name": "Used", "url": receiver.url}))["data"]["id"]
     workflow = await a_workflow(crm, line(node("post", "webhook", {"webhook_id": hook})))

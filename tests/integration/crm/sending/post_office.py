@@ -22,6 +22,8 @@ class PostOffice:
     taken: list[tuple[str, str, bytes]] = field(default_factory=list)
     """Sender and recipient of the envelope, and the mail."""
     delay: float = 0.0
+    closed: asyncio.Event | None = None
+    """While there is one that is not set, no mail is answered."""
     refusals: dict[str, list[str]] = field(default_factory=dict)
     """Answers to a recipient, by its local part, in turn; after the last one it is taken."""
     busy: bool = False
@@ -43,6 +45,8 @@ class PostOffice:
 
     async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
         await asyncio.sleep(self.delay)
+        if self.closed is not None:
+            await self.closed.wait()
         content = envelope.content
         assert isinstance(content, bytes)
         [to] = envelope.rcpt_tos

@@ -4,11 +4,16 @@ import asyncio
 import random
 import sys
 from collections import Counter
+from itertools import groupby
 from typing import Any
 
 import pytest
 
+from libs.contracts.clock import SystemClock
 from libs.contracts.ids import new_id
+from libs.store import Database
+from libs.store.crm.campaigns import Campaigns
+from services.crm.campaigns.steps import Steps
 from tests.integration.crm.sending.post_office import open_post_office
 from tests.integration.crm.sending.rows import a_version
 from tests.integration.crm.sending.sender import sending
@@ -18,9 +23,9 @@ _RECIPIENTS = 240
 _KILLS = 4
 
 
-async def a_large_campaign(server: SupabaseServer) -> str:
+async def a_large_campaign(server: SupabaseServer, many: int = _RECIPIENTS) -> str:
     """Its id; it starts at once. A tenth of its contacts have agreed to nothing."""
-    people = [{"email": f"{number}@{new_id()}.test"} for number in range(_RECIPIENTS)]
+    people = [{"email": f"{number}@{new_id()}.test"} for number in range(many)]
     contacts = [row["id"] for row in await server.as_service("POST", "/rest/v1/crm_contacts", people)]
     said = [
         {"contact_id": contact, "channel": "email", "topic": "*", "state": "subscribed", "how": "test"}
@@ -100,3 +105,15 @@ async def test_everybody_gets_it_once(quiet_server: SupabaseServer) -> None:
     assert Counter(mail["state"] for mail in mails) == {"sent": willing}
     arrived = Counter(to for _, to, _ in office.taken)
     assert (len(arrived), set(arrived.values())) == (willing, {1})
+
+
+async def test_a_large_one_keeps_no_other_waiting(quiet_server: SupabaseServer) -> None:
+    server = quiet_server
+    both = [await a_large_campaign(server, 12) for _ in range(2)]
+    async with await Database.connect(server.url, server.secret_key) as database:
+        await Steps(Campaigns(database), SystemClock(), lambda: None, most=4).look()
+    path = f"/rest/v1/crm_mail_out?campaign_id=in.({','.join(both)})&select=campaign_id,created_at&order=created_at"
+    rows = await server.as_service("GET", path)
+    turns = [campaign for campaign, _ in groupby(row["campaign_id"] for row in rows)]
+    assert turns == [turns[0], turns[1]] * 3
+    assert set(turns) == set(both)
