@@ -8,11 +8,10 @@ import msgspec
 
 from libs.contracts.crm.webhooks import Post, PostsQuery, Webhook
 from libs.store.database import Database
-from libs.store.rows import read_rows, read_value
+from libs.store.rows import read_optional, read_rows, read_value
 
 _TABLE = "crm_webhooks"
 _SHOWN = "id,name,url,state,failing_since,created_at"
-_POST = "id,state,status,error,attempts,due_at,sent_at,created_at"
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -30,6 +29,11 @@ class ClaimedPost(msgspec.Struct, frozen=True):
     """…as is the one before, while it is still good."""
     payload: dict[str, Any]
     attempts: int
+
+
+class PostPage(msgspec.Struct, frozen=True):
+    rows: tuple[Post, ...]
+    total: int
 
 
 class WebhookDropped(msgspec.Struct, frozen=True):
@@ -73,10 +77,12 @@ class Webhooks:
     async def drop(self, id: UUID, by: str) -> WebhookDropped:
         return read_value(await self._database.call("crm_drop_webhook", of_webhook=str(id), actor=by), WebhookDropped)
 
-    async def posts(self, query: PostsQuery) -> list[Post]:
-        asked = self._database.client.table("crm_webhook_out").select(_POST).eq("webhook_id", str(query.id))
-        ordered = asked.order("created_at", desc=True).order("id").range(query.offset, query.offset + query.limit - 1)
-        return read_rows(await self._database.execute(ordered, "crm_webhook_out"), Post)
+    async def posts(self, query: PostsQuery) -> PostPage | None:
+        """None: there is no such webhook."""
+        data = await self._database.call(
+            "crm_posts_of", of_webhook=str(query.id), at_most=query.limit, skipped=query.offset
+        )
+        return read_optional(data, PostPage)
 
     async def replay(self, webhook: UUID, post: UUID) -> bool:
         data = await self._database.call("crm_replay_webhook", of_webhook=str(webhook), of_post=str(post))

@@ -107,9 +107,10 @@ class WebhookDesk:
         return rpc.Tried(taken=200 <= status < 300, message=f"It answered {status}")
 
     async def posts(self, query: rpc.PostsQuery) -> Rows[rpc.Post]:
-        await self.one(Of(id=query.id))
-        rows = tuple(await self._webhooks.posts(query))
-        return Rows(rows=rows, total=query.offset + len(rows))
+        page = await self._webhooks.posts(query)
+        if page is None:
+            raise not_found("webhook")
+        return Rows(rows=page.rows, total=page.total)
 
     async def replay(self, request: rpc.Replay) -> Gone:
         """Once more, under its id."""

@@ -89,6 +89,13 @@ class SendingSettings(ServiceSettings):
             raise ValueError("`none` is refused in production mode")
         return security
 
+    @field_validator("mail_sender_address")
+    @classmethod
+    def _is_ours(cls, address: str, info: ValidationInfo) -> str:
+        if address.endswith(".test") and info.data.get("mail_smtp_host") and info.data.get("mode") == "production":
+            raise ValueError("required with PREGAO_MAIL_SMTP_HOST in production mode")
+        return address
+
     @field_validator("mail_dkim_key_file")
     @classmethod
     def _is_there(cls, file: Path | None, info: ValidationInfo) -> Path | None:

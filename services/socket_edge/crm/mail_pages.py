@@ -139,7 +139,7 @@ class MailPages:
         except RpcError as error:
             return _refused(error)
         if choice.subscribed:
-            return _page("Thank you", "<p>You will get these mails.</p>")
+            return _page("Thank you", "<p>Your choice is noted.</p>")
         return _page("Unsubscribed", "<p>You will get no more of these mails.</p>")
 
     async def _events(self, request: web.Request) -> web.Response:

@@ -95,16 +95,17 @@ def test_before_it_starts_it_is_known_whom_it_reaches(books: Books) -> None:
         books.segment(known, silent, gone, excluded), started=False, excluded_segments=[books.segment(excluded)]
     )
     books.ask("update public.crm_contacts set first_name = 'Ada' where id = :'id'", id=known)
+    books.ask("insert into public.crm_trading_facts (contact_id, real_balance) values (:'id', 5)", id=silent)
     books.ask("select private.crm_suppress('email', email, 'x') from public.crm_contacts where id = :'id'", id=gone)
     books.ask(
         """update public.crm_email_template_versions set variables = string_to_array(:'tags', ',')
         where template_id = (select template_id from public.crm_campaigns where id = :'id')""",
-        tags="contact.first_name,custom.plan,links.unsubscribe",
+        tags="contact.first_name,custom.plan,trading.real_balance,links.unsubscribe",
         id=campaign,
     )
     assert books.told("select public.crm_campaign_preflight(:'id')", id=campaign) == {
         "recipients": 3, "reached": 1, "why": {"no_consent": 1, "suppressed": 1},
-        "missing": {"contact.first_name": 2, "custom.plan": 3},
+        "missing": {"contact.first_name": 2, "custom.plan": 3, "trading.real_balance": 2},
     }  # fmt: skip
     assert books.move(campaign, "send")["campaign"]["stats"]["recipients"] == 3
 
