@@ -31,11 +31,11 @@ class ServiceProcess:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self) -> None:
+    async def start(self, within: float = 30.0) -> None:
         """Returns when it is ready."""
         self._process = ForkedProcess(self.module, self._environment, self._log)
         self._process.start()
-        async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+        async with asyncio.timeout(within), aiohttp.ClientSession() as http:
             while await self._failing(http) != []:
                 if self._process.exit_code is not None:
                     raise RuntimeError(f"{self.module} ended: {self._log.read_text()}")

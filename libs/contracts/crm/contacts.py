@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -61,6 +62,7 @@ class NewContact(Message, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def __post_init__(self) -> None:
         _check_keys(self.custom_fields)
+        check_zone(self.timezone, "timezone")
 
 
 class ReplacedContact(NewContact, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -90,6 +92,8 @@ class ContactChange(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         if self.custom_fields is not UNSET:
             _check_keys(self.custom_fields)
+        if self.timezone is not UNSET:
+            check_zone(self.timezone, "timezone")
 
 
 class CreateContact(By, frozen=True, kw_only=True):
@@ -203,6 +207,14 @@ class DropField(By, frozen=True, kw_only=True):
 
 class FieldGone(Message, frozen=True, kw_only=True):
     key: str
+
+
+def check_zone(name: str | None, where: str) -> None:
+    """Raises ValueError for one that there is not; empty is none."""
+    try:
+        ZoneInfo(name or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"Expected an IANA time zone in `{where}`") from None
 
 
 def _check_keys(given: Mapping[str, object]) -> None:

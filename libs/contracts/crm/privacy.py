@@ -127,9 +127,20 @@ class PersonalData(Message, frozen=True, kw_only=True):
     """Rows by table."""
 
 
-class PersonalFile(Message, frozen=True, kw_only=True):
+class TellPersonalData(OfBy, frozen=True, kw_only=True):
+    after: Annotated[str, Meta(pattern=r"^([0-9]{1,9}\.[a-z_]{1,60})?" + END)] = ""
+    """What the page before said is next; empty: the first, with which it is recorded who asked."""
+
+
+class PersonalPage(PersonalData, frozen=True, kw_only=True):
+    next: str
+    """Where the next page begins, which may be in the midst of a table; empty: that was all."""
+
+
+class PersonalLines(Message, frozen=True, kw_only=True):
     text: str
-    """CSV: table, row (from 1 on, in each table), column, value."""
+    """CSV: table, row (from 1 on, in each table), column, value; their names on the first page."""
+    next: str
 
 
 _NOT_FOUND = (ErrorCode.NOT_FOUND,)
@@ -144,5 +155,5 @@ SET_CAP = Endpoint("crm", "set_cap", SetCap, FrequencyCap)
 DUPLICATES = Endpoint("crm", "duplicates", DuplicatesQuery, Rows[Duplicates], timeout=15.0)
 MERGE_CONTACTS = Endpoint("crm", "merge_contacts", MergeContacts, Contact, _NOT_FOUND)
 ERASE_CONTACT = Endpoint("crm", "erase_contact", OfBy, Gone, _NOT_FOUND)
-PERSONAL_DATA = Endpoint("crm", "personal_data", OfBy, PersonalData, _NOT_FOUND, timeout=15.0)
-PERSONAL_FILE = Endpoint("crm", "personal_file", OfBy, PersonalFile, _NOT_FOUND, timeout=15.0)
+PERSONAL_DATA = Endpoint("crm", "personal_data", TellPersonalData, PersonalPage, _NOT_FOUND, timeout=15.0)
+PERSONAL_FILE = Endpoint("crm", "personal_file", TellPersonalData, PersonalLines, _NOT_FOUND, timeout=15.0)

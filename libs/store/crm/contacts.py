@@ -23,8 +23,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     contact: Contact | None = None
 
 
-class _Dropped(msgspec.Struct, frozen=True):
+class FieldDropped(msgspec.Struct, frozen=True):
     outcome: Literal["done", "not_found", "used"]
+    by: str = ""
+    """What uses it, e.g. `Segment Traders`."""
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
@@ -137,10 +139,9 @@ class CustomFields:
         query = self._database.client.table("crm_custom_fields").update(dict(changes)).eq("key", key)
         return next(iter(read_rows(await self._database.execute(query, "crm_custom_fields"), CustomField)), None)
 
-    async def drop(self, key: str, by: str) -> Literal["done", "not_found", "used"]:
-        """With its values. `used`: a segment mentions it."""
-        data = await self._database.call("crm_drop_custom_field", of_key=key, actor=by)
-        return read_value(data, _Dropped).outcome
+    async def drop(self, key: str, by: str) -> FieldDropped:
+        """With its values."""
+        return read_value(await self._database.call("crm_drop_custom_field", of_key=key, actor=by), FieldDropped)
 
 
 def cursor_of(contact: Contact, query: ContactsQuery) -> str:

@@ -50,6 +50,10 @@ class Imports:
         query = self._database.client.table("crm_imports").select("*").eq("state", "running").order("created_at")
         return read_rows(await self._database.execute(query, "crm_imports"), Import)
 
+    async def expire(self, kept: float) -> int:
+        """Forget what nobody went on with for so many seconds; of how many imports."""
+        return read_value(await self._database.call("crm_expire_imports", kept=kept), int)
+
     async def add(self, id: UUID, number: int, text: str) -> Literal["done", "not_found", "conflict", "full"]:
         data = await self._database.call(
             "crm_add_import_piece", import_id=str(id), piece=number, content=text, most=MOST_BYTES

@@ -16,6 +16,15 @@ class SuppressionPage(msgspec.Struct, frozen=True):
     total: int
 
 
+class ToldOf(msgspec.Struct, frozen=True):
+    """A page of what is known of somebody."""
+
+    tables: dict[str, list[dict[str, Any]]]
+    next_table: str | None
+    """Where the next one begins; None: that was all."""
+    next_skip: int
+
+
 class _Asked(msgspec.Struct, frozen=True):
     refusal: str | None
 
@@ -85,7 +94,9 @@ class Privacy:
     async def erase(self, contact: UUID, by: str) -> bool:
         return bool(await self._database.call("crm_erase_contact", contact=str(contact), actor=by))
 
-    async def bundle(self, contact: UUID, by: str) -> dict[str, list[dict[str, Any]]] | None:
-        """All that is known of a contact, by table; None: there is none."""
-        data = await self._database.call("crm_export_contact", contact=str(contact), actor=by)
-        return read_optional(data, dict[str, list[dict[str, Any]]])
+    async def told(self, contact: UUID, by: str, table: str | None, skipped: int, most: int) -> ToldOf | None:
+        """What is known of a contact, no more than `most` bytes, from a row of a table on; None: there is none."""
+        data = await self._database.call(
+            "crm_export_contact", contact=str(contact), actor=by, from_table=table, skipped=skipped, most=most
+        )
+        return read_optional(data, ToldOf)

@@ -53,9 +53,9 @@ class FieldDesk:
         return changed
 
     async def drop(self, request: rpc.DropField) -> rpc.FieldGone:
-        outcome = await self._fields.drop(request.key, request.by)
-        if outcome == "used":
-            raise RpcError(ErrorCode.CONFLICT, "A segment mentions it")
-        if outcome == "not_found":
+        dropped = await self._fields.drop(request.key, request.by)
+        if dropped.outcome == "used":
+            raise RpcError(ErrorCode.CONFLICT, f"{dropped.by} uses it")
+        if dropped.outcome == "not_found":
             raise not_found("custom field")
         return rpc.FieldGone(key=request.key)

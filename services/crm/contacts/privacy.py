@@ -14,6 +14,9 @@ from services.crm.answering import Answer, not_found
 from services.crm.contacts.desk import contact_of
 from services.crm.imports.lines import csv_lines
 
+_PAGE = 150_000
+"""Bytes of a page; as lines, in a message of the bus, it may be several times as long."""
+
 
 class PrivacyDesk:
     """Raises RpcError: NOT_FOUND, INVALID_REQUEST."""
@@ -87,19 +90,29 @@ class PrivacyDesk:
             raise not_found("contact")
         return Gone(id=request.id)
 
-    async def tell(self, request: OfBy) -> rpc.PersonalData:
-        bundle = await self._privacy.bundle(request.id, request.by)
-        if bundle is None:
+    async def tell(self, request: rpc.TellPersonalData) -> rpc.PersonalPage:
+        skipped, table = _place(request.after)
+        told = await self._privacy.told(request.id, request.by, table or None, skipped, _PAGE)
+        if told is None:
             raise not_found("contact")
-        return rpc.PersonalData(tables=bundle)
+        return rpc.PersonalPage(
+            tables=told.tables, next=f"{told.next_skip}.{told.next_table}" if told.next_table else ""
+        )
 
-    async def tell_lines(self, request: OfBy) -> rpc.PersonalFile:
+    async def tell_lines(self, request: rpc.TellPersonalData) -> rpc.PersonalLines:
         """Every table in one file: a line for each value."""
-        tables = (await self.tell(request)).tables
+        page, (skipped, begun) = await self.tell(request), _place(request.after)
         lines = [
             (table, number, column, value if isinstance(value, str | None) else msgspec.json.encode(value).decode())
-            for table, rows in sorted(tables.items())
-            for number, row in enumerate(rows, 1)
+            for table, rows in sorted(page.tables.items())
+            for number, row in enumerate(rows, 1 + (skipped if table == begun else 0))
             for column, value in row.items()
         ]
-        return rpc.PersonalFile(text=csv_lines([("table", "row", "column", "value"), *lines]))
+        header = [] if request.after else [("table", "row", "column", "value")]
+        return rpc.PersonalLines(text=csv_lines([*header, *lines]), next=page.next)
+
+
+def _place(after: str) -> tuple[int, str]:
+    """How many rows of which table were told."""
+    skipped, _, table = after.partition(".")
+    return int(skipped or 0), table

@@ -20,6 +20,9 @@ log = structlog.get_logger()
 _BATCH = 1000
 _LOOK = 2.0
 """Seconds between two looks for what was left by another process."""
+_TIDIED_EVERY = 3600.0
+_KEPT = 7 * 86400.0
+"""Seconds in which a file that was uploaded is to be started."""
 
 _rows = Counter("pregao_crm_imported_rows_total", "Rows of imports that were worked off")
 
@@ -32,6 +35,7 @@ class ImportWorker:
         self._fields = fields
         self._told = told
         self._news = asyncio.Event()
+        self._tidied = float("-inf")
 
     def started(self) -> None:
         """There is one more to be worked off."""
@@ -44,6 +48,7 @@ class ImportWorker:
             while True:
                 try:
                     if lease.held or await lease.acquire():
+                        await self._tidy()
                         for job in await self._imports.running():
                             await self._work(job)
                 except (StoreError, BusError) as error:
@@ -54,6 +59,11 @@ class ImportWorker:
                 self._news.clear()
         finally:
             await lease.release()
+
+    async def _tidy(self) -> None:
+        if self._bus.clock.monotonic() > self._tidied + _TIDIED_EVERY:
+            await self._imports.expire(_KEPT)
+            self._tidied = self._bus.clock.monotonic()
 
     async def _work(self, job: Import) -> None:
         try:

@@ -4,6 +4,7 @@ changed; from time to time each segment is built anew, because time passes, and 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from uuid import UUID
 
 import structlog
 from prometheus_client import Counter, Histogram
@@ -21,6 +22,8 @@ _REBUILT_EVERY = 600.0
 """Seconds."""
 _LOOK = 2.0
 """Seconds between two looks for segments that are to be built."""
+_PUT_OFF = 30.0
+"""Seconds until one that could not be built is tried again."""
 _EVERYTHING = frozenset({EventType.CONTACT_CREATED, EventType.CONTACT_MERGED})
 _PLAIN = {
     EventType.TAG_ADDED: "tags",
@@ -53,6 +56,8 @@ class Membership:
         self._segments = segments
         self._told = told
         self._due = asyncio.Event()
+        self._put_off: dict[UUID, float] = {}
+        """Until when, by the monotonic clock."""
 
     def changed(self) -> None:
         """A segment is to be built now."""
@@ -93,9 +98,18 @@ class Membership:
             await lease.release()
 
     async def _build(self) -> None:
+        """One that cannot be built now does not hold up the others, nor those that are looked at meanwhile."""
         for segment in await self._segments.due(_REBUILT_EVERY):
-            with _seconds.time():
-                moved = await self._segments.rebuild(segment)
+            if self._put_off.get(segment, float("-inf")) > self._bus.clock.monotonic():
+                continue
+            try:
+                with _seconds.time():
+                    moved = await self._segments.rebuild(segment)
+            except StoreError as error:
+                log.warning("segment_not_built", segment=str(segment), error=str(error))
+                self._put_off[segment] = self._bus.clock.monotonic() + _PUT_OFF
+                continue
+            self._put_off.pop(segment, None)
             if moved:
                 _moved.labels("rebuild").inc(moved)
                 self._told()

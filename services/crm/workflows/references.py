@@ -7,6 +7,13 @@ from services.crm.workflows import params as p
 from services.crm.workflows import rules
 from services.crm.workflows.graph import Known
 
+_TOLD = frozenset((
+    "email", "phone", "first_name", "last_name", "name", "locale", "timezone", "status", "score", "last_seen_at",
+    "user_id", "fact.account_type", "fact.balance", "fact.bot_running", "fact.last_trade_at", "fact.losses",
+    "fact.trades",
+))  # fmt: skip
+"""What `contact_updated` says may have changed, besides custom fields."""
+
 
 def wrong_with(told: p.Params, known: Known) -> Iterator[tuple[str, str]]:
     """Code and message of each."""
@@ -17,6 +24,10 @@ def wrong_with(told: p.Params, known: Known) -> Iterator[tuple[str, str]]:
         yield "unknown_ref", f"there is no segment {segment}"
     if isinstance(told, p.OfSegment) and kind == "dynamic":
         yield "bad_params", f"segment {segment} has rules: nobody is put into it by hand"
+    if isinstance(told, p.EventMatch):
+        for name in told.fields:
+            if not name.startswith(rules.CUSTOM) and name not in _TOLD:
+                yield "unknown_ref", f"it is never told that {name} has changed"
     for name in _custom_fields(told):
         if name.removeprefix(rules.CUSTOM) not in known.custom_fields:
             yield "unknown_ref", f"there is no field {name}"
@@ -46,8 +57,8 @@ def _leaves(told: p.Params) -> Iterator[rules.Leaf]:
 
 
 def _custom_fields(told: p.Params) -> Iterator[str]:
-    names = told.fields if isinstance(told, p.UpdateContact) else [leaf.field for leaf in _leaves(told)]
-    return (name for name in names if name.startswith(rules.CUSTOM))
+    fields = told.fields if isinstance(told, p.UpdateContact | p.EventMatch) else ()
+    return (name for name in (*fields, *(leaf.field for leaf in _leaves(told))) if name.startswith(rules.CUSTOM))
 
 
 def segments_in(told: p.Params) -> Iterator[str]:

@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from libs.bus import Bus
 from libs.contracts.codec import Message
 from libs.contracts.crm import imports as rpc
-from libs.contracts.crm.common import Of, OfBy
+from libs.contracts.crm.common import Of
 from libs.contracts.crm.privacy import PERSONAL_FILE as PERSONAL_LINES
+from libs.contracts.crm.privacy import PersonalLines, TellPersonalData
 from libs.contracts.pattern import END
 from services.socket_edge.crm.shape import Done, Handlers, change
 from services.socket_edge.dispatch import Call
@@ -99,10 +100,14 @@ def handlers(bus: Bus, links: ExportLinks) -> Handlers:
     async def personal_file(call: Call[PersonalFile, Nothing]) -> Download:
         asked = call.query
         links.check(f"person {asked.id}", call.user, asked.expires, asked.signature)
-        file = await bus.call(PERSONAL_LINES, OfBy(by=call.user, id=asked.id))
-        return Download(f"contact_{asked.id}.csv", "text/csv", one_piece(file.text))
+        wanted = TellPersonalData(by=call.user, id=asked.id)
+        first = await bus.call(PERSONAL_LINES, wanted)
+        return Download(f"contact_{asked.id}.csv", "text/csv", lines(wanted, first))
 
-    async def one_piece(text: str) -> AsyncGenerator[bytes]:
-        yield text.encode()
+    async def lines(wanted: TellPersonalData, page: PersonalLines) -> AsyncGenerator[bytes]:
+        yield page.text.encode()
+        while page.next:
+            page = await bus.call(PERSONAL_LINES, structs.replace(wanted, after=page.next))
+            yield page.text.encode()
 
     return {EXPORT: export, FILE: file, PERSONAL: personal, PERSONAL_FILE: personal_file}

@@ -1,11 +1,13 @@
 """What contacts have agreed to, who is never written to, and what becomes of a person's data."""
 
+from msgspec import structs
+
 from libs.bus import Bus
 from libs.contracts.crm import contacts, privacy
 from libs.contracts.crm.common import Of
 from libs.contracts.rpc import Nothing as Empty
 from services.socket_edge.admin_answers import Data
-from services.socket_edge.crm.shape import Done, Handlers, Listed, change, done, list_of, listed, of_by, read, told
+from services.socket_edge.crm.shape import Done, Handlers, Listed, change, done, list_of, listed, read, told
 from services.socket_edge.dispatch import Call
 from services.socket_edge.requests import Nothing
 from services.socket_edge.route import Rate
@@ -57,11 +59,21 @@ def handlers(bus: Bus) -> Handlers:
     def capped(call: Call[Nothing, privacy.FrequencyCap]) -> privacy.SetCap:
         return privacy.SetCap(by=call.user, cap=call.body)
 
+    async def personal(call: Call[Of, Nothing]) -> Done[privacy.PersonalData]:
+        asked = privacy.TellPersonalData(by=call.user, id=call.query.id)
+        page = await bus.call(privacy.PERSONAL_DATA, asked)
+        tables = page.tables
+        while page.next:
+            page = await bus.call(privacy.PERSONAL_DATA, structs.replace(asked, after=page.next))
+            for table, rows in page.tables.items():
+                tables.setdefault(table, []).extend(rows)
+        return Done(message="All that is known", data=privacy.PersonalData(tables=tables))
+
     return {
         CONSENTS: told(bus, privacy.CONSENTS),
         GIVE_CONSENT: done(bus, privacy.GIVE_CONSENT, given, "Consent written down"),
         MERGE: done(bus, privacy.MERGE_CONTACTS, merged, "Contacts merged"),
-        PERSONAL_DATA: done(bus, privacy.PERSONAL_DATA, of_by, "All that is known"),
+        PERSONAL_DATA: personal,
         DUPLICATES: listed(bus, privacy.DUPLICATES),
         SUPPRESSIONS: listed(bus, privacy.SUPPRESSIONS),
         SUPPRESS: done(bus, privacy.SUPPRESS, suppressed, "Address suppressed"),

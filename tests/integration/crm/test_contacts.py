@@ -61,7 +61,7 @@ async def test_one_address_is_one_contact(crm: CrmStack) -> None:
     [
         ("email", "nobody"), ("email", "a\x00b@example.test"), ("phone", "0800"), ("status", "boss"), ("score", 101),
         ("tags", ["x" * 51]), ("tags", [" "]), ("version", 0), ("locale", "../etc"), ("custom_fields", {"A b": 1}),
-        ("custom_fields", {"unheard_of": 1}),
+        ("custom_fields", {"unheard_of": 1}), ("timezone", "America/Sao_Paolo"),
     ],
 )  # fmt: skip
 async def test_what_is_wrong_is_named(crm: CrmStack, field: str, value: Any) -> None:

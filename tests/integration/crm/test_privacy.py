@@ -9,6 +9,7 @@ import pytest
 
 from libs.contracts.ids import new_id
 from tests.integration.crm.stack import CrmStack
+from tests.integration.crm.workflows.drawn import a_workflow, ended, enrol, line
 from tests.integration.edge.shapes import TIME, refusal
 from tests.integration.postgres_server import PostgresServer
 
@@ -131,6 +132,23 @@ async def told_as_a_file(crm: CrmStack, contact: str) -> None:
         assert (await crm.edge.ask("GET", asked, person))[0] == 403
     audit = "/rest/v1/crm_audit?action=eq.exported"
     assert contact in str(await crm.supabase.as_service("GET", audit))
+
+
+async def test_somebody_of_whom_much_is_known_is_told_all_of_it(crm: CrmStack) -> None:
+    """More than fits a message: it comes page by page, and every row once."""
+    contact = (await crm.contact())["id"]
+    notes = [
+        {"contact_id": contact, "type": "note", "data": {"text": f"{number} " + "é" * 3000}} for number in range(300)
+    ]
+    await crm.supabase.as_service("POST", "/rest/v1/crm_activities", notes)
+    workflow = await a_workflow(crm, line())
+    [run] = await enrol(crm, workflow, contact)
+    await ended(crm, workflow, run)
+    tables = (await crm.ask("POST", f"contacts/{contact}/personal-data"))["data"]["tables"]
+    told = sorted(int(row["data"]["text"].split()[0]) for row in tables["crm_activities"] if row["type"] == "note")
+    assert told == [*range(300)]
+    assert [row["node_id"] for row in tables["crm_workflow_steps"]] == ["begin", "end"]
+    await told_as_a_file(crm, contact)
 
 
 async def test_a_person_is_told_all_and_forgotten(crm: CrmStack) -> None:

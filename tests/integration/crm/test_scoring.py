@@ -65,6 +65,8 @@ async def test_what_happens_gives_points_once(crm: CrmStack) -> None:
     await crm.ask("PATCH", f"contacts/{contact}", {"score": 100})
     corrected = await scored(crm, contact, 100)
     assert (corrected["entries"][0]["delta"], corrected["entries"][0]["rule"]) == (35, None)
+    told = (await crm.until_told(contact, "score_changed", 3))[-1]
+    assert told.data == {"score": 100, "before": 65, "threshold": 80}
     assert (await crm.ask("GET", f"contacts/{new_id()}/scores", status=404))["code"] == "NOT_FOUND"
 
 

@@ -172,8 +172,10 @@ async def test_a_preview_and_what_rules_may_mention(crm: CrmStack) -> None:
             value = 3 if "days" in cmp else [one, one] if cmp in ("in", "not_in", "between") else one
             leaf = {"field": name, "cmp": cmp} | ({} if "empty" in cmp else {"value": value})
             await crm.ask("POST", "segments/preview", {"rules": leaf})
-    await a_segment(crm, {"field": f"custom.{key}", "cmp": "empty"}, built=False)
-    assert await crm.ask("DELETE", f"custom-fields/{key}", status=409) == refusal("CONFLICT", "A segment mentions it")
+    used = await a_segment(crm, {"field": f"custom.{key}", "cmp": "empty"}, built=False)
+    assert await crm.ask("DELETE", f"custom-fields/{key}", status=409) == refusal(
+        "CONFLICT", f"Segment {used['name']} uses it"
+    )
 
 
 async def test_building_anew_finds_what_no_event_told(postgres: PostgresServer) -> None:

@@ -143,8 +143,9 @@ async def test_what_is_posted_of_somebody_goes_when_it_is_erased(quiet_server: S
         payload = {"contact": {"id": contact, "email": "somebody@example.test"}} if contact else {"contact": "x"}
         told: dict[str, object] = {"key": new_id(), "url_ref": row["id"], "payload": payload}
         posts[contact] = str(await server.as_service("POST", "/rest/v1/rpc/crm_queue_webhook", told))
-    export = await server.as_service("POST", "/rest/v1/rpc/crm_export_contact", {"contact": gone, "actor": "boss"})
-    assert [each["id"] for each in export["crm_webhook_out"]] == [posts[gone]]
+    asked = {"contact": gone, "actor": "boss", "from_table": "crm_webhook_out", "skipped": 0, "most": 10_000}
+    export = await server.as_service("POST", "/rest/v1/rpc/crm_export_contact", asked)
+    assert [each["id"] for each in export["tables"]["crm_webhook_out"]] == [posts[gone]]
     await server.as_service("POST", "/rest/v1/rpc/crm_erase_contact", {"contact": gone, "actor": "boss"})
     [erased] = await server.as_service("GET", f"/rest/v1/crm_webhook_out?id=eq.{posts[gone]}")
     assert (erased["state"], erased["error"], erased["payload"]) == ("skipped", "deleted", {})

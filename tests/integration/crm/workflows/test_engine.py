@@ -309,6 +309,19 @@ async def test_who_is_erased_is_on_the_way_no_longer(crm: CrmStack) -> None:
     assert "Somebody" not in left
 
 
+@pytest.mark.parametrize(("re_entry", "left"), [("only_if_not_running", 1), ("always", 2)])
+async def test_who_become_one_go_on_once(crm: CrmStack, re_entry: str, left: int) -> None:
+    workflow = await a_workflow(crm, line(node("wait", "delay", {"seconds": 3600})), re_entry=re_entry)
+    one, other = (await crm.contact())["id"], (await crm.contact())["id"]
+    for run in [*await enrol(crm, workflow, one), *await enrol(crm, workflow, other)]:
+        await run_of(crm, workflow, run, "waiting")
+    await crm.ask("POST", f"contacts/{one}/merge", {"other": other})
+    runs = (await crm.ask("GET", f"contacts/{one}/executions"))["data"]
+    assert [run["contact_id"] for run in runs] == [one, one]
+    assert len([run for run in runs if run["status"] == "waiting"]) == left
+    assert {run["outcome"] for run in runs if run["status"] == "cancelled"} <= {"merged"}
+
+
 async def test_a_mail_of_a_run_that_is_cancelled_is_not_sent_any_more(crm: CrmStack) -> None:
     crm.office.refusals[name := new_id()] = ["452 4.2.2 mailbox full"]
     mail = {"template_id": await a_template(crm), "topic": "news"}

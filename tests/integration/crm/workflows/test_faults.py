@@ -143,7 +143,7 @@ class Trouble:
         engine = self._random.choice(self._engines)
         await engine.kill()
         await self._for_a_moment()
-        await engine.start()
+        await engine.start(within=120)
 
     async def _post_office(self) -> None:
         self._office.busy = True

@@ -108,12 +108,17 @@ async def test_what_a_workflow_refers_to_cannot_be_dropped(crm: CrmStack) -> Non
     html = {"name": new_id(), "subject": "Hello", "html": "<p>Hello</p>"}
     template = (await crm.ask("POST", "templates", html))["data"]["id"]
     mail = {"template_id": template, "class": "transactional"}
-    drawn = line(node("put", "add_to_segment", {"segment_id": segment}), node("mail", "send_email", mail))
+    await crm.ask("POST", "custom-fields", {"key": (key := f"k_{new_id()[-8:]}"), "label": "A text", "type": "text"})
+    drawn = line(
+        node("put", "add_to_segment", {"segment_id": segment}), node("mail", "send_email", mail),
+        node("set", "update_contact", {"fields": {f"custom.{key}": "x"}}),
+    )  # fmt: skip
     workflow = await a_workflow(crm, drawn)
-    for path in (f"segments/{segment}", f"templates/{template}"):
+    used = (f"segments/{segment}", f"templates/{template}", f"custom-fields/{key}")
+    for path in used:
         await crm.ask("DELETE", path, status=409)
     await crm.ask("DELETE", f"workflows/{workflow}")
-    for path in (f"segments/{segment}", f"templates/{template}"):
+    for path in used:
         await crm.ask("DELETE", path)
 
 

@@ -236,6 +236,7 @@ def test_what_is_wrong_is_told_where_it_is(name: str) -> None:
 
 
 STRANGE = "0190a5d0-ac96-774b-bcce-b302099a8057"
+_CHANGED = {"event": "contact_updated", "timeout_seconds": 9}
 WRONG_PARAMS: dict[str, tuple[str, dict[str, Any], str]] = {
     "no params": ("delay", {}, "bad_params"),
     "something unknown": ("delay", {"seconds": 5, "hours": 1}, "bad_params"),
@@ -247,6 +248,8 @@ WRONG_PARAMS: dict[str, tuple[str, dict[str, Any], str]] = {
     ),
     "no end of the day": ("wait_until", {"after": "18:00", "before": "09:00"}, "bad_params"),
     "a zone that is none": ("wait_until", {"after": "08:00", "before": "09:00", "zone": "Mars/Base"}, "bad_params"),
+    "a change that is never told": ("wait_for_event", _CHANGED | {"fields": ["nmae"]}, "unknown_ref"),
+    "a change of a field that is not there": ("wait_for_event", _CHANGED | {"fields": ["custom.x"]}, "unknown_ref"),
     "a rule of a strange field": ("condition", {"rule": {"field": "password", "cmp": "eq", "value": 1}}, "bad_params"),
     "a rule too deep": (
         "condition",
