@@ -80,7 +80,7 @@ def _answers(
         ImportDesk(stores.imports, stores.fields, stores.segments, workers.importing.started),
         TemplateDesk(stores.templates, stores.fields, settings.sender, sender.trials),
         CampaignDesk(stores.campaigns, clock, workers.campaigning.moved),
-        FormDesk(stores.forms, confirmations, confirmed_at),
+        FormDesk(stores.forms, confirmations, confirmed_at, settings.captcha),
         workflow_desk,
         RunDesk(stores.runs, stores.workflows, workflow_desk.compiled, letters, clock, engine.nudge),
         HookDesk(stores.runs, hook_secrets, clock, engine.nudge),

@@ -150,6 +150,8 @@ class PublicForm(Message, frozen=True, kw_only=True):
     text_version: int
     trap: str = TRAP
     """A field to be hidden from people and sent empty."""
+    captcha: str = ""
+    """The site key of the captcha that is to be shown; empty: none is asked for."""
 
 
 class Filled(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -159,6 +161,8 @@ class Filled(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fields: Annotated[dict[str, CustomValue], Meta(max_length=30)] = field(default_factory=dict)
     website: Annotated[str, Meta(max_length=2000)] = ""
     """The trap."""
+    captcha: Annotated[str, Meta(max_length=8000)] = ""
+    """What its widget answered, where one is asked for."""
 
     def __post_init__(self) -> None:
         if not self.consent:

@@ -29,6 +29,8 @@ class Previewed(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Literal["done", "invalid"]
     count: int
     samples: tuple[Contact, ...]
+    slowest: CostlyCondition | None = None
+    """None: the rules are invalid."""
     message: str | None = None
 
 
@@ -76,10 +78,6 @@ class Segments:
 
     async def preview(self, rules: Mapping[str, Any]) -> Previewed:
         return read_value(await self._database.call("crm_preview_segment", rules=dict(rules)), Previewed)
-
-    async def slowest(self, rules: Mapping[str, Any]) -> CostlyCondition:
-        """Of rules that are valid."""
-        return read_value(await self._database.call("crm_costly_condition", rules=dict(rules)), CostlyCondition)
 
     async def fields(self) -> tuple[PlainField, ...]:
         """Those that every rule may mention."""

@@ -12,6 +12,7 @@ from libs.contracts.ids import new_id
 from libs.contracts.rpc import ErrorCode, RpcError
 from libs.store.crm.forms import FormOutcome, Forms, Sent
 from services.crm.answering import Answer, not_found
+from services.crm.forms.captcha import Captcha
 from services.crm.forms.links import BadLink, Confirmations
 
 _LIFETIME = 7 * 86400.0
@@ -21,13 +22,14 @@ _AGENT = 300
 
 
 class FormDesk:
-    """Raises RpcError: NOT_FOUND, CONFLICT, INVALID_REQUEST."""
+    """Raises RpcError: NOT_FOUND, CONFLICT, INVALID_REQUEST, UNAVAILABLE."""
 
-    def __init__(self, forms: Forms, links: Confirmations, confirm_at: str) -> None:
+    def __init__(self, forms: Forms, links: Confirmations, confirm_at: str, captcha: Captcha) -> None:
         """`confirm_at`: where addresses are confirmed; the token is what follows."""
         self._forms = forms
         self._links = links
         self._confirm_at = confirm_at
+        self._captcha = captcha
 
     def endpoints(self) -> dict[Any, Answer]:
         return {
@@ -76,13 +78,15 @@ class FormDesk:
         if not form.active:
             raise not_found("form")
         return rpc.PublicForm(
-            id=form.id, fields=form.fields, consent_text=form.consent_text, text_version=form.text_version
-        )
+            id=form.id, fields=form.fields, consent_text=form.consent_text, text_version=form.text_version,
+            captcha=self._captcha.site_key if self._captcha.url else "",
+        )  # fmt: skip
 
     async def submit(self, request: rpc.SubmitForm) -> rpc.Submitted:
         form = await self.show(Of(id=request.id))
         if request.filled.website:
             return rpc.Submitted(message=(await self.one(Of(id=form.id))).thanks)
+        await self._captcha.check(request.filled.captcha, request.address)
         submission = UUID(new_id())
         taken = await self._forms.submit(Sent(
             id=submission, form=form.id, email=request.filled.email, fields=request.filled.fields,

@@ -101,12 +101,11 @@ class SegmentDesk:
         try:
             async with asyncio.timeout(LONGEST_RULE):
                 previewed = await self._segments.preview(request.rules)
-                if previewed.outcome == "invalid":
-                    raise RpcError(ErrorCode.INVALID_REQUEST, previewed.message or "`rules` are not valid")
-                slowest = await self._segments.slowest(request.rules)
         except TimeoutError:
             raise RpcError(ErrorCode.TIMEOUT, "the rule takes too long") from None
-        return rpc.Preview(count=previewed.count, samples=previewed.samples, slowest=slowest)
+        if previewed.slowest is None:
+            raise RpcError(ErrorCode.INVALID_REQUEST, previewed.message or "`rules` are not valid")
+        return rpc.Preview(count=previewed.count, samples=previewed.samples, slowest=previewed.slowest)
 
     async def fields(self, _: Nothing) -> Rows[rpc.RuleField]:
         plain = [(field.name, field.type) for field in await self._segments.fields()]

@@ -4,10 +4,22 @@ import asyncio
 import re
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from libs.contracts.clock import SystemClock
+from libs.contracts.crm import forms as rpc
+from libs.contracts.crm.common import Of
 from libs.contracts.ids import new_id
+from libs.contracts.rpc import RpcError
+from libs.store.crm.forms import Forms
+from services.crm.forms.captcha import Captcha
+from services.crm.forms.desk import FormDesk
+from services.crm.forms.links import Confirmations
+from services.crm.keys import Keys
 from tests.integration.crm.sending.rows import a_version
 from tests.integration.crm.stack import CrmStack
 from tests.integration.edge.shapes import TIME, refusal
@@ -85,7 +97,7 @@ async def test_a_form_from_its_birth_to_its_end(crm: CrmStack) -> None:
     status, shown, _ = await crm.edge.ask("GET", f"/api/crm/public/forms/{made['id']}", None)
     assert (status, shown["data"]) == (200, {
         "id": made["id"], "fields": [{"key": "name", "label": "", "required": True}],
-        "consent_text": "Other words", "text_version": 2, "trap": "website",
+        "consent_text": "Other words", "text_version": 2, "trap": "website", "captcha": "",
     })  # fmt: skip
     await crm.ask("PATCH", path, {"active": False})
     assert await send(crm, made["id"], "a@x.test", 404) == refusal("NOT_FOUND", "There is no such form")
@@ -93,6 +105,45 @@ async def test_a_form_from_its_birth_to_its_end(crm: CrmStack) -> None:
     for method, body in (("GET", None), ("PATCH", {}), ("DELETE", None)):
         assert await crm.ask(method, path, body, 404) == refusal("NOT_FOUND", "There is no such form")
     assert await crm.ask("GET", f"{path}/submissions", status=404) == refusal("NOT_FOUND", "There is no such form")
+
+
+async def test_a_form_may_ask_for_a_captcha(crm: CrmStack) -> None:
+    """Of a service that answers as Turnstile, hCaptcha and reCAPTCHA do."""
+    asked: list[dict[str, str]] = []
+
+    async def siteverify(request: web.Request) -> web.Response:
+        told = {name: str(value) for name, value in (await request.post()).items()}
+        asked.append(told)
+        if told["response"] == "broken":
+            return web.Response(text="<html>", status=502)
+        return web.json_response({"success": told["response"] == "right", "hostname": "www.example.com"})
+
+    app = web.Application()
+    app.router.add_post("/siteverify", siteverify)
+    async with TestServer(app) as service:
+        captcha = Captcha(str(service.make_url("/siteverify")), "their secret", "our site")
+        desk = FormDesk(Forms(crm.database), Confirmations(Keys(["a key"]), SystemClock()), "https://x.test/", captcha)
+        form = UUID((await a_form(crm))["id"])
+        assert (await desk.show(Of(id=form))).captcha == "our site"
+
+        async def submitted(answer: str) -> str:
+            """Which error comes of it; none: whether a mail is to be sent."""
+            email = f"{new_id()}@x.test"
+            filled = rpc.Filled(email=email, consent=True, captcha=answer)
+            wanted = rpc.SubmitForm(id=form, filled=filled, origin="", address="203.0.113.7", agent="")
+            try:
+                await desk.submit(wanted)
+            except RpcError as error:
+                assert await contact_of(crm, email) is None
+                return error.code
+            return "taken" if await contact_of(crm, email) else "lost"
+
+        answers = {answer: await submitted(answer) for answer in ("right", "wrong", "", "broken")}
+        assert answers == {
+            "right": "taken", "wrong": "INVALID_REQUEST", "": "INVALID_REQUEST", "broken": "UNAVAILABLE",
+        }  # fmt: skip
+    assert asked[0] == {"secret": "their secret", "response": "right", "remoteip": "203.0.113.7"}
+    assert await submitted("right") == "UNAVAILABLE"
 
 
 async def test_what_cannot_work_is_refused(crm: CrmStack) -> None:

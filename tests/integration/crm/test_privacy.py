@@ -140,14 +140,15 @@ async def test_somebody_of_whom_much_is_known_is_told_all_of_it(crm: CrmStack) -
     notes = [
         {"contact_id": contact, "type": "note", "data": {"text": f"{number} " + "é" * 3000}} for number in range(300)
     ]
-    await crm.supabase.as_service("POST", "/rest/v1/crm_activities", notes)
+    for begin in range(0, len(notes), 50):
+        await crm.supabase.as_service("POST", "/rest/v1/crm_activities", notes[begin : begin + 50])
     workflow = await a_workflow(crm, line())
     [run] = await enrol(crm, workflow, contact)
     await ended(crm, workflow, run)
     tables = (await crm.ask("POST", f"contacts/{contact}/personal-data"))["data"]["tables"]
     told = sorted(int(row["data"]["text"].split()[0]) for row in tables["crm_activities"] if row["type"] == "note")
     assert told == [*range(300)]
-    assert [row["node_id"] for row in tables["crm_workflow_steps"]] == ["begin", "end"]
+    assert {row["node_id"] for row in tables["crm_workflow_steps"]} == {"begin", "end"}
     await told_as_a_file(crm, contact)
 
 

@@ -20,6 +20,33 @@ begin
 end
 $$;
 
+-- As before, in one answer with which of the conditions is the costly one.
+alter function public.crm_costly_condition(jsonb) set schema private;
+alter function private.crm_costly_condition(jsonb) reset statement_timeout;
+drop function public.crm_preview_segment(jsonb);
+create function public.crm_preview_segment(rules jsonb) returns jsonb
+language plpgsql volatile security invoker set search_path = '' set statement_timeout = '2s' set work_mem = '64MB' as $$
+declare
+  statement text;
+  many bigint;
+  samples jsonb;
+begin
+  statement := private.crm_compiled(rules);
+  execute format('select count(*) from (%s) picked', statement) into many using rules;
+  execute format(
+    'select coalesce(jsonb_agg(private.crm_told(sample)), ''[]'') from (
+      select contact as sample from public.crm_contacts contact where contact.id in (%s)
+      order by contact.created_at desc, contact.id desc limit 20
+    ) newest', statement
+  ) into samples using rules;
+  return jsonb_build_object(
+    'outcome', 'done', 'count', many, 'samples', samples, 'slowest', private.crm_costly_condition(rules)
+  );
+exception when invalid_parameter_value then
+  return jsonb_build_object('outcome', 'invalid', 'message', sqlerrm, 'count', 0, 'samples', '[]'::jsonb);
+end
+$$;
+
 -- A custom field that goes takes its values with it. `used`: what mentions it.
 create or replace function public.crm_drop_custom_field(of_key text, actor text) returns jsonb
 language plpgsql volatile security invoker set search_path = '' as $$
