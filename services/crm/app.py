@@ -7,6 +7,7 @@ from libs.bus.topology import CRM, CRM_SEEN, DEAD_LETTERS, LEASES, NOTICES, OPER
 from libs.contracts.clock import Clock
 from libs.service import Service
 from libs.store import Database
+from libs.store.crm.seals import Seals
 from services.crm.answering import Answers, answering
 from services.crm.campaigns.desk import CampaignDesk
 from services.crm.contacts.desk import ContactDesk
@@ -18,6 +19,7 @@ from services.crm.imports.desk import ImportDesk
 from services.crm.keys import Keys
 from services.crm.outbox import Outbox
 from services.crm.scoring.desk import ScoringDesk
+from services.crm.sealing import Sealing
 from services.crm.segments.desk import SegmentDesk
 from services.crm.sending.sending import Sending, sending
 from services.crm.settings import Settings
@@ -45,7 +47,7 @@ async def app(settings: Settings, service: Service) -> AsyncIterator[None]:
         async with sending(settings, secret_key, bus, database, outbox) as sender:
             keys = Keys(settings.secrets(secret_key))
             hook_secrets = HookSecrets(stores.workflows, keys)
-            service.background(hook_secrets.run(), "hook secrets")
+            service.background(Sealing(Seals(database), keys).run(), "seals")
             confirmations = Confirmations(keys, service.clock)
             answers = _answers(settings, stores, workers, sender, hook_secrets, confirmations, service.clock, outbox)
             served = await bus.serve("crm", answers)

@@ -55,11 +55,6 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True):
     """Triggers of a clock: `node_id`, `segment_id`, `due_at`."""
 
 
-class UnsealedHook(msgspec.Struct, frozen=True):
-    id: UUID
-    secret: str
-
-
 class Workflows:
     """Every method raises StoreError."""
 
@@ -120,13 +115,6 @@ class Workflows:
         """False: there is no such workflow."""
         data = await self._database.call("crm_renew_hook_secret", workflow=str(workflow), secret=sealed, actor=by)
         return read_value(data, bool)
-
-    async def unsealed_hooks(self) -> tuple[UnsealedHook, ...]:
-        return read_value(await self._database.call("crm_unsealed_hooks"), tuple[UnsealedHook, ...])
-
-    async def seal_hook(self, workflow: UUID, plain: str, sealed: str) -> None:
-        """Unless it is another one meanwhile."""
-        await self._database.call("crm_seal_hook", of_workflow=str(workflow), plain=plain, sealed=sealed)
 
     async def _outcome(self, function: str, **arguments: Any) -> WorkflowOutcome:
         return read_value(await self._database.call(function, **arguments), WorkflowOutcome)

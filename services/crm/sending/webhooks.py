@@ -40,7 +40,7 @@ _KEPT, _PRUNED_EVERY = 90 * 86400.0, 3600.0
 _posts = Counter("pregao_crm_webhook_posts_total", "What became of posts to webhooks", ["outcome"])
 
 
-def sealed_for(webhook: UUID) -> str:
+def sealed_for(webhook: UUID | str) -> str:
     """What a webhook's secret is sealed for."""
     return f"webhook {webhook}"
 
@@ -96,8 +96,11 @@ class WebhookSender:
     async def _hand_over(self, claim: UUID, post: ClaimedPost) -> None:
         try:
             status = await self._post(post)
-        except (NotAllowed, BadSeal) as error:
+        except NotAllowed as error:
             await self._finish(claim, post, "failed", None, f"not allowed: {error}")
+        except BadSeal:  # by this process, which may have older keys than others
+            log.error("webhook_secret_not_readable", webhook=str(post.webhook_id))
+            await self._again(claim, post, None, "its secret cannot be read")
         except NoAnswer as error:
             await self._again(claim, post, None, str(error))
         else:

@@ -18,9 +18,9 @@ from libs.contracts.alerts import Alert
 from libs.contracts.ids import new_id
 from libs.contracts.subjects import ALL_ALERTS
 from libs.store.crm.runs import Runs, Wake
-from libs.store.crm.workflows import Workflows
+from libs.store.crm.seals import Seals
 from services.crm.keys import Keys
-from services.crm.workflows.hook_secrets import HookSecrets
+from services.crm.sealing import Sealing
 from tests.integration.crm.stack import LONG_AGO, CrmStack
 from tests.integration.crm.workflows.drawn import a_workflow, edge, ended, enrol, line, node, run_of, way
 from tests.integration.crm.workflows.readers import a_reader, a_template, mails_of
@@ -327,7 +327,7 @@ async def test_a_signed_call_from_outside_lets_in_once(crm: CrmStack) -> None:
     plain = {"hook_secret": secret}  # as it was before there were seals
     await crm.supabase.as_service("PATCH", f"/rest/v1/crm_workflows?id=eq.{workflow}", plain)
     assert (await call(signed(secret, body, "evt_6", now)))[0] == 200
-    await HookSecrets(Workflows(crm.database), Keys([crm.supabase.secret_key])).run()
+    await Sealing(Seals(crm.database), Keys([crm.supabase.secret_key])).run()
     sealed = await stored_secret(crm, workflow)
     assert sealed[:3] == "v1."
     assert secret.removeprefix("whsec_") not in sealed
