@@ -180,6 +180,19 @@ def own_supabase_server(migrated_database: Path, tmp_path: Path) -> Iterator[Sup
     yield from running(migrated_database, tmp_path / "supabase")
 
 
+@pytest.fixture(scope="module")
+def scanner_server(migrated_database: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SupabaseServer]:
+    yield from running(migrated_database, tmp_path_factory.mktemp("scanner") / "supabase")
+
+
+@pytest.fixture
+async def no_signals(scanner_server: SupabaseServer) -> SupabaseServer:
+    """A server without any signal of the scanner, for tests that count all of them."""
+    for table in ("strategy_trades", "scanner_performance", "strategy_performance"):
+        await scanner_server.as_service("DELETE", f"/rest/v1/{table}?active_id=not.is.null")
+    return scanner_server
+
+
 def running(migrated: Path, directory: Path) -> Iterator[SupabaseServer]:
     """On a copy of a migrated database."""
     shutil.copytree(migrated, directory, symlinks=True, dirs_exist_ok=True)

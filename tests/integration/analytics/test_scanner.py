@@ -22,9 +22,7 @@ from tests.integration.service_process import ServiceProcess, StartService
 from tests.integration.supabase_server import SupabaseServer
 from tests.messages import a_candle
 
-pytestmark = pytest.mark.takes(65)
-
-pytestmark = pytest.mark.timeout(90)
+pytestmark = [pytest.mark.takes(40), pytest.mark.timeout(90)]
 
 SIZE = 60
 
@@ -74,8 +72,8 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(bus: Bus, own_supabase_server: SupabaseServer) -> AsyncIterator[Desk]:
-    async with await Database.connect(own_supabase_server.url, own_supabase_server.secret_key) as database:
+async def desk(bus: Bus, no_signals: SupabaseServer) -> AsyncIterator[Desk]:
+    async with await Database.connect(no_signals.url, no_signals.secret_key) as database:
         desk = Desk(bus, Signals(database))
         await desk.start()
         yield desk
@@ -85,11 +83,9 @@ Start = Callable[[], Awaitable[ServiceProcess]]
 
 
 @pytest.fixture
-async def start(start_service: StartService, own_supabase_server: SupabaseServer, bus: Bus) -> Start:
+async def start(start_service: StartService, no_signals: SupabaseServer, bus: Bus) -> Start:
     async def start() -> ServiceProcess:
-        return await start_service(
-            "analytics", "analytics", **own_supabase_server.environment, PREGAO_SCANNER_INTERVAL="0.2"
-        )
+        return await start_service("analytics", "analytics", **no_signals.environment, PREGAO_SCANNER_INTERVAL="0.2")
 
     return start
 
@@ -188,13 +184,13 @@ async def test_without_a_candle_there_is_no_verdict_from_another(desk: Desk, sta
     await desk.until_results({long_ago: "TIMEOUT", recent: "PENDING"})
 
 
-async def test_the_database_may_be_away(desk: Desk, start: Start, own_supabase_server: SupabaseServer) -> None:
+async def test_the_database_may_be_away(desk: Desk, start: Start, no_signals: SupabaseServer) -> None:
     analytics = await start()
-    own_supabase_server.stop()
+    no_signals.stop()
     await desk.tell(desk.now, 1.1, "aggressive")
     await desk.tell(desk.now + SIZE, 1.0)
     await eventually(lambda: analytics.logged("message_handed_back"))
-    own_supabase_server.start()
+    no_signals.start()
     await desk.until_results({desk.now: "LOSS"})
 
 

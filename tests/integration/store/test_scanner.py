@@ -25,8 +25,8 @@ WINDOW = Window(seconds=1800, candles=60)
 
 
 @pytest.fixture
-async def signals(own_supabase_server: SupabaseServer) -> AsyncIterator[Signals]:
-    async with await Database.connect(own_supabase_server.url, own_supabase_server.secret_key) as database:
+async def signals(no_signals: SupabaseServer) -> AsyncIterator[Signals]:
+    async with await Database.connect(no_signals.url, no_signals.secret_key) as database:
         yield Signals(database)
 
 
