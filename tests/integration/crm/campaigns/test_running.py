@@ -369,3 +369,14 @@ def test_hostile_words_stay_words(books: Books) -> None:
     [mail] = books.send()
     assert mail["data"] == {"campaign": {"name": name}}
     assert mail["subject"] in ("{{links.x}}'", "%s")
+
+
+def test_what_was_tried_is_told_by_the_name_of_the_contract(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(40)), subjects=["One", "Two"], test_share=50)
+    books.step(campaign)
+    sent = len([mail for mail in books.send() if mail["subject"] == "Two"])
+    books.ask("select public.crm_choose_subject(:'id', 1, 'boss')", id=campaign)
+    columns = "variant, subject, test_share, won, sent, clicked"
+    told = f"select {columns} from public.crm_ab_tests where campaign_id = :'id' order by 1"  # noqa: S608
+    assert books.ask(told, id=campaign)[1] == f"1\tTwo\t50\tt\t{sent}\t0"
+    assert books.ask("select count(*) from public.crm_journeys") == ["0"]
