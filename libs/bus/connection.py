@@ -215,13 +215,10 @@ class Bus:
         return Subscription(subscription, self.ready)
 
     async def ensure(self, *declarations: Stream | Bucket) -> None:
-        """Create them, or apply their changed settings."""
+        """Create them, or apply their changed settings. Tries for 30 s while a cluster says: not now."""
         # What takes over from others comes after them: from one that is not there yet, the server tries seconds later.
         for declaration in sorted(declarations, key=lambda each: isinstance(each, Stream) and bool(each.sources)):
-            if isinstance(declaration, Stream):
-                await self._jetstream.ensure_stream(declaration, self.clock.now())
-            else:
-                await self._jetstream.ensure_bucket(declaration)
+            await self._jetstream.ensure(declaration)
 
     async def append(
         self,

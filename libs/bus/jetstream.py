@@ -29,6 +29,8 @@ _WRONG_LAST_SEQUENCE = (10071, 10164)
 _NOT_NOW = (0, 10006, 10007, 10008, 10009, 10158)
 """Of a cluster that is without a leader for a moment (what raft says has no number), or where our own try before this
 one is under way."""
+_ELECTED_WITHIN = 30.0
+_AGAIN = 0.25
 
 
 class _Refusal(msgspec.Struct):
@@ -51,6 +53,10 @@ class Extent(NamedTuple):
     last: int
 
 
+class _NotNow(BusUnavailable):
+    """A cluster without a leader: nothing was done."""
+
+
 class WrongSequence(BusError):
     """The subject's last message is not the expected one."""
 
@@ -63,9 +69,15 @@ class JetStream:
 
     def __init__(self, client: Client, requests: Requests, storage: Storage, clock: Clock) -> None:
         self.standstill = Standstill(client, clock)
+        self._clock = clock
         self._requests = requests
         self._storage = storage
         self.api: JetStreamContext = client.jetstream(timeout=5.0)
+
+    @property
+    def clustered(self) -> bool:
+        """Whether another server may answer for a stream than the one that leads it."""
+        return (self._storage.replicas or 1) > 1
 
     async def store(self, subject: str, data: bytes, headers: Mapping[str, str], timeout: float) -> int:
         """Publish and wait until it is stored; its sequence in the stream.
@@ -147,8 +159,20 @@ class JetStream:
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"{stream.name}/{sequence}: not readable ({type(error).__name__})") from error
 
-    async def ensure_stream(self, stream: Stream, now: datetime) -> None:
-        """`now`: from when on one that is made now takes over from others."""
+    async def ensure(self, declaration: Stream | Bucket) -> None:
+        """Raises BusError, or BusUnavailable when nobody confirms it."""
+        deadline = self._clock.monotonic() + _ELECTED_WITHIN
+        while True:
+            try:
+                if isinstance(declaration, Bucket):
+                    return await self._ensure_bucket(declaration)
+                return await self._ensure_stream(declaration, self._clock.now())
+            except _NotNow:
+                if self._clock.monotonic() >= deadline:
+                    raise
+                await asyncio.sleep(_AGAIN)
+
+    async def _ensure_stream(self, stream: Stream, now: datetime) -> None:
         await self._ensure(
             api.StreamConfig(
                 name=stream.name,
@@ -167,7 +191,7 @@ class JetStream:
             now,
         )
 
-    async def ensure_bucket(self, bucket: Bucket) -> None:
+    async def _ensure_bucket(self, bucket: Bucket) -> None:
         """A bucket is a stream (ADR-8); built by hand because nats-py's own call cannot update one."""
         prefix = f"$KV.{bucket.name}"
         await self._ensure(
@@ -213,7 +237,8 @@ class JetStream:
             else:
                 await self.api.update_stream(_resembling(config, known))
         except APIError as error:
-            raise BusError(f"stream {config.name}: {error.description} ({error.err_code})") from error
+            kind = _NotNow if error.err_code in _NOT_NOW else BusError
+            raise kind(f"stream {config.name}: {error.description} ({error.err_code})") from error
         except (NatsError, TimeoutError) as error:
             raise BusUnavailable(f"stream {config.name}: not confirmed ({type(error).__name__})") from error
 

@@ -1,7 +1,7 @@
 """Reading what a stream holds under a subject, from some time on, once.
 
 By batched direct gets (ADR-31): no consumer is made for it, so that thousands can read at once. In a cluster any
-replica answers, which may be some milliseconds behind.
+replica answers, which may be behind, or cut off from the others: so the leader is asked for the last message first.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ from libs.bus.jetstream import JetStream
 from libs.bus.topology import Stream
 
 _TIMEOUT = 10.0
+_BEHIND = 0.05
+"""Seconds until a replica that was behind is asked again."""
 _BATCH = 500
 _END, _NOTHING = "204", "404"
 
@@ -44,16 +46,29 @@ class Stored:
 async def read_past(jetstream: JetStream, stream: Stream, subject: str, since: datetime) -> list[Stored]:
     """The messages stored under a subject since then, in order, up to the last there is when this is called: all of
     them, or BusUnavailable."""
-    client = jetstream.api._nc
-    found: list[Stored] = []
-    query: _Get | None = _Get(_BATCH, subject, start_time=since.isoformat())
     try:
         async with asyncio.timeout(_TIMEOUT):
-            with Cancellable():
-                while query is not None:
-                    query = await _read(client, stream, query, found)
+            newest = await _newest(jetstream, stream, subject, since) if jetstream.clustered else 0
+            while True:
+                found = await _read_all(jetstream.api._nc, stream, _Get(_BATCH, subject, start_time=since.isoformat()))
+                if newest <= (found[-1].sequence if found else 0):
+                    return found
+                await asyncio.sleep(_BEHIND)
     except (NatsError, TimeoutError) as error:
         raise BusUnavailable(f"{stream.name}/{subject}: not readable ({error!r})") from error
+
+
+async def _newest(jetstream: JetStream, stream: Stream, subject: str, since: datetime) -> int:
+    """Number of the last message that there is to be found; 0 if there is none."""
+    last = await jetstream.last(stream.name, subject, _TIMEOUT)
+    return last.seq or 0 if last is not None and last.time is not None and last.time >= since else 0
+
+
+async def _read_all(client: Client, stream: Stream, query: _Get | None) -> list[Stored]:
+    found: list[Stored] = []
+    with Cancellable():
+        while query is not None:
+            query = await _read(client, stream, query, found)
     return found
 
 

@@ -44,9 +44,9 @@ class Cluster:
     def ca_file(self) -> Path:
         return self._directory / "tls" / "ca.crt"
 
-    def url(self, first: int = 0) -> str:
-        """Of all, the `first` to be tried first."""
-        order = [(first + number) % len(NODES) for number in NODES]
+    def url(self, first: int = 0, servers: int = len(NODES)) -> str:
+        """Of so many, the `first` to be tried first."""
+        order = [(first + number) % len(NODES) for number in range(servers)]
         return ",".join(f"tls://127.0.0.1:{self._ports['client'][node]}" for node in order)
 
     async def start(self) -> None:
@@ -102,9 +102,9 @@ class Cluster:
                             return
                 await asyncio.sleep(0.05)
 
-    async def connect(self, user: str, first: int = 0, instance: str = "one") -> Bus:
+    async def connect(self, user: str, first: int = 0, instance: str = "one", servers: int = len(NODES)) -> Bus:
         return await Bus.connect(
-            self.url(first), user, PASSWORDS[user], service=user, instance=instance, clock=SystemClock(),
+            self.url(first, servers), user, PASSWORDS[user], service=user, instance=instance, clock=SystemClock(),
             storage=Storage(replicas=3), ca_file=self.ca_file,
         )  # fmt: skip
 

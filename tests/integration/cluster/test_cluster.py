@@ -12,8 +12,11 @@ from libs.bus import Bus, BusUnavailable
 from libs.bus.permissions import ADMIN
 from libs.bus.topology import ORDERS, TRADES, Storage
 from libs.contracts.clock import SystemClock
+from libs.contracts.orders import OrderState, TradeOpened
+from libs.contracts.subjects import trade
 from tests.integration.cluster.load import Load, load
 from tests.integration.cluster.servers import NODES, PASSWORDS, Cluster
+from tests.messages import NOW, OTHER_USER, an_opening, an_order
 
 pytestmark = [
     pytest.mark.takes(20),
@@ -111,6 +114,26 @@ async def test_nothing_is_lost(trouble: Trouble, cluster: Cluster, buses: tuple[
         await going.more(20)
         await trouble(cluster, await leader(buses[2]), going)
     assert going.longest < STANDSTILL
+
+
+@pytest.mark.skipif(not LONG, reason="part of `make chaos`")
+async def test_whoever_is_cut_off_with_a_server_does_not_take_what_it_has_for_all_there_is(
+    cluster: Cluster, buses: tuple[Bus, Bus, Bus]
+) -> None:
+    alone = (await leader(buses[2]) + 1) % 3
+    writer, subject, user = buses[(alone + 1) % 3], trade(OTHER_USER, OrderState.OPENED), OTHER_USER
+    reader = await cluster.connect(ADMIN, alone, "alone", servers=1)
+    before, after = (an_opening(order=an_order(sequence=number, user=user)) for number in (1, 2))
+    await writer.append(subject, before, id="alone.1")
+    assert await reader.past(TRADES, subject, TradeOpened, NOW) == [before]
+    await cluster.isolate(alone)
+    await writer.append(subject, after, id="alone.2", timeout=STANDSTILL)
+    with pytest.raises(BusUnavailable):
+        await reader.past(TRADES, subject, TradeOpened, NOW)
+    await cluster.mend()
+    await cluster.healthy(alone)
+    assert await reader.past(TRADES, subject, TradeOpened, NOW) == [before, after]
+    await reader.close()
 
 
 @pytest.mark.skipif(not LONG, reason="part of `make chaos`")
