@@ -15,7 +15,7 @@ help:
 	@echo 'make watch    the running candle, the bot, its trades and profit, in the terminal'
 	@echo 'make test     unit, integration and end-to-end tests'
 	@echo 'make test-browser what a trader sees, in a real Chromium'
-	@echo 'make test-operations a roll-out under load, each service twice; a restore of the stack'
+	@echo 'make test-operations a roll-out under load, each service twice; on a cluster of NATS whose servers die; restores'
 	@echo 'make chaos    N random schedules of faults from seed SEED on; ROUNDS of trouble for a cluster of NATS; RUNS of a'
 	@echo '              workflow under FAULTS; BOTS bots for MINUTES while processes die'
 	@echo 'make lint     ruff, mypy, import-linter'

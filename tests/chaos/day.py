@@ -63,13 +63,13 @@ class Day:
     def __init__(
         self,
         bus: Bus,
-        nats: NatsServer,
+        nats: NatsServer | None,
         broker: PaperBroker,
         database: SupabaseServer,
         processes: Sequence[ServiceProcess],
         seed: int,
     ) -> None:
-        """`processes` may die at any time, and so may the message bus; the database is stopped, as for maintenance."""
+        """`processes` may die at any time, and so may `nats`; the database is stopped, as for maintenance."""
         self._bus = bus
         self._nats = nats
         self._broker = broker
@@ -105,6 +105,18 @@ class Day:
             while await self._trades() < trades:
                 await asyncio.sleep(0.5)
 
+    async def more(self, trades: int, patience: float = 90.0) -> float:
+        """Returns when so many more have ended at the broker than until now; after how many seconds. Raises
+        TimeoutError."""
+        began, known = self._bus.clock.monotonic(), -1
+        async with asyncio.timeout(patience):
+            while True:
+                now = sum([await self._ended(player) for player in self._players])
+                known = now if known < 0 else known
+                if now >= known + trades:
+                    return self._bus.clock.monotonic() - began
+                await asyncio.sleep(0.2)
+
     async def end(self, patience: float = 90.0) -> None:
         """Returns when every bot has stopped and the database knows every trade, or the patience is over:
         then `compare` tells what is missing."""
@@ -127,6 +139,9 @@ class Day:
                 found.append(f"{player.user} ({player.account}): {problems}\n{book.story()}")
         return found
 
+    async def _ended(self, player: Player) -> int:
+        return sum(position["status"] == "closed" for position in await self._broker.positions(player.account))
+
     async def _trades(self) -> int:
         return sum([len(await self._closed(player)) for player in self._players])
 
@@ -140,6 +155,7 @@ class Day:
             return
         if number == len(self._processes):
             self._tell("nats killed")
+            assert self._nats is not None
             self._nats.kill()
             self._nats.start()
             return

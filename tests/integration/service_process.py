@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -103,16 +104,16 @@ class ServiceProcess:
 StartService = Callable[..., Awaitable[ServiceProcess]]
 
 
-@pytest.fixture
-async def start_service(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[StartService]:
-    """`await start_service("bot_runtime", "bots", PREGAO_LOG_LEVEL="DEBUG")`: ready when it returns."""
+@asynccontextmanager
+async def starting(environment: Callable[[str], Mapping[str, str]], logs: Path) -> AsyncIterator[StartService]:
+    """`environment(user)`: how that user finds the bus. What was started is stopped when it is left."""
     processes: list[ServiceProcess] = []
 
     async def start(directory: str, user: str, **variables: str) -> ServiceProcess:
         process = ServiceProcess(
             f"services.{directory}",
-            nats_server.environment(user) | variables,
-            tmp_path / f"{directory}-{len(processes)}.log",
+            {**environment(user), **variables},
+            logs / f"{directory}-{len(processes)}.log",
         )
         processes.append(process)
         await process.start()
@@ -121,3 +122,10 @@ async def start_service(nats_server: NatsServer, tmp_path: Path) -> AsyncIterato
     yield start
     for process in reversed(processes):
         await process.stop()
+
+
+@pytest.fixture
+async def start_service(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[StartService]:
+    """`await start_service("bot_runtime", "bots", PREGAO_LOG_LEVEL="DEBUG")`: ready when it returns."""
+    async with starting(nats_server.environment, tmp_path) as start:
+        yield start

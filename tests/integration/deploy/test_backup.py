@@ -16,6 +16,7 @@ from nats.aio.client import Client
 
 from deploy.backup.archive import Archive
 from deploy.backup.streams import kept
+from deploy.local.supabase import MIGRATIONS
 from libs.bus import Bus, Consumer, Delivery, RevisionConflict
 from libs.bus.permissions import ADMIN
 from libs.bus.topology import BUCKETS, NEWS, ORDERS, STREAMS, TRADES
@@ -24,6 +25,7 @@ from libs.contracts.orders import OrderRecord, OrderState
 from libs.contracts.subjects import trade
 from libs.service import CannotStart
 from tests.integration.nats_server import NatsServer, eventually
+from tests.integration.store.test_hosted import PROJECT
 from tests.messages import NOW, USER, a_record, an_opening, an_order
 
 SUBJECT = trade(USER, OrderState.OPENED)
@@ -154,25 +156,66 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             yield running.get_uri()
 
 
+WHAT_IS_THERE = """
+with ours as (select oid, nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema')
+select 'table', schemaname || '.' || tablename || rowsecurity from pg_tables
+union all select 'policy', to_jsonb(each)::text from pg_policies each
+union all select 'function', p.oid::regprocedure::text
+  || concat_ws(' ', prosecdef, proconfig, array(select unnest(proacl)::text order by 1))
+  from pg_proc p join ours on ours.oid = pronamespace
+union all select 'trigger', tgrelid::regclass || tgname from pg_trigger where not tgisinternal
+union all select 'right', relname || array(select unnest(relacl)::text order by 1)::text
+  from pg_class join ours on ours.oid = relnamespace
+union all select 'index', indexdef from pg_indexes join ours on nspname = schemaname
+union all select 'published', schemaname || '.' || tablename from pg_publication_tables
+order by 1, 2
+"""
+SIGNED_UP = """
+insert into auth.users (id, email, raw_user_meta_data)
+select gen_random_uuid(), 'é' || n || '@example.test', jsonb_build_object('avalon_user_id', n)
+from generate_series(1, 100) n
+"""
+OWN = """
+select set_config('request.jwt.claims', json_build_object('sub', user_id, 'role', 'authenticated')::text, true)
+from public.profiles where email = 'é7@example.test'
+"""
+
+
+@asynccontextmanager
+async def database(url: str) -> AsyncIterator[asyncpg.Connection]:
+    connection = await asyncpg.connect(url)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 async def test_the_database_is_as_it_was(nats_server: NatsServer, postgres: str, tmp_path: Path) -> None:
-    connection = await asyncpg.connect(postgres)
-    await connection.execute("create database live; ")
-    await connection.execute("create database other")
-    await connection.close()
+    """All our tables, rules and rights, and what is in them."""
+    async with database(postgres) as server:
+        await server.execute("create database live; ")
+        await server.execute("create database other")
     live, other = (postgres.replace("/postgres?", f"/{name}?") for name in ("live", "other"))
-    connection = await asyncpg.connect(live)
-    await connection.execute("create schema private; create table private.one (id int primary key, said text)")
-    await connection.execute("alter table private.one enable row level security")
-    await connection.execute("insert into private.one select n, 'é' || n from generate_series(1, 1000) n")
-    await connection.close()
+    async with database(live) as connection:
+        await connection.execute(PROJECT.replace("on database postgres", "on database live"))
+        for file in sorted(MIGRATIONS.glob("*.sql")):
+            await connection.execute(file.read_text())
+        await connection.execute(f"reset role; {SIGNED_UP}")
+        before = await connection.fetch(WHAT_IS_THERE)
+    assert len(before) > 900
     async with connected(nats_server) as (_, client):
         archive = Archive(tmp_path / "backup")
         assert await archive.make(client, live, NOW) == ["database.dump"]
         for _ in range(2):  # also over what is there
             await archive.restore(client, other, None)
-            connection = await asyncpg.connect(other)
-            assert tuple(await connection.fetchrow("select count(*), max(said) from private.one")) == (1000, "é999")
-            assert await connection.fetchval("select relrowsecurity from pg_class where relname = 'one'")
-            await connection.close()
+            async with database(other) as connection:
+                assert await connection.fetch(WHAT_IS_THERE) == before
+                assert await connection.fetchval("select count(*) from public.profiles") == 101
+                async with connection.transaction():
+                    await connection.execute(OWN)
+                    await connection.execute("set local role authenticated")
+                    assert [row["email"] for row in await connection.fetch("select email from public.profiles")] == [
+                        "é7@example.test"
+                    ]
         with pytest.raises(CannotStart, match="pg_dump failed"):
             await Archive(tmp_path / "another").make(client, live.replace("/live?", "/nothing?"), NOW)
