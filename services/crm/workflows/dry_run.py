@@ -78,7 +78,12 @@ def _found(
 
 def _event(told: p.EventMatch) -> dict[str, Any]:
     """The data of one that it matches."""
-    data: dict[str, Any] = {"fields": list(told.fields), "tag": told.tag, "losses": told.losses, **told.where}
+    data: dict[str, Any] = {
+        "fields": list(told.fields) or ["name"],
+        "tag": told.tag,
+        "losses": told.losses,
+        **told.where,
+    }
     if told.segment_id is not None:
         data["segment"] = str(told.segment_id)
     return data

@@ -1,5 +1,6 @@
 """What each kind of node is told, as its author writes it under `data.params`. Anything else in there is refused."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
@@ -39,7 +40,7 @@ class EventMatch(Params, frozen=True, kw_only=True):
 
     event: EventType
     fields: Annotated[tuple[Short, ...], Meta(max_length=50)] = ()
-    """Of `contact_updated`: any of these has changed."""
+    """Of `contact_updated`: any of these has changed; without, anything but trading facts (`fact.…`)."""
     tag: Annotated[str, Meta(max_length=50)] = ""
     segment_id: UUID | None = None
     losses: Annotated[int, Meta(ge=0, le=1000)] = 0
@@ -59,10 +60,16 @@ class EventMatch(Params, frozen=True, kw_only=True):
             if getattr(self, name) and self.event not in events:
                 raise ValueError(f"`{name}` is only of {' and '.join(events)}")
 
+    def _is_meant(self, changed: Iterable[str]) -> bool:
+        """A trader's facts change with every trade: they count where they are named."""
+        if self.fields:
+            return not set(self.fields).isdisjoint(changed)
+        return any(not name.startswith("fact.") for name in changed)
+
     def matches(self, event: str, data: dict[str, Any]) -> bool:
         return (
             event == self.event
-            and (not self.fields or bool(set(self.fields) & set(data.get("fields") or ())))
+            and (self.event != "contact_updated" or self._is_meant(data.get("fields") or ()))
             and (not self.tag or str(data.get("tag", "")).casefold() == self.tag.casefold())
             and (self.segment_id is None or data.get("segment") == str(self.segment_id))
             and (not self.losses or int(data.get("losses") or 0) >= self.losses)

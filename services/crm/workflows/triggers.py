@@ -1,19 +1,22 @@
 """What happens to contacts begins runs, and wakes those that wait for it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
+import structlog
 from prometheus_client import Counter
 
 from libs.bus import Consumer, Delivery, Poison, Unavailable
 from libs.bus.topology import CRM
 from libs.contracts.crm.events import CrmEvent
 from libs.store import StoreRefused, StoreUnavailable
-from libs.store.crm.runs import Entry, Interest, Runs, Wake
+from libs.store.crm.runs import Entry, Interest, Runs, Trigger, Wake
 from services.crm.workflows.engine import Programs
 from services.crm.workflows.kinds import read_params
-from services.crm.workflows.params import EventMatch
+from services.crm.workflows.params import EventMatch, Params
+
+log = structlog.get_logger()
 
 CONSUMER = Consumer(CRM.name, "crm-workflows", batch=200, linger=0.02)
 
@@ -61,9 +64,18 @@ class Triggers:
                     break
 
 
+def _readable(triggers: Iterable[Trigger]) -> Iterator[tuple[Trigger, Params]]:
+    """One that nobody can read any more does not keep the others from beginning."""
+    for trigger in triggers:
+        try:
+            yield trigger, read_params("trigger", trigger.params)
+        except msgspec.ValidationError as error:
+            log.warning("trigger_unreadable", workflow=str(trigger.workflow), error=str(error))
+
+
 def _entries(events: list[CrmEvent], interest: Interest) -> Iterator[Entry]:
     """One of a workflow for an event, by the first of its triggers that it matches."""
-    triggers = [(trigger, read_params("trigger", trigger.params)) for trigger in interest.triggers]
+    triggers = list(_readable(interest.triggers))
     for event in events:
         begun: set[object] = set()
         for trigger, told in triggers:

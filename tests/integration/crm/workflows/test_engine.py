@@ -265,6 +265,41 @@ async def test_a_clock_lets_in_everybody_of_a_segment_once(crm: CrmStack) -> Non
     assert (await crm.ask("GET", f"workflows/{workflow}/executions"))["total"] == 3
 
 
+async def test_whom_a_clock_lets_in_is_not_forgotten_for_a_new_version(crm: CrmStack) -> None:
+    segment = (await crm.ask("POST", "segments", {"name": new_id(), "kind": "static"}))["data"]["id"]
+    contacts = [(await crm.contact())["id"] for _ in range(2)]
+    await crm.ask("POST", f"segments/{segment}/contacts", {"contacts": contacts})
+    trigger = {"event": "schedule", "cron": "0 9 * * *", "segment_id": segment}
+    workflow = await a_workflow(crm, line(trigger=trigger), runs_per_minute=1)
+    path = f"/rest/v1/crm_workflow_schedules?workflow_id=eq.{workflow}"
+    await crm.supabase.as_service("PATCH", path, {"due_at": "2026-01-01T12:00:00Z"})
+    await first_run(crm, workflow)
+    other = line(node("note", "create_note", {"text": "Another"}), trigger=trigger)
+    await crm.ask("PATCH", f"workflows/{workflow}", {"workflow_definition": other, "settings": {}})
+    assert (await crm.ask("POST", f"workflows/{workflow}/activate"))["data"]["workflow"]["published"] == 2
+    run = await first_run(crm, workflow, 2)
+    assert (await ended(crm, workflow, run))["version"] == 2
+    runs = (await crm.ask("GET", f"workflows/{workflow}/executions"))["data"]
+    assert {run["contact_id"] for run in runs} == set(contacts)
+
+
+async def test_a_version_that_nobody_can_read_fails_its_own_runs_only(crm: CrmStack) -> None:
+    """Of a deployment whose rules were others."""
+    bad, good = await a_workflow(crm, line(), re_entry="always"), await a_workflow(crm, line())
+    strange = {"id": "begin", "kind": "trigger", "params": {"event": "eclipse"}, "out": {}}
+    version = {
+        "workflow_id": bad, "number": 2, "workflow_definition": {}, "graph": {"nodes": {"begin": strange}},
+        "triggers": [{"node": "begin", "params": {"event": "manual"}}], "settings": {}, "checksum": "",
+        "published_by": "",
+    }  # fmt: skip
+    [row] = await crm.supabase.as_service("POST", "/rest/v1/crm_workflow_versions", version)
+    await crm.supabase.as_service("PATCH", f"/rest/v1/crm_workflows?id=eq.{bad}", {"version_id": row["id"]})
+    contact = await crm.contact()
+    [broken], [fine] = await enrol(crm, bad, contact["id"]), await enrol(crm, good, contact["id"])
+    assert (await ended(crm, bad, broken))["status"] == "failed"
+    assert (await ended(crm, good, fine))["outcome"] == "exit"
+
+
 async def test_who_walked_from_an_older_place_changes_nothing(crm: CrmStack) -> None:
     workflow = await a_workflow(
         crm, line(node("wait", "delay", {"seconds": 3600}), node("tag", "add_tag", {"tag": "x"}))
