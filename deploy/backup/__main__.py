@@ -36,21 +36,37 @@ async def _run(settings: BackupSettings, chosen: argparse.Namespace) -> list[str
     )
     url = None if settings.database_url is None else str(settings.database_url)
     try:
-        archive = Archive(chosen.directory)
-        if chosen.command == "make":
-            return await archive.make(client, url, SystemClock().now())
-        return await archive.restore(client, url, chosen.replicas)
+        if chosen.command == "restore":
+            return await Archive(chosen.directory).restore(client, url, chosen.replicas)
+        now = SystemClock().now()
+        archive = Archive(Path(now.strftime(str(chosen.directory))))
+        files = await archive.make(client, url, now)
+        if chosen.keep is not None:
+            archive.forget_older(chosen.keep)
+        return files
     finally:
         await client.close()
+
+
+def _some(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="backup", description="Streams, and with PREGAO_DATABASE_URL the database.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, says in {"make": "into a new directory", "restore": "into servers that have none of it"}.items():
+    for name, says in {
+        "make": "into a new directory, such as backups/%%Y%%m%%dT%%H%%M (in UTC)",
+        "restore": "into servers that have none of it",
+    }.items():
         command = commands.add_parser(name, help=says)
         command.add_argument("directory", type=Path)
-        if name == "restore":
+        if name == "make":
+            command.add_argument("--keep", type=_some, help="of all beside it, so many; older ones are removed")
+        else:
             command.add_argument("--replicas", type=int, help="of each stream; by default as it was")
     chosen = parser.parse_args()
     try:

@@ -6,6 +6,7 @@ know by its id. The other way round, what was acknowledged in between would be i
 
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,6 +46,16 @@ class Archive:
         listed = {"made": now.isoformat(), "streams": described, "files": sums}
         (self.directory / _LIST).write_text(json.dumps(listed, indent=2))  # last: without it, it is no backup
         return sorted(sums)
+
+    def forget_older(self, keep: int) -> None:
+        """Remove those beside it that were made before the newest `keep`; what is no backup, or one that was not
+        finished, stays."""
+        made = {
+            listed.parent: json.loads(listed.read_text())["made"] for listed in self.directory.parent.glob(f"*/{_LIST}")
+        }
+        for old in sorted(made, key=made.__getitem__, reverse=True)[keep:]:
+            (old / _LIST).unlink()  # first: without it, it is no backup
+            shutil.rmtree(old)
 
     async def restore(self, client: Client, database_url: str | None, replicas: int | None) -> list[str]:
         """Everything is checked before anything is done. `replicas`: of each stream, where the servers are others.

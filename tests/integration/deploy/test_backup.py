@@ -4,6 +4,8 @@ import asyncio
 import importlib
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ from nats.aio.client import Client
 from deploy.backup.archive import Archive
 from deploy.backup.streams import kept
 from deploy.local.supabase import MIGRATIONS
+from deploy.settings_table import ROOT
 from libs.bus import Bus, Consumer, Delivery, RevisionConflict
 from libs.bus.permissions import ADMIN
 from libs.bus.topology import BUCKETS, NEWS, ORDERS, STREAMS, TRADES
@@ -123,6 +126,17 @@ async def test_while_others_write_it_is_of_one_moment(nats_server: NatsServer, t
 async def test_what_is_of_the_moment_is_not_kept() -> None:
     assert NEWS.name not in kept()
     assert {"KV_orders", "KV_desired", "KV_bots", "KV_sessions", "TRADES", "LEDGER", "CRM", "DLQ"} <= set(kept())
+
+
+async def test_of_those_that_are_made_so_many_are_kept(nats_server: NatsServer, tmp_path: Path) -> None:
+    told = {**os.environ, **nats_server.environment(ADMIN)}
+    kept_at = tmp_path / "kept"
+    for name in ("c", "a", "b", "%Y"):  # in this order, which is not that of their names
+        command = [sys.executable, "-m", "deploy.backup", "make", str(kept_at / name), "--keep", "2"]
+        await asyncio.to_thread(subprocess.run, command, cwd=ROOT, env=told, check=True, timeout=30)
+        (kept_at / "unfinished").mkdir(exist_ok=True)
+    left = {each.name for each in kept_at.iterdir()}
+    assert left == {"b", f"{SystemClock().now():%Y}", "unfinished"}
 
 
 @pytest.mark.parametrize("harm", ["altered", "unfinished"])

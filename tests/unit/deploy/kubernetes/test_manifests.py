@@ -12,6 +12,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy.kubernetes.secrets import secrets
 from deploy.services import HEALTH_PORT, SERVICES
 from libs.bus.permissions import SERVICES as USERS
 from services.bot_runtime.partitions import PARTITIONS
@@ -20,6 +21,7 @@ from tests.unit.deploy.kubernetes.manifests import (
     CLUSTERS,
     KUBERNETES,
     OVERLAYS,
+    TOLD,
     Manifest,
     containers,
     labels,
@@ -192,23 +194,48 @@ def test_mails_are_signed_with_a_key_that_is_mounted_and_lead_to_where_browsers_
     assert settings["PREGAO_MAIL_PUBLIC_URL"] == f"https://{host}"
 
 
-def test_mails_that_come_back_reach_crm_alone_and_only_where_that_is_wanted(tmp_path: Path) -> None:
-    there = os.path.relpath(KUBERNETES, tmp_path.resolve())
-    (tmp_path / "kustomization.yaml").write_text(
-        f"namespace: pregao\nresources: [{there}/base]\ncomponents: [{there}/bounces]\n"
+def with_component(name: str, directory: Path) -> dict[tuple[str, str], Manifest]:
+    """The base with something that an overlay may want."""
+    there = os.path.relpath(KUBERNETES, directory.resolve())
+    (directory / "kustomization.yaml").write_text(
+        f"namespace: pregao\nresources: [{there}/base]\ncomponents: [{there}/{name}]\n"
     )
-    with_them = {(each["kind"], each["metadata"]["name"]): each for each in render(tmp_path)}
-    for manifest in with_them.values():
+    made = {(each["kind"], each["metadata"]["name"]): each for each in render(directory)}
+    for manifest in made.values():
         kubernetes_validate.validate(manifest, NEWEST, strict=True)
-    service = with_them["Service", "bounces"]["spec"]
-    container = with_them["Deployment", "crm"]["spec"]["template"]["spec"]["containers"][0]
+    return made
+
+
+def test_mails_that_come_back_reach_crm_alone_and_only_where_that_is_wanted(tmp_path: Path) -> None:
+    made = with_component("bounces", tmp_path)
+    service = made["Service", "bounces"]["spec"]
+    container = made["Deployment", "crm"]["spec"]["template"]["spec"]["containers"][0]
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert service["selector"] == {"app.kubernetes.io/name": "crm"}
     assert [(port["port"], ports[port["targetPort"]]) for port in service["ports"]] == [(25, BOUNCES)]
-    policy = with_them["NetworkPolicy", "bounces"]["spec"]
+    policy = made["NetworkPolicy", "bounces"]["spec"]
     assert policy["podSelector"] == {"matchLabels": service["selector"]}
     assert policy["ingress"][0]["ports"] == [{"port": BOUNCES}]
     assert "bounces" not in of_kind("production", "Service", "NetworkPolicy")
+
+
+def test_who_makes_backups_is_as_harmless_as_the_others_and_reaches_the_bus(tmp_path: Path) -> None:
+    made = with_component("backup", tmp_path)
+    template = made["CronJob", "backup"]["spec"]["jobTemplate"]["spec"]["template"]
+    pod, container = template["spec"], template["spec"]["containers"][0]
+    example = made["Job", "migrate"]["spec"]["template"]["spec"]
+    assert container["securityContext"] == example["containers"][0]["securityContext"]
+    assert container["image"] == example["containers"][0]["image"]
+    assert pod["securityContext"] == {**example["securityContext"], "fsGroup": 10001}
+    assert pod["automountServiceAccountToken"] is False
+    assert selects(made["NetworkPolicy", "to-the-bus"]["spec"]["podSelector"], template["metadata"]["labels"])
+    assert not selects(made["NetworkPolicy", "internet"]["spec"]["podSelector"], template["metadata"]["labels"])
+    password = next(each for each in container["env"] if each["name"] == "PREGAO_NATS_PASSWORD")
+    secret = password["valueFrom"]["secretKeyRef"]
+    kept = {each["metadata"]["name"]: each["stringData"] for each in secrets(TOLD)}
+    assert secret["key"] in kept[secret["name"]]
+    assert container["args"][0] == "deploy.backup"
+    assert container["args"][2].startswith(container["volumeMounts"][0]["mountPath"])
 
 
 def peers(overlay: str, direction: str) -> Iterator[tuple[str, Any, Any]]:
