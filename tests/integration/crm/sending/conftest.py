@@ -17,4 +17,5 @@ def server_without_senders(
 async def quiet_server(server_without_senders: SupabaseServer) -> SupabaseServer:
     """Nothing waits that others have queued."""
     await server_without_senders.as_service("DELETE", "/rest/v1/crm_mail_out?state=in.(queued,sending)")
+    await server_without_senders.as_service("DELETE", "/rest/v1/crm_mail_pace?domain=not.is.null")
     return server_without_senders
