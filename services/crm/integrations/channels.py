@@ -14,6 +14,7 @@ from services.crm.keys import BadSeal, Keys
 from services.crm.sending.channel import Channel
 from services.crm.sending.letter import Writer
 from services.crm.sending.outside import Outside
+from services.crm.sending.pace import Pace
 from services.crm.sending.provider import Provider
 from services.crm.sending.smtp import Mailer, Security, Server
 from services.crm.sending.unconfigured import Unconfigured
@@ -39,9 +40,11 @@ class Channels:
         writer: Writer,
         own: Server | None,
         connections: int,
+        rate: float,
         clock: Clock,
     ) -> None:
-        """`own`: the mail server of this process's settings, which counts when no administrator has set one up."""
+        """`own`: the mail server of this process's settings, which counts when no administrator has set one up. `rate`:
+        mails a second at most."""
         self._integrations = integrations
         self._keys = keys
         self._outside = outside
@@ -49,6 +52,7 @@ class Channels:
         self._own = own
         self._connections = connections
         self._clock = clock
+        self._pace = Pace(rate, clock)
         self._known: dict[str, datetime] = {}
         self._looked = -_LOOK
         self._channels: dict[str, Channel] = {name: Unconfigured() for name in PROVIDERS}
@@ -76,7 +80,7 @@ class Channels:
         return msgspec.json.decode(self._keys.open(sealed_for(stored.id), stored.sealed), type=dict[str, str])
 
     def mailer(self, server: Server) -> Mailer:
-        return Mailer(server, self._writer, self._connections)
+        return Mailer(server, self._writer, self._connections, pace=self._pace)
 
     def server(self, settings: Mapping[str, str]) -> Server:
         """Of an administrator's: it is outside."""

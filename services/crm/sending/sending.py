@@ -54,7 +54,7 @@ async def sending(
     integrations, webhooks, tracking = Integrations(database), Webhooks(database), Tracking(database)
     versions = Versions(Templates(database))
     outside = Outside(private=settings.crm_private_targets)
-    channels = Channels(integrations, keys, outside, writer, own, settings.mail_connections, clock)
+    channels = Channels(integrations, keys, outside, writer, own, settings.mail_connections, settings.mail_rate, clock)
     chance = random.Random()  # noqa: S311 - so that retries do not come together
     try:
         yield Sending(

@@ -24,6 +24,8 @@ class SendingSettings(ServiceSettings):
     mail_smtp_password: Password | None = None
     mail_connections: int = Field(default=20, ge=1, le=200)
     """To the mail server, and so many mails are handed over at once."""
+    mail_rate: float = Field(default=0.0, ge=0, le=10_000)
+    """Mails a second that this process hands over at most, as the server's provider allows; 0: as many as it can."""
     mail_pace: float = Field(default=0.05, ge=0, le=3600)
     """Seconds between two mails to one domain."""
     mail_sender_name: str = "Pregão"

@@ -15,12 +15,14 @@ from libs.store.crm.mails import ClaimedMail
 from services.crm.sending.channel import SENT, Outcome, Unwritable
 from services.crm.sending.letter import Letter, Writer
 from services.crm.sending.outside import NoAnswer, NotAllowed, Outside
+from services.crm.sending.pace import Pace
 from services.crm.templates.compiled import Compiled
 from services.crm.templates.tags import BadTag, Missing
 
 _TIMEOUT = 20.0
 """Seconds that the server has for each answer."""
-_PATIENCE = 15.0
+_TURN, _PATIENCE = 3.0, 15.0
+"""Seconds; a campaign that is paused waits for what has its turn."""
 _MAILS = 500
 """Over one connection; servers limit that, too."""
 _NO_SUCH_ADDRESS = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1")
@@ -67,8 +69,11 @@ class Server:
 
 
 class Mailer:
-    def __init__(self, server: Server, writer: Writer, connections: int, patience: float = _PATIENCE) -> None:
+    def __init__(
+        self, server: Server, writer: Writer, connections: int, patience: float = _PATIENCE, pace: Pace | None = None
+    ) -> None:
         """`patience`: seconds that a mail waits for a connection, and as many until there is one."""
+        self._pace = pace
         self._patience = patience
         self._server = server
         self._writer = writer
@@ -86,6 +91,11 @@ class Mailer:
 
     async def deliver(self, letter: Letter) -> Outcome:
         """Hand it over; once."""
+        if self._pace is not None:
+            turn = self._pace.turn(_TURN)
+            if turn is None:
+                return Outcome("retry", "no connection: others come first", blameless=True)
+            await asyncio.sleep(turn)
         try:
             async with asyncio.timeout(self._patience):
                 await self._free.acquire()

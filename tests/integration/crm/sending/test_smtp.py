@@ -9,6 +9,7 @@ import pytest
 from libs.contracts.clock import SystemClock
 from libs.contracts.ids import new_id
 from services.crm.sending.letter import Letter, Writer
+from services.crm.sending.pace import Pace
 from services.crm.sending.smtp import Mailer, Server
 from services.crm.templates.compiled import Written
 from tests.integration.crm.sending.post_office import PostOffice, open_post_office
@@ -37,6 +38,19 @@ async def test_who_waits_for_a_connection_too_long_was_not_sent(office: PostOffi
     office.closed.set()
     assert [(await each).kind for each in (first, mailer.deliver(letter("three")))] == ["sent", "sent"]
     assert ([to for _, to, _ in office.taken], office.connections) == (["one@a.test", "three@a.test"], 1)
+    await mailer.close()
+
+
+async def test_no_more_a_second_than_the_provider_allows(office: PostOffice) -> None:
+    clock = SystemClock()
+    mailer = Mailer(Server("127.0.0.1", office.port, "none"), WRITER, 20, pace=Pace(4.0, clock))
+    began = clock.monotonic()
+    outcomes = await asyncio.gather(*(mailer.deliver(letter(str(number))) for number in range(20)))
+    took = clock.monotonic() - began
+    sent = [one for one in outcomes if one.kind == "sent"]
+    assert len(sent) == 13, "those whose turn comes within three seconds"
+    assert took >= 3.0
+    assert {(one.kind, one.blameless) for one in outcomes if one not in sent} == {("retry", True)}
     await mailer.close()
 
 
