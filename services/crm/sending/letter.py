@@ -19,6 +19,8 @@ from services.crm.templates.sample import data_of
 from services.crm.tracking.links import Links, Purpose
 
 _PIXEL = '<img src="{}" width="1" height="1" alt="" style="display:block;border:0">'
+_LEAVE = "List-Unsubscribe: <{}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+"""Not left to the e-mail package, which encodes what is longer than a line: no mailbox would find the address in it."""
 _FOOT = '<p style="font-size:12px;color:#666"><a href="{}" style="color:#666">Unsubscribe</a>{}</p>'
 
 
@@ -61,10 +63,9 @@ class Writer:
         to, name = str(mail.contact["email"]), one_line(str(mail.contact.get("name") or ""))
         message = self._message(mail.id, to, " ".join(name.split()), written)
         if marketing:
-            message["List-Unsubscribe"] = f"<{leave}>"
-            message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
             message["Precedence"] = "bulk"
-        return Letter(self._links.return_path(mail.id) or self.sender["email"], to, self._bytes(message))
+        written_out = self._bytes(message, _LEAVE.format(leave) if marketing else "")
+        return Letter(self._links.return_path(mail.id) or self.sender["email"], to, written_out)
 
     def trial(self, id: UUID, to: str, written: Written) -> Letter:
         """A mail to who tries a template."""
@@ -82,8 +83,9 @@ class Writer:
         message.add_alternative(written.html, subtype="html", cte="base64")  # quoted-printable takes ten times as long
         return message
 
-    def _bytes(self, message: EmailMessage) -> bytes:
-        data = message.as_bytes()
+    def _bytes(self, message: EmailMessage, more: str = "") -> bytes:
+        """`more`: headers as they are written."""
+        data = more.encode("ascii") + message.as_bytes()
         if self._signer is None:
             return data
         head, _, body = data.partition(b"\r\n\r\n")
