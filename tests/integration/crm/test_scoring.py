@@ -95,3 +95,14 @@ async def test_points_are_capped_and_decay(postgres: PostgresServer) -> None:
     twice = "select private.crm_add_score(:'contact', 5, 'wf.1'), private.crm_add_score(:'contact', 5, 'wf.1')"
     assert postgres.ask(twice, contact=contact) == ["t\tf"]
     assert postgres.ask(of, contact=contact) == ["25"]
+
+
+async def test_what_a_trade_changes_scores_only_where_a_rule_names_it(postgres: PostgresServer) -> None:
+    contact = postgres.ask("insert into public.crm_contacts (email) values ('trader@x.test') returning id")[0]
+    postgres.ask("""insert into public.crm_scoring_rules (name, event, delta, filter) values
+        ('any', 'contact_updated', 1, '{}'), ('named', 'contact_updated', 10, '{"fields": ["fact.trades"]}')""")
+    score = """select public.crm_score(jsonb_build_array(jsonb_build_object(
+        'id', gen_random_uuid(), 'type', 'contact_updated', 'contact_id', :'contact', 'data', :'data'::jsonb)))"""
+    for data in ('{"fields": ["fact.balance"]}', '{"fields": ["fact.trades"]}', '{"fields": ["name", "fact.balance"]}'):
+        postgres.ask(score, contact=contact, data=data)
+    assert postgres.ask("select score from public.crm_contacts where id = :'contact'", contact=contact) == ["11"]
