@@ -59,7 +59,7 @@ class Written:
 class Compiled:
     subject: tuple[Piece, ...]
     preheader: tuple[Piece, ...]
-    text: tuple[Piece, ...]
+    text: tuple[Piece | Address, ...]
     document: Document
     variables: tuple[str, ...]
     strict: bool
@@ -76,9 +76,7 @@ class Compiled:
         BadTag for another `subject` than its own that has such a one."""
         said = tuple(pieces(subject)) if subject else self.subject
         line = partial(_line, data=data, strict=self.strict)
-        text = "".join(
-            piece if isinstance(piece, str) else value_of(piece, data, strict=self.strict) for piece in self.text
-        )
+        text = "".join(_word(piece, data, strict=self.strict) for piece in self.text)
         return Written(line(said), self._page(line(self.preheader), data, follow, end), text + foot)
 
     def _page(self, preheader: str, data: Mapping[str, Any], follow: Follow | None, end: str) -> str:
@@ -113,10 +111,12 @@ def compile_template(source: Source, custom_fields: Collection[str] | None = Non
 
     document = document_of(source.html, problem)
     subject, preheader = read(source.subject, "subject"), read(source.preheader, "preheader")
-    text = read(source.text or words_of(source.html), "text")
+    text: list[Piece | Address] = []
+    for part in [source.text] if source.text else words_of(source.html):
+        text += [part] if isinstance(part, Address) else read(part, "text")
     tags = [*document.tags, *(piece for piece in (*subject, *preheader, *text) if isinstance(piece, Tag))]
     compiled = Compiled(
-        subject, preheader, text, document, tuple(sorted({tag.name for tag in tags})), source.policy == "strict"
+        subject, preheader, tuple(text), document, tuple(sorted({tag.name for tag in tags})), source.policy == "strict"
     )
     if custom_fields is not None:
         for code, message in _faults(tags, custom_fields, strict=compiled.strict):
@@ -155,6 +155,15 @@ def _of_mail(source: Source, compiled: Compiled) -> Iterable[tuple[str, str]]:
 def _line(said: tuple[Piece, ...], data: Mapping[str, Any], *, strict: bool) -> str:
     text = "".join(piece if isinstance(piece, str) else value_of(piece, data, strict=strict) for piece in said)
     return " ".join(one_line(text).split())[:_LONGEST_LINE]
+
+
+def _word(piece: Piece | Address, data: Mapping[str, Any], *, strict: bool) -> str:
+    match piece:
+        case Address():
+            return piece.target(data, strict=strict).removeprefix("mailto:")
+        case Tag():
+            return value_of(piece, data, strict=strict)
+    return piece
 
 
 def _part(part: Part, data: Mapping[str, Any], follow: Follow | None, *, strict: bool) -> str:

@@ -1,5 +1,6 @@
 """Cleaned HTML, taken apart: what is the same for everybody, and in between tags and links."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -147,6 +148,11 @@ def _joined(parts: list[Part]) -> list[Part]:
     return made
 
 
+_UNSAID = {ord("\n"): " ", 0xE000: None, 0xE001: None}
+_HREF = re.compile("\ue000([0-9]+)\ue001")
+"""Where an address stands in words, by its number; these characters mean nothing to anybody."""
+
+
 class _Words(HTMLParser):
     """What of HTML is text, as it can be read without the rest; tags stay."""
 
@@ -155,6 +161,7 @@ class _Words(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.written: list[str] = []
+        self.hrefs: list[str] = []
         self._href = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -169,19 +176,28 @@ class _Words(HTMLParser):
         if tag in self._BREAKS:
             self.written.append("\n")
         elif tag == "a" and self._href and not self._href.startswith("#"):
-            self.written.append(f" ( {self._href.removeprefix('mailto:')} )")
+            self.written.append(f" ( \ue000{len(self.hrefs)}\ue001 )")
+            self.hrefs.append(self._href)
             self._href = ""
 
     def handle_data(self, data: str) -> None:
         if self.cdata_elem is None:
-            self.written.append(data.replace("\n", " "))
+            self.written.append(data.translate(_UNSAID))
 
 
-def words_of(cleaned: str) -> str:
-    """The plain-text part of a mail that has only HTML."""
+def words_of(cleaned: str) -> list[str | Address]:
+    """The plain-text part of a mail that has only HTML; its addresses apart, in which tags are written as there."""
     reader = _Words()
     reader.feed(cleaned)
     reader.close()
     lines = [" ".join(line.split()) for line in "".join(reader.written).split("\n")]
     kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
-    return "\n".join(kept).strip()
+    pieces_of = _HREF.split("\n".join(kept).strip())
+    return [_written_out(reader.hrefs[int(each)]) if at % 2 else each for at, each in enumerate(pieces_of)]
+
+
+def _written_out(href: str) -> str | Address:
+    try:
+        return Address(address_of(href))
+    except BadTag:
+        return href  # which the page's own problems tell

@@ -220,6 +220,10 @@ def test_links_that_were_queued_are_of_the_web(address: object) -> None:
 
 def test_the_plain_text_part_is_made_of_the_page() -> None:
     compiled, _ = compile_template(Source("", "", clean(PAGE)))
+    forged, _ = compile_template(Source("", "", clean("<p>a&#xe000;7&#xe001;b\ue0000\ue001</p>")))
+    assert forged.write(data_of("Ana")).text == "a7b0"
+    hostile = compiled.write(data_of("A & b\ue0000\ue001")).text
+    assert "look ( https://shop.example.test/a?name=A%20%26%20b%EE%80%800%EE%80%81&b=1 )" in hostile
     text = compiled.write(data_of("Ana")).text
     assert text.splitlines() == [
         "Hi Ana, you",
