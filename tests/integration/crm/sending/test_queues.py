@@ -1,7 +1,10 @@
 """What is queued to be sent: once for a key, claimed once, paced by domain, and skipped where it may not be sent."""
 
 import asyncio
+from datetime import datetime, timedelta
 from typing import Any
+
+import pytest
 
 from libs.contracts.ids import new_id
 from tests.integration.crm.sending.rows import a_contact, a_version, activities, mail, queue_mail
@@ -45,6 +48,22 @@ async def test_a_claim_that_lapsed_is_anothers_and_the_late_result_is_not_taken(
     [told] = await activities(server, contact, "mail_sent")
     assert (told["ref_id"], told["data"]["class"]) == (queued, "marketing")
     assert (await mail(server, queued))["address_hash"]
+
+
+@pytest.mark.parametrize(("after", "column"), [(0.4, "machine_opened_at"), (1.5, "opened_at")])
+async def test_who_looks_at_once_is_a_machine_though_nobody_has_told_yet_that_it_was_sent(
+    quiet_server: SupabaseServer, after: float, column: str
+) -> None:
+    server = quiet_server
+    queued = await queue_mail(server, await a_contact(server), await a_version(server))
+    mine, _ = await claim(server)
+    handed: dict[str, object] = {"claim": mine, "results": [], "following": [queued], "lease": 60}
+    assert await server.as_service("POST", "/rest/v1/rpc/crm_hand_over", handed) == [queued]
+    at = datetime.fromisoformat((await mail(server, queued))["handed_at"]) + timedelta(seconds=after)
+    seen = {"id": new_id(), "mail": queued, "kind": "open", "number": 0, "machine": False, "at": at.isoformat()}
+    await server.as_service("POST", "/rest/v1/rpc/crm_record_seen", {"events": [seen]})
+    row = await mail(server, queued)
+    assert {name for name in ("opened_at", "machine_opened_at") if row[name]} == {column}
 
 
 async def test_a_retry_is_due_when_it_says(quiet_server: SupabaseServer) -> None:
