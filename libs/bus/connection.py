@@ -23,6 +23,7 @@ from libs.bus import rpc, tracing
 from libs.bus.consumer import BatchHandler, Consumer, Consumption
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
 from libs.bus.dead_letters import DeadLetters
+from libs.bus.draining import drain
 from libs.bus.errors import BusUnavailable
 from libs.bus.jetstream import MESSAGE_ID, Extent, JetStream
 from libs.bus.keyvalue import KeyValue
@@ -65,7 +66,8 @@ class Subscription:
         self._settle = settle
 
     async def stop(self) -> None:
-        """When this returns the server sends nothing more, and what was in hand is done."""
+        """When this returns the server sends nothing more, and what it had sent is done."""
+        await drain([self._subscription], self._settle)
         with suppress(NatsError):
             await self._subscription.unsubscribe()
         with suppress(BusUnavailable):
@@ -351,7 +353,7 @@ class Bus:
 
     async def serve(self, service: str, handlers: Mapping[Endpoint[Any, Any], rpc.Handler[Any, Any]]) -> rpc.Served:
         """Answer endpoints as one of the instances of a micro service (`nats micro ls` lists it)."""
-        served = await rpc.serve(self._client, service, handlers)
+        served = await rpc.serve(self._client, service, handlers, self.ready)
         await self.ready()
         return served
 

@@ -19,6 +19,7 @@ from prometheus_client import Histogram
 
 from libs.bus import tracing
 from libs.bus.context import REQUEST_ID_HEADER, headers, request_id
+from libs.bus.draining import drain
 from libs.bus.requests import Requests, TooManyRequests
 from libs.contracts.codec import decode, encode
 from libs.contracts.rpc import Endpoint, ErrorCode, RpcError
@@ -150,17 +151,26 @@ def _one_line(text: str) -> str:
 class Served:
     """A set of endpoints being served."""
 
-    def __init__(self, service: Service, servers: list[Server]) -> None:
+    def __init__(self, service: Service, servers: list[Server], barrier: Callable[[], Awaitable[None]]) -> None:
         self._service = service
         self._servers = servers
+        self._barrier = barrier
 
     async def stop(self) -> None:
+        """Whatever has been sent here is answered."""
+        subscriptions = (endpoint._subscription for endpoint in self._service._endpoints)
+        await drain([each for each in subscriptions if each is not None], self._barrier)
         await self._service.stop()
         for server in self._servers:
             await server.drain()
 
 
-async def serve(client: Client, name: str, handlers: Mapping[Endpoint[Any, Any], Handler[Any, Any]]) -> Served:
+async def serve(
+    client: Client,
+    name: str,
+    handlers: Mapping[Endpoint[Any, Any], Handler[Any, Any]],
+    barrier: Callable[[], Awaitable[None]],
+) -> Served:
     service = await micro.add_service(client, name=name, version="1.0.0", description=f"Pregão {name}")
     servers = []
     for endpoint, handler in handlers.items():
@@ -173,4 +183,4 @@ async def serve(client: Client, name: str, handlers: Mapping[Endpoint[Any, Any],
         await service.add_endpoint(
             name=endpoint.name, subject=rpc_subject(endpoint.service, endpoint.name), handler=receive
         )
-    return Served(service, servers)
+    return Served(service, servers, barrier)

@@ -11,6 +11,7 @@ from libs.bus.rpc import Dated
 from libs.bus.topology import BOTS, BUCKETS, FEEDS, ORDERS, STREAMS, TRADES
 from libs.contracts.crm.stats import CRM_STATS, CrmStats
 from libs.contracts.market import Feed, FeedDemand
+from libs.contracts.orders import OrderRecord
 from libs.contracts.rpc import (
     CANDLES,
     SUBMIT_ORDER,
@@ -21,7 +22,7 @@ from libs.contracts.rpc import (
     RpcError,
     SubmitOrder,
 )
-from libs.contracts.subjects import session_rpc
+from libs.contracts.subjects import rpc, session_rpc
 from tests.integration.nats_server import Connect, NatsServer, eventually
 from tests.messages import NOW, USER, a_record, a_score, an_opening
 
@@ -163,6 +164,26 @@ async def test_the_request_id_reaches_the_handler(connect: Connect, bus: Bus) ->
     await client.call(CRM_STATS, Nothing())
     request_id.reset(token)
     assert seen == ["req-9"]
+
+
+@pytest.mark.parametrize("bound", [False, True], ids=["one of several", "bound to a session"])
+async def test_who_stops_answers_what_had_been_sent_there(bound: bool, connect: Connect, bus: Bus) -> None:
+    server, begun = await connect(), asyncio.Event()
+
+    async def order(_: SubmitOrder) -> OrderRecord:
+        begun.set()
+        return a_record()
+
+    where = session_rpc(USER, "order") if bound else rpc("gateway", "order")
+    served = await (server.serve_on(where, SUBMIT_ORDER, order) if bound else server.serve("g", {SUBMIT_ORDER: order}))
+    large = SubmitOrder(order_id="o" * 10_000)  # so that they come one after the other
+    asking = [asyncio.create_task(bus.call(SUBMIT_ORDER, large, subject=where, timeout=3.0)) for _ in range(200)]
+    await begun.wait()
+    await served.stop()
+    answers = await asyncio.gather(*asking, return_exceptions=True)
+    # Who asked later is told at once that nobody is there.
+    assert {each.code for each in answers if isinstance(each, RpcError)} <= {ErrorCode.UNAVAILABLE}
+    assert a_record() in answers
 
 
 async def test_a_session_bound_endpoint_answers_on_its_users_subject_only(connect: Connect, bus: Bus) -> None:
