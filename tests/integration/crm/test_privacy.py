@@ -201,6 +201,40 @@ async def test_every_table_is_erased_and_merged_by_a_statement_that_works(postgr
     assert postgres.ask("select public.crm_erase_contact(:'other', 'boss')", other=other) == ["t"]
 
 
+LOOKED_UP = """
+    select c.relname from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'contact_id' and not a.attisdropped
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not exists (
+      select from pg_index i where i.indrelid = c.oid and i.indkey[0] = a.attnum
+        and coalesce(pg_get_expr(i.indpred, i.indrelid), '') in ('', '(contact_id IS NOT NULL)')
+    )"""
+
+
+async def test_every_table_is_looked_up_by_contact(postgres: PostgresServer) -> None:
+    """Who is exported, erased or merged is found in each without reading all of it."""
+    assert postgres.ask(LOOKED_UP) == []
+
+
+async def test_addresses_of_who_was_merged_are_suppressed_with_who_is_erased(postgres: PostgresServer) -> None:
+    made = "insert into public.crm_contacts (email, phone) values (:'name' || '@Former.test', :'phone') returning id"
+    phones = {"first": "+5511900000001", "second": "+5511900000002", "third": "+5511900000003"}
+    first, second, third = [postgres.ask(made, name=name, phone=phone)[0] for name, phone in phones.items()]
+    merge = "select public.crm_merge_contacts(:'one', :'other', 'boss') ->> 'outcome'"
+    assert postgres.ask(merge, one=second, other=first) == ["done"]
+    assert postgres.ask(merge, one=third, other=second) == ["done"]
+    listed = """
+        select reason from public.crm_suppressions
+        where channel = :'channel' and address_hash = private.crm_address_hash(:'address')"""
+    assert postgres.ask(listed, channel="email", address="first@former.test") == [], "nobody was erased yet"
+    assert postgres.ask("select public.crm_erase_contact(:'one', 'boss')", one=third) == ["t"]
+    for name, phone in phones.items():
+        assert postgres.ask(listed, channel="email", address=f"{name}@former.test") == ["erased"], name
+        assert postgres.ask(listed, channel="sms", address=phone) == ["erased"], name
+    assert postgres.ask("select count(*) from public.crm_former_addresses where contact_id = :'one'", one=third) == [
+        "0"
+    ]
+
+
 async def test_what_happened_is_only_ever_added_to(postgres: PostgresServer) -> None:
     contact = postgres.ask("insert into public.crm_contacts (email) values ('kept@x.test') returning id")[0]
     consent = "select private.crm_record_consent(:'contact', 'email', 'news', 'subscribed', 'test')"
