@@ -50,6 +50,9 @@ class Step(Message, frozen=True, kw_only=True):
     attempt: int
     handle: str | None
     """The way that was taken out of it."""
+    input_digest: str | None = None
+    """Of what the node is told and of what it decided by, at its last decision: the same for the same. None: the step
+    is from before there was one, or of somebody who was erased."""
     output: dict[str, Any]
     error: str | None
     started_at: datetime

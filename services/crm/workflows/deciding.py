@@ -80,6 +80,32 @@ def entered(node: Node, told: p.Params, due: Due) -> Decision:
     return Act(effect_of(node, told))
 
 
+def digest_of(node: Node, told: p.Params, due: Due, again: bool) -> str:
+    """Of what the node is told and of what it decides by, but for the time: 16 hex digits. `again`: as `resumed`."""
+    given = {
+        "kind": node.kind, "params": node.params, "template": node.template_version,
+        "asked": _asked(node, told, due), "found": due.found if again else None,
+    }  # fmt: skip
+    return hashlib.sha256(msgspec.json.encode(given, order="deterministic")).hexdigest()[:16]
+
+
+def _asked(node: Node, told: p.Params, due: Due) -> dict[str, Any]:
+    """Of what is known of the run and its contact what the node asks for."""
+    match told:
+        case p.Condition():
+            asked = [leaf.field for leaf in rules.leaves(told.parsed)]
+        case p.Switch():
+            asked = [leaf.field for case in told.cases for leaf in rules.leaves(rules.parse(case.rule))]
+        case p.WaitUntil():
+            asked = ["timezone"] if told.zone == "contact" else []
+        case p.Split():
+            return {"run": due.run}
+        case _:
+            return due.event if node.kind == "trigger" else {}
+    facts = facts_of(due)
+    return {name: facts.get(name) for name in asked}
+
+
 def _branch(node: Node, told: p.Condition | p.Switch | p.Split, due: Due) -> str:
     if isinstance(told, p.Split):
         return variant_of(told, str(due.run), node.id)

@@ -10,7 +10,7 @@ from libs.contracts.crm.workflow_runs import Waits
 from libs.contracts.crm.workflows import WorkflowSettings
 from libs.store.crm.runs import Due
 from services.crm.workflows import params as p
-from services.crm.workflows.deciding import Act, Decision, End, Fail, Go, Wait, entered, resumed
+from services.crm.workflows.deciding import Act, Decision, End, Fail, Go, Wait, digest_of, entered, resumed
 from services.crm.workflows.graph import Graph, Node
 from services.crm.workflows.kinds import ERROR, OUT
 
@@ -55,6 +55,8 @@ class Taken(Message, frozen=True, kw_only=True):
     attempt: int
     key: str
     """What it brings about is done once under it."""
+    input_digest: str
+    """Of what it was decided by."""
     handle: str | None = None
     output: Mapping[str, Any] = {}
     error: str | None = None
@@ -100,6 +102,8 @@ class _Walker:
         self._changed = False
         """Whether the contact is another than what is known of it."""
         self._since = due.since if due.waits in (None, "event") and due.since else due.due_at
+        self._digest = ""
+        """Of what the node is given where the run is now."""
         self.steps: list[Taken] = []
 
     def go(self) -> Place:
@@ -110,9 +114,10 @@ class _Walker:
             node, told = self._program.nodes[place.node]
             if self._changed and isinstance(told, p.Condition | p.Switch):
                 break  # what it asks is known after the commit
+            again = not entering and due.waits != "retry"
+            self._digest = digest_of(node, told, due, again)
             if entering and (stopped := self._runaway(node)) is not None:
                 return stopped
-            again = not entering and due.waits != "retry"
             decision = resumed(told, due) if again else entered(node, told, due)
             place = self._take(node, place.attempt, decision)
             if place.status != "active":
@@ -195,6 +200,7 @@ class _Walker:
                 state=state,
                 attempt=attempt,
                 key=self._key(node, attempt),
+                input_digest=self._digest,
                 handle=handle,
                 **more,
             )

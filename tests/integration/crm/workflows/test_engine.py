@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import time
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
@@ -98,6 +99,20 @@ async def test_a_mail_is_queued_once_and_its_result_waited_for(crm: CrmStack) ->
         assert (found["outcome"], step["state"], step["output"]) == ("exit", state, {"result": result})
         [row] = await mails_of(crm, run)
         assert (row["key"], row["class"], row["state"]) == (f"wf:{run}:mail:1:1", "marketing", result)
+
+
+async def test_steps_say_by_what_they_were_decided(crm: CrmStack) -> None:
+    rule = {"field": "score", "cmp": "gte", "value": 50}
+    drawn = line(node("ask", "condition", {"rule": rule}), node("tag", "add_tag", {"tag": "asked"}))
+    workflow = await a_workflow(crm, drawn)
+    contacts = [(await crm.contact(score=score))["id"] for score in (60, 60, 61)]
+    runs = [await ended(crm, workflow, run) for run in await enrol(crm, workflow, *contacts)]
+    asked, tagged = ([run["log"][place]["input_digest"] for run in runs] for place in (1, 2))
+    by_contact = {run["contact_id"]: digest for run, digest in zip(runs, asked, strict=True)}
+    one, same, other = (by_contact[contact] for contact in contacts)
+    assert one == same != other
+    assert all(re.fullmatch("[0-9a-f]{16}", digest) for digest in [*asked, *tagged])
+    assert len({*tagged}) == 1
 
 
 async def test_what_fails_is_tried_again_and_then_goes_its_own_way(crm: CrmStack) -> None:

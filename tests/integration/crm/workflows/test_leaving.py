@@ -16,7 +16,7 @@ async def test_who_is_erased_is_on_the_way_no_longer(crm: CrmStack) -> None:
     workflow = await a_workflow(crm, line(node("wait", "delay", {"seconds": 3600})))
     contact = await crm.contact()
     [run] = await enrol(crm, workflow, contact["id"], name="Somebody")
-    await run_of(crm, workflow, run, "waiting")
+    step = (await run_of(crm, workflow, run, "waiting"))["log"][0]
     said = {"error": f"550 <{contact['email']}> is unknown"}
     await crm.supabase.as_service("PATCH", f"/rest/v1/crm_workflow_steps?run_id=eq.{run}", said)
     post = {"key": f"wf:{run}:post:1:1", "url_ref": new_id(), "payload": {"contact": contact}}
@@ -33,6 +33,7 @@ async def test_who_is_erased_is_on_the_way_no_longer(crm: CrmStack) -> None:
         assert rows
         left += str(rows)
     assert contact["email"] not in left
+    assert step["input_digest"] not in left, "it is of what the contact was"
     assert "Somebody" not in left
 
 

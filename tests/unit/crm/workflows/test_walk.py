@@ -136,6 +136,52 @@ def test_what_a_contact_is_after_an_effect_is_asked_after_the_commit() -> None:
     )
 
 
+def digest_at(kind: str, params: dict[str, Any] | None = None, **more: Any) -> str:
+    """Of the step at a node of that kind."""
+    drawn = chain(kind)
+    if params is not None:
+        drawn["nodes"][1]["data"]["params"] = params
+    return walk(due_at("n1", **more), Program(graph_of(drawn), WorkflowSettings())).steps[0].input_digest
+
+
+SCORE = {"field": "score", "cmp": "gte", "value": 50}
+OPENED = {"waits": "event", "visits": {"n1": 1}, "now": NOW + timedelta(minutes=1)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "same", "other"),
+    [
+        (
+            "condition",
+            {"facts": {"score": 60, "name": "Ada"}, "now": NOW + timedelta(days=1)},
+            {"facts": {"score": 61}},
+        ),
+        ("condition", {"run": UUID(int=7)}, {"params": {"rule": SCORE | {"value": 51}}}),
+        ("condition", {"event": {"a": 1}}, {"params": {"rule": SCORE | {"cmp": "gt"}}}),
+        ("switch", {"facts": {"score": 60, "x": 1}}, {"facts": {"score": 60, "custom.city": "Recife"}}),
+        ("split", {"facts": {}}, {"run": UUID(int=7)}),
+        ("wait_until", {"facts": {"score": 1}}, {"facts": {"timezone": "Asia/Kolkata"}}),
+        ("add_tag", {"facts": {"score": 1}, "run": UUID(int=7)}, {"params": {"tag": "other"}}),
+        ("wait_for_event", {"event": {"a": 1}}, OPENED | {"found": ({"link": "x"},)}),
+    ],
+)
+def test_a_digest_is_of_what_was_decided_by_and_of_nothing_else(
+    kind: str, same: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert digest_at(kind) == digest_at(kind, **same) != digest_at(kind, **other)
+
+
+def test_a_digest_is_of_the_event_that_began_it_and_of_the_result_that_came() -> None:
+    program = Program(graph_of(chain("send_email")), WorkflowSettings())
+    begun = {walk(due_at("n0", event=event), program).steps[0].input_digest for event in ({}, {"a": 1}, {"a": 2})}
+    came = {"sent", "failed"}
+    told = {
+        walk(due_at("n1", waits="result", visits={"n1": 1}, found=({"outcome": one},)), program).steps[0].input_digest
+        for one in came
+    }
+    assert (len(begun), len(told)) == (3, 2)
+
+
 @given(st.integers(1, 1000), st.integers(1, 1000))
 def test_splits_keep_their_weights(one: int, other: int) -> None:
     split = p.Split(variants=(p.Variant(id="a", weight=one), p.Variant(id="b", weight=other)))
