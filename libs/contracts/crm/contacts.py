@@ -25,15 +25,19 @@ FieldKey = Annotated[str, Meta(pattern=f"^{FIELD_KEY}{END}")]
 CustomValue = Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")] | int | float | bool
 Tags = Annotated[tuple[Tag, ...], Meta(max_length=50)]
 Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+ExternalId = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
+"""What another system calls the contact, but for white space around it; no other contact has it. Empty: none."""
 
 
 class ContactsQuery(ListQuery, frozen=True, kw_only=True, rename="camel"):
-    """`search`: part of an e-mail address, a name or a phone number."""
+    """`search`: part of an e-mail address, a name, a phone number or an external id."""
 
     status: ContactStatus | None = None
     segment: UUID | None = None
     tag: Tag | None = None
     min_score: Score | None = None
+    external_id: ExternalId = ""
+    """The whole of it."""
     sort_by: Literal["created_at", "email", "name", "score"] = "created_at"
     sort_order: Literal["asc", "desc"] = "desc"
     cursor: Cursor = ""
@@ -49,6 +53,7 @@ class ContactsFilter(ContactsQuery, frozen=True, kw_only=True, rename="camel", f
 
 class NewContact(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     email: Email
+    external_id: ExternalId = ""
     name: Text = ""
     first_name: Text | None = None
     last_name: Text | None = None
@@ -72,11 +77,11 @@ class ReplacedContact(NewContact, frozen=True, kw_only=True, forbid_unknown_fiel
     """That was seen; if there is another one meanwhile, nothing is changed."""
 
 
-class ContactChange(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ContactFields(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is left out stays."""
 
-    version: Version | None = None
     email: Email | UnsetType = UNSET
+    external_id: ExternalId | UnsetType = UNSET
     name: Text | UnsetType = UNSET
     first_name: Text | UnsetType | None = UNSET
     last_name: Text | UnsetType | None = UNSET
@@ -96,8 +101,25 @@ class ContactChange(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             check_zone(self.timezone, "timezone")
 
 
+class ContactChange(ContactFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    version: Version | None = None
+
+
+class KnownContact(ContactFields, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of the contact that has this external id, or else this address; of a new one, if none has. Consent stays."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.email is UNSET and (self.external_id is UNSET or not self.external_id.strip()):
+            raise ValueError("Expected an address, where there is no external id, in `email`")
+
+
 class CreateContact(By, frozen=True, kw_only=True):
     contact: NewContact
+
+
+class UpsertContact(By, frozen=True, kw_only=True):
+    contact: KnownContact
 
 
 class ReplaceContact(OfBy, frozen=True, kw_only=True):
@@ -118,6 +140,7 @@ class Contact(Message, frozen=True, kw_only=True):
     user_id: UUID | None = None
     """The trading user, if the contact is one."""
     email: str | None
+    external_id: str | None = None
     name: str
     first_name: str | None = None
     last_name: str | None = None
@@ -227,6 +250,7 @@ _NOT_FOUND, _CONFLICT = ErrorCode.NOT_FOUND, ErrorCode.CONFLICT
 FILTER_CONTACTS = Endpoint("crm", "filter_contacts", ContactsFilter, Rows[Contact], timeout=10.0)
 CONTACTS = Endpoint("crm", "contacts", ContactsQuery, Rows[Contact])
 CREATE_CONTACT = Endpoint("crm", "create_contact", CreateContact, Contact, (_CONFLICT,))
+UPSERT_CONTACT = Endpoint("crm", "upsert_contact", UpsertContact, Contact, (_CONFLICT,))
 CONTACT = Endpoint("crm", "contact", Of, Contact, (_NOT_FOUND,))
 REPLACE_CONTACT = Endpoint("crm", "replace_contact", ReplaceContact, Contact, (_NOT_FOUND, _CONFLICT))
 CHANGE_CONTACT = Endpoint("crm", "change_contact", ChangeContact, Contact, (_NOT_FOUND, _CONFLICT))

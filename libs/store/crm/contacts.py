@@ -63,6 +63,10 @@ class Contacts:
     async def create(self, given: Mapping[str, Any], origin: str) -> Outcome:
         return read_value(await self._database.call("crm_create_contact", given=dict(given), origin=origin), Outcome)
 
+    async def upsert(self, given: Mapping[str, Any], origin: str) -> Outcome:
+        """Of the one that has its external id, or else its address; if none has, a new one."""
+        return read_value(await self._database.call("crm_upsert_contact", given=dict(given), origin=origin), Outcome)
+
     async def change(
         self, contact: UUID, given: Mapping[str, Any], expected: int | None = None, whole: bool = False
     ) -> Outcome:
@@ -89,6 +93,7 @@ class Contacts:
             of_status=query.status,
             of_tag=query.tag,
             least_score=query.min_score,
+            of_external_id=query.external_id.strip() or None,
             of_segment=str(query.segment) if query.segment else None,
             sort_by=query.sort_by,
             ascending=query.sort_order == "asc",

@@ -29,6 +29,7 @@ class ContactDesk:
             rpc.CONTACTS: self.find,
             rpc.FILTER_CONTACTS: self.filter,
             rpc.CREATE_CONTACT: self.create,
+            rpc.UPSERT_CONTACT: self.upsert,
             rpc.CONTACT: self.one,
             rpc.REPLACE_CONTACT: self.replace,
             rpc.CHANGE_CONTACT: self.change,
@@ -60,6 +61,9 @@ class ContactDesk:
 
     async def create(self, request: rpc.CreateContact) -> rpc.Contact:
         return contact_of(await self._contacts.create(_given(request.contact), _ORIGIN))
+
+    async def upsert(self, request: rpc.UpsertContact) -> rpc.Contact:
+        return contact_of(await self._contacts.upsert(_given(request.contact), _ORIGIN))
 
     async def one(self, query: Of) -> rpc.Contact:
         contact = await self._contacts.one(query.id)
@@ -105,7 +109,7 @@ def contact_of(outcome: Outcome) -> rpc.Contact:
         case "done" if outcome.contact is not None:
             return outcome.contact
         case "taken":
-            raise RpcError(ErrorCode.CONFLICT, f"Another contact has this {outcome.field}")
+            raise RpcError(ErrorCode.CONFLICT, outcome.message or f"Another contact has this {outcome.field}")
         case "conflict":
             version = outcome.contact.version if outcome.contact is not None else 0
             raise RpcError(ErrorCode.CONFLICT, f"The contact was changed meanwhile: it is of version {version}")

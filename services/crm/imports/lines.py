@@ -9,8 +9,8 @@ from typing import Any
 from libs.contracts.crm.contacts import Contact
 
 COLUMNS = (
-    "id", "email", "name", "first_name", "last_name", "phone", "locale", "timezone", "source", "status", "score",
-    "tags", "created_at", "updated_at",
+    "id", "email", "external_id", "name", "first_name", "last_name", "phone", "locale", "timezone", "source", "status",
+    "score", "tags", "created_at", "updated_at",
 )  # fmt: skip
 
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -21,9 +21,9 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 def line_of(contact: Contact, custom: Iterable[str]) -> list[Any]:
     """Its columns, and its custom fields by key."""
     return [
-        contact.id, contact.email, contact.name, contact.first_name, contact.last_name, contact.phone, contact.locale,
-        contact.timezone, contact.source, contact.status, contact.score, ", ".join(contact.tags),
-        contact.created_at.isoformat(), contact.updated_at.isoformat(),
+        contact.id, contact.email, contact.external_id, contact.name, contact.first_name, contact.last_name,
+        contact.phone, contact.locale, contact.timezone, contact.source, contact.status, contact.score,
+        ", ".join(contact.tags), contact.created_at.isoformat(), contact.updated_at.isoformat(),
         *(contact.custom_fields.get(key) for key in custom),
     ]  # fmt: skip
 

@@ -9,11 +9,14 @@ from typing import Any
 
 import msgspec
 
-from libs.contracts.crm.contacts import CustomField, NewContact
+from libs.contracts.crm.contacts import CustomField, KnownContact, NewContact
 from libs.contracts.crm.imports import RowError
 from libs.store.crm.imports import GivenRow
 
-_PLAIN = ("email", "name", "first_name", "last_name", "phone", "locale", "timezone", "status", "tags", "unsubscribed")
+_PLAIN = (
+    "email", "external_id", "name", "first_name", "last_name", "phone", "locale", "timezone", "status", "tags",
+    "unsubscribed",
+)  # fmt: skip
 _ALIASES = {
     "e_mail": "email", "mail": "email", "email_address": "email", "telephone": "phone", "mobile": "phone",
     "firstname": "first_name", "lastname": "last_name", "surname": "last_name", "full_name": "name", "tag": "tags",
@@ -52,8 +55,8 @@ def header_of(columns: list[str], mapping: Mapping[str, str], custom: Iterable[C
     known = {*_PLAIN, *(f"custom.{field.key}" for field in custom)}
     fields = tuple(_field_of(column, mapping, known) for column in columns)
     named = [field for field in fields if field]
-    if "email" not in named:
-        raise BadFile("There is no column `email`")
+    if "email" not in named and "external_id" not in named:
+        raise BadFile("There is no column `email` or `external_id`")
     twice = sorted({field for field in named if named.count(field) > 1})
     if twice:
         raise BadFile(f"Two columns are `{twice[0]}`")
@@ -147,7 +150,8 @@ class Reading:
                 given["phone"] = _NOT_OF_A_NUMBER.sub("", text)
             else:
                 given[field] = text.lower() if field == "status" else text
-        msgspec.convert(given | {"custom_fields": custom}, NewContact)
+        # Who is known by another system's id needs no address.
+        msgspec.convert(given | {"custom_fields": custom}, KnownContact if "external_id" in given else NewContact)
         return given | ({"custom_fields": custom} if custom else {}) | ({"unsubscribed": True} if unsubscribed else {})
 
     def _custom(self, key: str, text: str) -> Any:

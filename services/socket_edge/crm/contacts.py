@@ -40,6 +40,14 @@ FILTER = change(
     Rate.COSTLY,
 )
 CREATE = change("POST", "contacts", "Add a contact", Nothing, rpc.NewContact, Done[rpc.Contact])
+UPSERT = change(
+    "POST",
+    "contacts/upsert",
+    "Change the contact of this external id or address, or add it",
+    Nothing,
+    rpc.KnownContact,
+    Done[rpc.Contact],
+)
 CONTACT = read(_ONE, "A contact, also by the id of one that was merged into it", Of, Data[rpc.Contact])
 REPLACE = change("PUT", _ONE, "Say anew what is known of a contact", Of, rpc.ReplacedContact, Done[rpc.Contact])
 CHANGE = change("PATCH", _ONE, "Change some of what is known of a contact", Of, rpc.ContactChange, Done[rpc.Contact])
@@ -66,15 +74,6 @@ def handlers(bus: Bus) -> Handlers:
     def tagged(call: Call[OfTag, Nothing], added: bool) -> rpc.TagContact:
         return rpc.TagContact(by=call.user, id=call.query.id, tags=(call.query.tag,), added=added)
 
-    def created(call: Call[Nothing, rpc.NewContact]) -> rpc.CreateContact:
-        return rpc.CreateContact(by=call.user, contact=call.body)
-
-    def replaced(call: Call[Of, rpc.ReplacedContact]) -> rpc.ReplaceContact:
-        return rpc.ReplaceContact(by=call.user, id=call.query.id, contact=call.body)
-
-    def changed(call: Call[Of, rpc.ContactChange]) -> rpc.ChangeContact:
-        return rpc.ChangeContact(by=call.user, id=call.query.id, change=call.body)
-
     def noted(call: Call[Of, rpc.NewActivity]) -> rpc.AddActivity:
         return rpc.AddActivity(by=call.user, id=call.query.id, activity=call.body)
 
@@ -90,10 +89,8 @@ def handlers(bus: Bus) -> Handlers:
     return {
         CONTACTS: listed(bus, rpc.CONTACTS),
         FILTER: picked(bus, rpc.FILTER_CONTACTS),
-        CREATE: done(bus, rpc.CREATE_CONTACT, created, "Contact created"),
         CONTACT: told(bus, rpc.CONTACT),
-        REPLACE: done(bus, rpc.REPLACE_CONTACT, replaced, "Contact changed"),
-        CHANGE: done(bus, rpc.CHANGE_CONTACT, changed, "Contact changed"),
+        **_written(bus),
         ERASE: done(bus, ERASE_CONTACT, of_by, "Contact erased"),
         TAG: done(bus, rpc.TAG_CONTACT, lambda call: tagged(call, True), "Contact tagged"),
         UNTAG: done(bus, rpc.TAG_CONTACT, lambda call: tagged(call, False), "Tag taken away"),
@@ -103,4 +100,25 @@ def handlers(bus: Bus) -> Handlers:
         DEFINE_FIELD: done(bus, rpc.DEFINE_FIELD, defined, "Custom field defined"),
         CHANGE_FIELD: done(bus, rpc.CHANGE_FIELD, redefined, "Custom field changed"),
         DROP_FIELD: done(bus, rpc.DROP_FIELD, dropped, "Custom field dropped"),
+    }
+
+
+def _written(bus: Bus) -> Handlers:
+    def created(call: Call[Nothing, rpc.NewContact]) -> rpc.CreateContact:
+        return rpc.CreateContact(by=call.user, contact=call.body)
+
+    def kept(call: Call[Nothing, rpc.KnownContact]) -> rpc.UpsertContact:
+        return rpc.UpsertContact(by=call.user, contact=call.body)
+
+    def replaced(call: Call[Of, rpc.ReplacedContact]) -> rpc.ReplaceContact:
+        return rpc.ReplaceContact(by=call.user, id=call.query.id, contact=call.body)
+
+    def changed(call: Call[Of, rpc.ContactChange]) -> rpc.ChangeContact:
+        return rpc.ChangeContact(by=call.user, id=call.query.id, change=call.body)
+
+    return {
+        CREATE: done(bus, rpc.CREATE_CONTACT, created, "Contact created"),
+        UPSERT: done(bus, rpc.UPSERT_CONTACT, kept, "Contact kept"),
+        REPLACE: done(bus, rpc.REPLACE_CONTACT, replaced, "Contact changed"),
+        CHANGE: done(bus, rpc.CHANGE_CONTACT, changed, "Contact changed"),
     }

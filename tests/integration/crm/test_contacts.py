@@ -1,5 +1,6 @@
 """Contacts over REST: every route, what it answers, and every way in which it refuses."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from libs.contracts.ids import new_id
 from tests.integration.crm.stack import CrmStack
 from tests.integration.edge.shapes import TIME, refusal
+from tests.integration.postgres_server import PostgresServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -21,10 +23,10 @@ async def test_a_contact_from_its_birth_to_its_tombstone(crm: CrmStack) -> None:
     answer = await crm.ask("POST", "contacts", sent)
     made = answer["data"]
     assert answer == {"success": True, "message": "Contact created", "data": {
-        "id": made["id"], "user_id": None, "email": address, "name": "Ada Lovelace", "first_name": "Ada",
-        "last_name": "Lovelace", "phone": phone, "locale": None, "timezone": None, "source": "api", "status": "lead",
-        "score": 7, "tags": ["vip"], "custom_fields": {}, "version": 1, "created_at": TIME, "updated_at": TIME,
-        "last_seen_at": None,
+        "id": made["id"], "user_id": None, "email": address, "external_id": None, "name": "Ada Lovelace",
+        "first_name": "Ada", "last_name": "Lovelace", "phone": phone, "locale": None, "timezone": None,
+        "source": "api", "status": "lead", "score": 7, "tags": ["vip"], "custom_fields": {}, "version": 1,
+        "created_at": TIME, "updated_at": TIME, "last_seen_at": None,
     }}  # fmt: skip
     path = f"contacts/{made['id']}"
     assert (await crm.ask("GET", path))["data"] == made
@@ -54,6 +56,79 @@ async def test_one_address_is_one_contact(crm: CrmStack) -> None:
     assert await crm.ask("PATCH", f"contacts/{other['id']}", {"phone": phone}, 409) == refusal(
         "CONFLICT", "Another contact has this phone"
     )
+
+
+async def test_another_systems_id_is_one_contact(crm: CrmStack) -> None:
+    theirs, address = f"CRM-{new_id()}", an_address()
+    one = await crm.contact(email=address, external_id=f" {theirs}\t", name="One")
+    assert (one["external_id"], one["version"]) == (theirs, 1)
+    other = await crm.contact()
+    taken = refusal("CONFLICT", "Another contact has this external_id")
+    assert await crm.ask("POST", "contacts", {"email": an_address(), "external_id": theirs}, 409) == taken
+    assert await crm.ask("PATCH", f"contacts/{other['id']}", {"external_id": theirs}, 409) == taken
+    lower = await crm.contact(external_id=theirs.lower())
+    for asked in (f"externalId={theirs}", f"search={theirs[4:]}&externalId={theirs}"):
+        assert [row["id"] for row in (await crm.ask("GET", f"contacts?{asked}"))["data"]] == [one["id"]]
+    found = (await crm.ask("GET", f"contacts?search={theirs[6:]}"))["data"]
+    assert {row["id"] for row in found} == {one["id"], lower["id"]}
+    rule = {"field": "external_id", "cmp": "eq", "value": theirs}
+    picked = await crm.ask("POST", "contacts/filter", {"rules": rule, "externalId": theirs})
+    assert [row["id"] for row in picked["data"]] == [one["id"]]
+    moved = (await crm.ask("PATCH", f"contacts/{one['id']}", {"external_id": ""}))["data"]
+    assert moved["external_id"] is None
+    await crm.ask("PATCH", f"contacts/{other['id']}", {"external_id": theirs})
+    await crm.ask("DELETE", f"contacts/{other['id']}")
+    again = await crm.contact(external_id=theirs)  # who was erased does not keep it
+    whole = (await crm.ask("PUT", f"contacts/{again['id']}", {"email": again["email"]}))["data"]
+    assert whole["external_id"] is None
+
+
+async def test_who_is_known_is_changed_and_who_is_not_is_added(crm: CrmStack) -> None:
+    theirs, address = f"CRM-{new_id()}", an_address()
+    answer = await crm.ask("POST", "contacts/upsert", {"email": address, "name": "Ada", "tags": ["a"]})
+    made = answer["data"]
+    assert (answer["message"], made["name"], made["source"], made["version"]) == ("Contact kept", "Ada", "api", 1)
+    no_mails = {"channel": "email", "topic": "*", "state": "unsubscribed", "how": "asked"}
+    consents = (await crm.ask("POST", f"contacts/{made['id']}/consents", no_mails))["data"]
+    sent = {"email": address.upper(), "external_id": f" {theirs}", "score": 5}
+    by_address = (await crm.ask("POST", "contacts/upsert", sent))["data"]
+    assert (by_address["id"], by_address["external_id"], by_address["version"]) == (made["id"], theirs, 2)
+    assert (by_address["name"], by_address["tags"], by_address["score"]) == ("Ada", ["a"], 5), "what is left out stays"
+    new = an_address()
+    by_id = (await crm.ask("POST", "contacts/upsert", {"external_id": theirs, "email": new}))["data"]
+    assert (by_id["id"], by_id["email"], by_id["version"]) == (made["id"], new, 3)
+    assert (await crm.ask("POST", "contacts/upsert", {"external_id": theirs}))["data"] == by_id, "nothing is changed"
+    assert (await crm.ask("GET", f"contacts/{made['id']}/consents"))["data"] == consents
+    other = await crm.contact()
+    another = refusal("CONFLICT", "The contact with this email has another external_id")
+    for said in (
+        {"external_id": theirs, "email": other["email"]},
+        {"external_id": f"{theirs}-2", "email": new},
+    ):
+        assert await crm.ask("POST", "contacts/upsert", said, 409) == another
+    assert (await crm.ask("GET", f"contacts/{other['id']}"))["data"] == other
+    for wrong, field in (
+        ({"external_id": new_id()}, "email"), ({"external_id": " "}, "email"), ({}, "email"), ({"email": "x"}, "email"),
+        ({"external_id": "x" * 201}, "external_id"), ({"external_id": "a\x00"}, "external_id"),
+        ({"email": an_address(), "version": 1}, "version"),
+    ):  # fmt: skip
+        assert (await crm.ask("POST", "contacts/upsert", wrong, 400))["field"] == field, wrong
+
+
+UPSERT = """
+    select public.crm_upsert_contact('{"email": "Once@x.test", "external_id": "once"}', 'api') -> 'contact' ->> 'id';"""
+WAITING = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%crm_upsert_contact%'"
+
+
+async def test_two_who_add_the_same_at_once_make_one_contact(postgres: PostgresServer) -> None:
+    with postgres.session() as one, postgres.session() as other:
+        [first] = one.run(f"begin; {UPSERT}")
+        later = asyncio.create_task(asyncio.to_thread(other.run, UPSERT))
+        async with asyncio.timeout(20):
+            while postgres.ask(WAITING) == ["0"]:
+                await asyncio.sleep(0.05)
+        one.run("commit;")
+        assert await later == [first]
 
 
 @pytest.mark.parametrize(

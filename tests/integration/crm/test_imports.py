@@ -119,11 +119,53 @@ async def test_a_telephone_number_has_one_contact(crm: CrmStack) -> None:
     assert one["phone"] == new
 
 
+async def test_another_systems_id_says_whose_a_line_is(crm: CrmStack) -> None:
+    local = new_id()
+    known = await crm.contact(external_id=f"{local}-K", phone=f"+55{int(local[-9:], 16) % 10**10:010d}")
+    plain, other = await crm.contact(name="Plain"), await crm.contact(external_id=f"{local}-O")
+    rows = [
+        f"{local}-K,{local}-new@x.test,{known['phone']},Moved",  # another address for who is known
+        f"{local}-P,{plain['email']},,",
+        f"{local}-1,{local}-1@x.test,,One",
+        f"{local}-1,,,First",
+        f"{local}-1,{local}-2@x.test,,",
+        f"{local}-2,,,",
+        f"{local}-K,{other['email']},,",
+        f"{local}-3,{other['email']},,",
+        f"{local}-4,{local}-1@x.test,,",
+    ]
+    path = await upload(crm, "\n".join(["External ID,email,phone,name", *rows]))
+    other_id = "`external_id` is not that of the contact with this `email`"
+    wrong = [
+        {"line": 6, "message": "`external_id` is that of line 4"},
+        {"line": 7, "message": "`email` is required of a new contact"},
+        {"line": 8, "message": other_id},
+        {"line": 9, "message": other_id},
+    ]
+    checked = (await crm.ask("POST", f"{path}/check"))["data"]
+    assert (checked["errors"], checked["known"]) == (wrong, 4)
+    await crm.ask("POST", f"{path}/start")
+    job = await ended(crm, path)
+    assert job["errors"] == [*wrong, {"line": 10, "message": other_id}]
+    assert (job["inserted"], job["updated"], job["failed"]) == (1, 3, 5)
+    for contact, external_id, email, name in (
+        (known, f"{local}-K", f"{local}-new@x.test", "Moved"), (plain, f"{local}-P", plain["email"], "Plain"),
+        (other, f"{local}-O", other["email"], ""),
+    ):  # fmt: skip
+        row = (await crm.ask("GET", f"contacts/{contact['id']}"))["data"]
+        assert (row["external_id"], row["email"], row["name"]) == (external_id, email, name)
+    made = await found(crm, f"{local}-1@x.test")
+    assert made is not None
+    assert (made["external_id"], made["name"]) == (f"{local}-1", "First")
+
+
 async def test_what_is_wrong_is_named(crm: CrmStack) -> None:
     for body, field in (({"file_name": "../../etc/passwd"}, "file_name"), ({"tags": [" "]}, "tags")):
         assert (await crm.ask("POST", "contacts/import", body, 400))["field"].startswith(field)
     path = await upload(crm, "name\nAda\n")
-    assert await crm.ask("POST", f"{path}/check", {}, 400) == refusal("INVALID_REQUEST", "There is no column `email`")
+    assert await crm.ask("POST", f"{path}/check", {}, 400) == refusal(
+        "INVALID_REQUEST", "There is no column `email` or `external_id`"
+    )
     assert (await crm.ask("POST", f"{path}/start", {}, 409))["code"] == "CONFLICT"  # it was not checked
     assert (await crm.ask("PUT", f"{path}/pieces/1000", {"text": "x"}, 400))["field"] == "number"
     assert (await crm.ask("PUT", f"{path}/pieces/0", {"text": ""}, 400))["field"] == "text"
@@ -161,6 +203,7 @@ async def test_a_process_that_dies_repeats_nothing_and_leaves_nothing_out(own_cr
 async def test_contacts_as_a_file(crm: CrmStack) -> None:
     segment = (await crm.ask("POST", "segments", {"name": new_id(), "kind": "static"}))["data"]["id"]
     made = [await crm.contact(name=name) for name in ("=HYPERLINK(1)", "Plain")]
+    theirs = (await crm.ask("PATCH", f"contacts/{made[0]['id']}", {"external_id": new_id()}))["data"]["external_id"]
     await crm.ask("POST", f"segments/{segment}/contacts", {"contacts": [one["id"] for one in made]})
     answer = await crm.ask("POST", "contacts/export", {"segment": segment})
     link = answer["data"]["link"]
@@ -173,6 +216,7 @@ async def test_contacts_as_a_file(crm: CrmStack) -> None:
     assert {row["email"]: row["name"] for row in rows} == {
         made[0]["email"]: "'=HYPERLINK(1)", made[1]["email"]: "Plain",
     }  # fmt: skip
+    assert {row["external_id"] for row in rows} == {theirs, ""}
     other = await crm.supabase.sign_up()
     await crm.supabase.appoint(other, "admin")
     wrong = [link.replace(segment, new_id()), link[:-1] + ("0" if link[-1] != "0" else "1")]

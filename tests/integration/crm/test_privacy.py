@@ -92,7 +92,9 @@ async def test_how_often_a_contact_is_written_to(crm: CrmStack) -> None:
 async def test_two_contacts_become_one(crm: CrmStack) -> None:
     local = new_id()
     kept = await crm.contact(email=f"{local}@example.test", tags=["a"], score=3)
-    gone = await crm.contact(email=f"{local}+shop@example.test", name="The Other", tags=["a", "b"], score=9)
+    gone = await crm.contact(
+        email=f"{local}+shop@example.test", name="The Other", tags=["a", "b"], score=9, external_id=local
+    )
     found = (await crm.ask("GET", "contact-duplicates?limit=200"))["data"]
     assert {"reason": "address", "ids": [kept["id"], gone["id"]]} in found
     for contact, state in ((kept, "subscribed"), (gone, "unsubscribed")):
@@ -100,6 +102,7 @@ async def test_two_contacts_become_one(crm: CrmStack) -> None:
     path = f"contacts/{kept['id']}/merge"
     merged = (await crm.ask("POST", path, {"other": gone["id"]}))["data"]
     assert (merged["id"], merged["name"], merged["tags"], merged["score"]) == (kept["id"], "The Other", ["a", "b"], 12)
+    assert merged["external_id"] == local
     assert (await crm.ask("GET", f"contacts/{gone['id']}"))["data"] == merged
     assert await may_send(crm, gone["id"]) == "unsubscribed"
     timeline = (await crm.ask("GET", f"contacts/{gone['id']}/activities"))["data"]
@@ -153,12 +156,13 @@ async def test_somebody_of_whom_much_is_known_is_told_all_of_it(crm: CrmStack) -
 
 
 async def test_a_person_is_told_all_and_forgotten(crm: CrmStack) -> None:
-    contact = await crm.contact(name="To Be Forgotten", tags=["secret-tag"])
+    contact = await crm.contact(name="To Be Forgotten", tags=["secret-tag"], external_id=f"secret-{new_id()}")
     path = f"contacts/{contact['id']}"
     await crm.ask("POST", f"{path}/activities", {"type": "note", "text": "secret words"})
     await crm.ask("POST", f"{path}/consents", NEWS)
     tables = (await crm.ask("POST", f"{path}/personal-data"))["data"]["tables"]
     assert tables["crm_contacts"][0]["email"] == contact["email"]
+    assert tables["crm_contacts"][0]["external_id"] == contact["external_id"]
     assert tables["crm_contact_tags"][0]["tag"] == "secret-tag"
     assert "secret words" in str(tables["crm_activities"])
     assert tables["crm_consents"][0]["ip"] == "127.0.0.1"

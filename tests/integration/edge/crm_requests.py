@@ -2,6 +2,7 @@
 
 BODIES: dict[str, dict[str, object]] = {
     "POST /api/crm/contacts": {"email": "somebody@example.test"},
+    "POST /api/crm/contacts/upsert": {"external_id": "7"},
     "POST /api/crm/contacts/filter": {"rules": {}},
     "PUT /api/crm/contacts/{id}": {"email": "somebody@example.test"},
     "POST /api/crm/contacts/{id}/activities": {"type": "note", "text": "Called"},

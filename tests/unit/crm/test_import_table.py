@@ -81,10 +81,18 @@ def test_what_is_wrong_is_told_with_its_line() -> None:
         assert named in said
 
 
+def test_who_has_another_systems_id_needs_no_address() -> None:
+    good, bad = read("External-ID,email,name\n A-7 ,,Ada\n,,Bob\na-8,nobody,\n" + "x" * 201 + ",,\n")
+    assert good == [(2, {"external_id": "A-7", "name": "Ada"})]
+    assert [line for line, _ in bad] == [3, 4, 5]
+    for (_, said), named in zip(bad, ("email", "`email`", "`external_id`"), strict=True):
+        assert named in said
+
+
 @pytest.mark.parametrize(
     ("columns", "mapping", "said"),
     [
-        (["name"], {}, "no column `email`"),
+        (["name"], {}, "no column `email` or `external_id`"),
         (["email", "mail"], {}, "Two columns are `email`"),
         (["address"], {"address": "score"}, "`score` is no field"),
         (["address"], {"address": "consent"}, "`consent` is no field"),
