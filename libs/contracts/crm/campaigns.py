@@ -1,7 +1,7 @@
 """What is sent to a segment (api-contract §3.18), and how far it is."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 
 from libs.contracts.admin import Cursor, Rows
 from libs.contracts.codec import Message
-from libs.contracts.crm.common import By, Gone, ListQuery, Name, Of, OfBy, Topic
+from libs.contracts.crm.common import By, Gone, ListQuery, Name, Of, OfBy, Tag, Topic
 from libs.contracts.crm.contacts import TimeZone, Version
 from libs.contracts.rpc import Endpoint, ErrorCode
 
@@ -31,6 +31,36 @@ class WarmUp(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Recipients in the first 24 hours…"""
     growth: Annotated[float, Meta(ge=1, le=10)] = 2.0
     """…and how many times as many in each 24 hours after them."""
+
+
+class Conversion(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What recipients are to do; of one that says more of an event, only such events count."""
+
+    event: Literal["signed_up", "first_deposit", "bot_started", "form_submitted", "tag_added", "segment_entered"]
+    """Of those that happen to contacts."""
+    within_days: Annotated[int, Meta(ge=1, le=90)] = 7
+    """From the moment their mail was handed over."""
+    account_type: Literal["demo", "real"] | UnsetType = UNSET
+    """Of `bot_started`."""
+    form_id: UUID | UnsetType = UNSET
+    """Of `form_submitted`."""
+    tag: Tag | UnsetType = UNSET
+    """Of `tag_added`, which needs one…"""
+    segment_id: UUID | UnsetType = UNSET
+    """…as `segment_entered` needs a segment."""
+
+    _OF: ClassVar[dict[str, str]] = {
+        "account_type": "bot_started", "form_id": "form_submitted", "tag": "tag_added", "segment_id": "segment_entered",
+    }  # fmt: skip
+    _NEEDED: ClassVar[tuple[str, ...]] = ("tag", "segment_id")
+
+    def __post_init__(self) -> None:
+        for name, event in self._OF.items():
+            given = getattr(self, name) is not UNSET
+            if given and self.event != event:
+                raise ValueError(f"Only {event} has what is in `{name}`")
+            if not given and self.event == event and name in self._NEEDED:
+                raise ValueError(f"{event} needs to know which: say it in `{name}`")
 
 
 class NewCampaign(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,6 +87,8 @@ class NewCampaign(Message, frozen=True, kw_only=True, forbid_unknown_fields=True
     per_domain_hour: PerHour | None = None
     """…and mails to one domain."""
     warm_up: WarmUp | None = None
+    conversion: Conversion | None = None
+    """What it is for."""
 
     def __post_init__(self) -> None:
         _check_subjects(self.subjects)
@@ -80,6 +112,7 @@ class CampaignChange(Message, frozen=True, kw_only=True, forbid_unknown_fields=T
     per_hour: PerHour | UnsetType | None = UNSET
     per_domain_hour: PerHour | UnsetType | None = UNSET
     warm_up: WarmUp | UnsetType | None = UNSET
+    conversion: Conversion | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
         if self.subjects is not UNSET:
@@ -113,6 +146,8 @@ class Progress(Message, frozen=True, kw_only=True):
     """Of these, for good: there is no such address."""
     complained: int = 0
     unsubscribed: int = 0
+    converted: int = 0
+    """Sent, and did what the campaign is for in time."""
 
 
 class Campaign(Message, frozen=True, kw_only=True):
@@ -130,6 +165,7 @@ class Campaign(Message, frozen=True, kw_only=True):
     per_hour: int | None = None
     per_domain_hour: int | None = None
     warm_up: WarmUp | None = None
+    conversion: Conversion | None = None
     status: CampaignStatus
     why: str | None = None
     """It is paused or has failed by itself: bounces, complaints, failures; missed (its time was long ago), template or
@@ -205,6 +241,7 @@ class Variant(Message, frozen=True, kw_only=True):
     sent: int
     opened: int
     clicked: int
+    converted: int
 
 
 class CampaignStats(Progress, frozen=True, kw_only=True):

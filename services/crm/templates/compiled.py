@@ -10,6 +10,7 @@ from services.crm.templates.document import Document, Part, document_of, words_o
 from services.crm.templates.formats import one_line
 from services.crm.templates.places import Address, Follow, Place, in_attribute, in_text
 from services.crm.templates.tags import BadTag, Piece, Tag, pieces, value_of
+from services.crm.templates.traders import BOT, USER
 
 MOST_TAGS = 200
 _CLIPPED = 102_000
@@ -23,7 +24,9 @@ _KNOWN = {
     "links": {"unsubscribe", "preferences", "confirm"},
     "sender": {"name", "email", "address"},
     "campaign": {"id", "name"},
-    "trading": {
+    "user": set(USER),
+    "bot": set(BOT),
+    "trading": {  # of before: what is written with it goes on
         "account_type", "balance", "real_balance", "bot_running", "last_trade_at", "last_real_trade_at", "trades",
         "real_trades",
     },

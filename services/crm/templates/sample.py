@@ -5,6 +5,8 @@ from typing import Any
 
 from libs.contracts.crm.contacts import CustomField
 from libs.contracts.crm.templates import MergeTag
+from services.crm.templates.formats import written
+from services.crm.templates.traders import bot_of, user_of
 
 SAMPLE: Mapping[str, Any] = {
     "id": "00000000-0000-0000-0000-000000000000", "email": "ana.souza@example.com", "phone": "+5511987654321",
@@ -13,7 +15,8 @@ SAMPLE: Mapping[str, Any] = {
     "trading": {
         "account_type": "demo", "balance": "10000.00", "real_balance": "250.00", "bot_running": True,
         "last_trade_at": "2026-11-27T12:00:00+00:00", "last_real_trade_at": "2026-11-26T12:00:00+00:00",
-        "trades": 120, "real_trades": 12,
+        "first_deposit_at": "2026-11-20T12:00:00+00:00", "trades": 120, "real_trades": 12, "demo_losses": 2,
+        "real_losses": 0,
     },
 }  # fmt: skip
 _LINKS = {
@@ -29,11 +32,14 @@ def data_of(
 ) -> dict[str, Any]:
     """What tags are looked up in. `queued`: the data of a mail; its `links` and `campaign` are known by those names."""
     contact = {name: value for name, value in recipient.items() if name not in ("custom", "trading")}
+    trading = recipient.get("trading") or {}
     more = queued.get("links")
     return {
         "contact": contact,
         "custom": recipient.get("custom") or {},
-        "trading": recipient.get("trading") or {},
+        "user": user_of(trading),
+        "bot": bot_of(trading),
+        "trading": trading,  # as templates of before name both
         "links": {**(more if isinstance(more, Mapping) else {}), **links},
         "sender": sender,
         "campaign": queued.get("campaign") or {},
@@ -48,14 +54,10 @@ def sample_links(queued: Mapping[str, Any]) -> dict[str, str]:
 
 
 def merge_tags(fields: Iterable[CustomField], sender: Mapping[str, str]) -> tuple[MergeTag, ...]:
-    told = [("contact", {name: value for name, value in SAMPLE.items() if name != "trading"})]
-    told += [
-        ("trading", SAMPLE["trading"]),
-        ("links", _LINKS),
-        ("sender", dict(sender)),
-        ("campaign", {"name": "News"}),
-    ]
-    plain = [(f"{space}.{key}", str(value)) for space, values in told for key, value in values.items()]
+    """What the editor offers; of each a sample as a mail would write it."""
+    data = data_of(SAMPLE, _LINKS, sender, {"campaign": {"name": "News"}})
+    spaces = ("contact", "user", "bot", "links", "sender", "campaign")
+    plain = [(f"{space}.{key}", written(value, (), "")) for space in spaces for key, value in data[space].items()]
     plain += [(f"custom.{field.key}", (field.options or (_CUSTOM[field.type],))[0]) for field in fields]
     return tuple(MergeTag(name=_words(name), value=f"{{{{{name}}}}}", sample=sample) for name, sample in plain)
 

@@ -150,6 +150,7 @@ async def test_the_editor_is_told_of_tags(crm: CrmStack) -> None:
     await crm.ask("POST", "custom-fields", {"key": key, "label": "A", "type": "number"})
     told = (await crm.ask("GET", "templates/tags"))["data"]
     assert {"name": "contact: first name", "value": "{{contact.first_name}}", "sample": "Ana"} in told
-    assert f"{{{{custom.{key}}}}}" in {each["value"] for each in told}
+    assert {"name": "bot: running", "value": "{{bot.running}}", "sample": "yes"} in told
+    assert {"{{user.real_balance}}", f"{{{{custom.{key}}}}}"} <= {each["value"] for each in told}
     page = "".join(each["value"] for each in told if not each["value"].startswith("{{links"))
     assert (await made(crm, html=f"<p>{page}</p>"))["ready"] is True

@@ -75,6 +75,7 @@ class Books:
             "name": "News", "channel": "email", "template_id": self.template(), "segment_id": segment,
             "excluded_segments": [], "topic": "news", "subjects": [], "test_share": 100, "winner_metric": "clicked",
             "decide_after": 3600, "per_hour": None, "per_domain_hour": None, "warm_up": None,
+            "conversion": None,
         } | columns  # fmt: skip
         answer = self.told("select public.crm_save_campaign(null, :'given', null, 'boss')", given=json.dumps(given))
         assert answer["outcome"] == "done", answer

@@ -18,7 +18,7 @@ NOBODY = refusal("NOT_FOUND", "There is no such campaign")
 NONE_YET = dict.fromkeys(
     ("recipients", "waiting", "queued", "skipped", "sent", "failed", "unknown", "delivered",
      "opened", "machine_opened", "clicked", "machine_clicked", "bounced", "hard_bounced",
-     "complained", "unsubscribed"), 0,
+     "complained", "unsubscribed", "converted"), 0,
 )  # fmt: skip
 
 
@@ -56,10 +56,10 @@ async def test_a_campaign_from_its_birth_to_its_end(crm: CrmStack) -> None:
     assert answer == {"success": True, "message": "Campaign created", "data": {
         "id": made["id"], "name": name, "channel": "email", "template_id": template, "segment_id": segment,
         "excluded_segments": [], "topic": "*", "subjects": [], "test_share": 100, "winner_metric": "clicked",
-        "decide_after": 14400.0, "per_hour": None, "per_domain_hour": None, "warm_up": None, "status": "draft",
-        "why": None, "scheduled_at": None, "timezone": "UTC", "template_version_id": None, "winner": None,
-        "started_at": None, "finished_at": None, "stats": NONE_YET, "created_by": crm.boss.user, "version": 1,
-        "created_at": TIME, "updated_at": TIME,
+        "decide_after": 14400.0, "per_hour": None, "per_domain_hour": None, "warm_up": None, "conversion": None,
+        "status": "draft", "why": None, "scheduled_at": None, "timezone": "UTC", "template_version_id": None,
+        "winner": None, "started_at": None, "finished_at": None, "stats": NONE_YET, "created_by": crm.boss.user,
+        "version": 1, "created_at": TIME, "updated_at": TIME,
     }}  # fmt: skip
     path = f"campaigns/{made['id']}"
     assert (await crm.ask("GET", path))["data"] == made
@@ -99,6 +99,27 @@ async def test_what_cannot_work_is_refused(crm: CrmStack) -> None:
     draft = await a_campaign(crm, template_id=await a_template(crm, None))
     assert (await crm.ask("POST", f"campaigns/{draft['id']}/send", status=400))["field"] == "template_id"
     assert (await crm.ask("GET", f"{path}/recipients?cursor=x", status=400))["field"] == "cursor"
+
+
+async def test_what_it_is_for_is_kept_and_what_makes_no_sense_is_refused(crm: CrmStack) -> None:
+    campaign = await a_campaign(crm, conversion={"event": "first_deposit"})
+    assert campaign["conversion"] == {"event": "first_deposit", "within_days": 7}
+    path = f"campaigns/{campaign['id']}"
+    goal = {"event": "tag_added", "tag": "VIP", "within_days": 30}
+    assert (await crm.ask("PATCH", path, {"conversion": goal}))["data"]["conversion"] == goal
+    assert (await crm.ask("PATCH", path, {"name": "Anew"}))["data"]["conversion"] == goal
+    for field, wrong in (
+        ("event", {"event": "mail_sent"}), ("event", {}), ("within_days", {"event": "signed_up", "within_days": 0}),
+        ("within_days", {"event": "signed_up", "within_days": 91}), ("tag", {"event": "tag_added"}),
+        ("tag", {"event": "signed_up", "tag": "a"}), ("segment_id", {"event": "segment_entered"}),
+        ("segment_id", {"event": "segment_entered", "segment_id": new_id()}),
+        ("form_id", {"event": "form_submitted", "form_id": new_id()}),
+        ("account_type", {"event": "bot_started", "account_type": "paper"}), ("x", {"event": "signed_up", "x": 1}),
+    ):  # fmt: skip
+        answer = await crm.ask("PATCH", path, {"conversion": wrong}, 400)
+        assert answer["field"] == f"conversion.{field}", answer
+    assert (await crm.ask("GET", f"{path}/stats"))["data"]["converted"] == 0
+    assert (await crm.ask("PATCH", path, {"conversion": None}))["data"]["conversion"] is None
 
 
 async def test_a_time_is_that_of_its_zone(crm: CrmStack) -> None:

@@ -8,15 +8,6 @@ import pytest
 
 from libs.contracts.ids import new_id
 from tests.integration.crm.campaigns.books import DAY, Books
-from tests.integration.postgres_server import PostgresServer
-
-
-@pytest.fixture
-def books(postgres: PostgresServer) -> Books:
-    """Nothing waits that others have queued."""
-    books = Books(postgres)
-    books.ask("delete from public.crm_mail_out; delete from public.crm_mail_pace; delete from public.crm_campaigns")
-    return books
 
 
 def mails_of(books: Books, campaign: str) -> list[str]:
@@ -100,12 +91,16 @@ def test_before_it_starts_it_is_known_whom_it_reaches(books: Books) -> None:
     books.ask(
         """update public.crm_email_template_versions set variables = string_to_array(:'tags', ',')
         where template_id = (select template_id from public.crm_campaigns where id = :'id')""",
-        tags="contact.first_name,custom.plan,trading.real_balance,links.unsubscribe",
+        tags="contact.first_name,custom.plan,trading.real_balance,user.real_balance,user.account_type,bot.running,"
+        "links.unsubscribe",
         id=campaign,
     )
     assert books.told("select public.crm_campaign_preflight(:'id')", id=campaign) == {
         "recipients": 3, "reached": 1, "why": {"no_consent": 1, "suppressed": 1},
-        "missing": {"contact.first_name": 2, "custom.plan": 3, "trading.real_balance": 2},
+        "missing": {
+            "contact.first_name": 2, "custom.plan": 3, "trading.real_balance": 2, "user.real_balance": 2,
+            "user.account_type": 3, "bot.running": 2,
+        },
     }  # fmt: skip
     assert books.move(campaign, "send")["campaign"]["stats"]["recipients"] == 3
 
@@ -376,7 +371,7 @@ def test_what_was_tried_is_told_by_the_name_of_the_contract(books: Books) -> Non
     books.step(campaign)
     sent = len([mail for mail in books.send() if mail["subject"] == "Two"])
     books.ask("select public.crm_choose_subject(:'id', 1, 'boss')", id=campaign)
-    columns = "variant, subject, test_share, won, sent, clicked"
+    columns = "variant, subject, test_share, won, sent, clicked, converted"
     told = f"select {columns} from public.crm_ab_tests where campaign_id = :'id' order by 1"  # noqa: S608
-    assert books.ask(told, id=campaign)[1] == f"1\tTwo\t50\tt\t{sent}\t0"
+    assert books.ask(told, id=campaign)[1] == f"1\tTwo\t50\tt\t{sent}\t0\t0"
     assert books.ask("select count(*) from public.crm_journeys") == ["0"]
