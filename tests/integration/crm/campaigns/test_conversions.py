@@ -8,6 +8,7 @@ import pytest
 from libs.contracts.ids import new_id
 from tests.integration.crm.campaigns.books import Books
 
+FORM = "01890a5d-ac96-774b-bcce-b302099a8057"
 WEEK = {"event": "first_deposit", "within_days": 7}
 
 
@@ -66,12 +67,18 @@ def test_from_the_moment_its_mail_is_handed_over(books: Books) -> None:
     [
         ({"tag": " VIP"}, "tag_added", {"tag": "vip"}, {"tag": "vi"}),
         ({"account_type": "real"}, "bot_started", {"account_type": "real"}, {"account_type": "demo"}),
-        ({}, "form_submitted", {"form": new_id()}, None),
+        ({"form_id": FORM}, "form_submitted", {"form": FORM}, {"form": new_id()}),
+        ({}, "form_submitted", {"form": FORM}, None),
     ],
 )
 def test_only_what_is_meant_counts(
     books: Books, wanted: dict[str, Any], event: str, right: dict[str, Any], wrong: dict[str, Any] | None
 ) -> None:
+    books.ask(
+        """insert into public.crm_forms (id, name, topic, consent_text, template_id)
+        values (:'id', 'News', 'news', 'Yes', :'template') on conflict do nothing""",
+        id=FORM, template=books.template(),
+    )  # fmt: skip
     contacts = books.contacts(2)
     campaign = sent_to(books, contacts, {"event": event, "within_days": 7, **wanted})
     if wrong is not None:
@@ -122,7 +129,7 @@ def test_one_who_did_it_under_another_name_counts(books: Books) -> None:
 
 def test_each_subject_has_its_own(books: Books) -> None:
     contacts = books.contacts(20)
-    campaign = sent_to(books, contacts, WEEK, subjects=["One", "Two"])
+    campaign, other = [sent_to(books, contacts, WEEK, subjects=["One", "Two"]) for _ in range(2)]
     of_two = books.ask(
         "select contact_id from public.crm_campaign_recipients where campaign_id = :'id' and variant = 1", id=campaign
     )
@@ -130,8 +137,19 @@ def test_each_subject_has_its_own(books: Books) -> None:
         did(books, contact, "first_deposit")
     variants = books.told("select public.crm_campaign_stats(:'id')", id=campaign)["variants"]
     assert [one["converted"] for one in variants] == [0, len(of_two)]
+    assert converted(books, other) == len(of_two), "who had the mails of both did it after both"
     seen = "select converted from public.crm_ab_tests where campaign_id = :'id' order by variant"
     assert books.ask(seen, id=campaign) == ["0", str(len(of_two))]
+
+
+def test_a_mail_of_which_nobody_knows_does_not_count(books: Books) -> None:
+    campaign = books.campaign(books.segment(*books.contacts(1)), conversion=WEEK)
+    books.step(campaign)
+    taken = books.take()
+    books.hand_over(taken)
+    books.finish(taken, "unknown")
+    did(books, taken[0]["contact_id"], "first_deposit")
+    assert books.counts(campaign, "unknown", "converted") == (1, 0)
 
 
 def test_without_a_goal_nothing_is_looked_for(books: Books) -> None:
