@@ -1,1 +1,1 @@
-"""Contacts and what is sent to them; so far, how many there are."""
+"""Contacts, whom they are together with, what happens to them by itself, and what is sent to them."""
