@@ -29,6 +29,8 @@ HOSTILE = [
     f"{MARK}.b", f"{MARK}*", "*", f"{MARK}>", ">", f"{MARK} b", f"{MARK}\r\nPUB rpc.bots.stop 2\r\n{{}}\r\n",
     f"{MARK}\n", f"{MARK}\x00", "../" + MARK, "$" + MARK, MARK + "é", MARK * 100, "",
 ]  # fmt: skip
+TEXT = ("affId", "externalId", "external_id", "ssid")
+"""Called ids, but text that is handed on as text: other systems make them up."""
 UNDECLARED = ("surprise", "owner_id", "ownerId", "user_id", "role", "status", "score", "id", "is_admin", "created_at")
 
 
@@ -78,6 +80,8 @@ def ids(type_: type[msgspec.Struct]) -> Iterator[str]:
     """Names of fields that are ids, or numbers: all that could be taken for part of a subject."""
     for field in msgspec.structs.fields(type_):
         kinds = {type(kind) for kind in alternatives(msgspec.inspect.type_info(field.type))}
+        if field.encode_name in TEXT:
+            continue
         if kinds & {msgspec.inspect.UUIDType, msgspec.inspect.IntType} or re.search("[iI]d$", field.encode_name):
             yield field.encode_name
 
@@ -131,7 +135,7 @@ async def test_in_a_query(
 
 @pytest.mark.parametrize(
     ("route", "name"),
-    [(route, name) for route in WRITES for name in ids(route.body) if name != "affId"],
+    [(route, name) for route in WRITES for name in ids(route.body)],
     ids=lambda each: each if isinstance(each, str) else named(each),
 )
 async def test_in_a_body(
@@ -140,8 +144,6 @@ async def test_in_a_body(
     unlimited_stack.backend.reset()
     whole = NEEDED.get(route.path, {}) | BODIES.get(route.path, {})
     for value in HOSTILE:
-        if name in ("ssid", "affId"):
-            continue  # text that is handed on as text
         await refused(unlimited_stack, route, super_admin, name, value, json=whole | {name: value})
     assert unlimited_stack.backend.asked == []
 
