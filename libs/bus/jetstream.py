@@ -76,8 +76,9 @@ class JetStream:
 
     @property
     def clustered(self) -> bool:
-        """Whether another server may answer for a stream than the one that leads it."""
-        return (self._storage.replicas or 1) > 1
+        """Whether another server may answer for a stream than the one that leads it. As the server says: how many keep
+        a stream an operator may have set."""
+        return bool(self.api._nc._server_info.get("cluster"))
 
     async def store(self, subject: str, data: bytes, headers: Mapping[str, str], timeout: float) -> int:
         """Publish and wait until it is stored; its sequence in the stream.

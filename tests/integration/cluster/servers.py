@@ -102,10 +102,12 @@ class Cluster:
                             return
                 await asyncio.sleep(0.05)
 
-    async def connect(self, user: str, first: int = 0, instance: str = "one", servers: int = len(NODES)) -> Bus:
+    async def connect(
+        self, user: str, first: int = 0, instance: str = "one", servers: int = len(NODES), replicas: int | None = 3
+    ) -> Bus:
         return await Bus.connect(
             self.url(first, servers), user, PASSWORDS[user], service=user, instance=instance, clock=SystemClock(),
-            storage=Storage(replicas=3), ca_file=self.ca_file,
+            storage=Storage(replicas=replicas), ca_file=self.ca_file,
         )  # fmt: skip
 
     def environment(self, user: str) -> dict[str, str]:
